@@ -1,0 +1,1 @@
+"""The batched fit in TensorFlow: folds x replicas trained as one computation."""

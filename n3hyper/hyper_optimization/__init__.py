@@ -1,0 +1,1 @@
+"""The hyperparameter scan: search space, stores of trials, penalties and rewards."""

@@ -1,0 +1,1 @@
+"""The typed runcard: what a user wrote, validated key by key."""
