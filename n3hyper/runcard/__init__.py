@@ -1,1 +1,27 @@
-"""The typed runcard: what a user wrote, validated key by key."""
+"""The runcard: what a scan is told, read, checked and typed."""
+
+from n3hyper.runcard.model import (
+    DataCuts,
+    DatasetInput,
+    Fitting,
+    Flavour,
+    KFold,
+    LagrangeSet,
+    Partition,
+    Runcard,
+    Seeds,
+    Theory,
+)
+
+__all__ = [
+    "DataCuts",
+    "DatasetInput",
+    "Fitting",
+    "Flavour",
+    "KFold",
+    "LagrangeSet",
+    "Partition",
+    "Runcard",
+    "Seeds",
+    "Theory",
+]

@@ -1,0 +1,152 @@
+"""What a runcard says, typed. All of it is immutable; dictionaries are not to be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """One data set of the fit."""
+
+    dataset: str
+    """Name in nnpdf_data, or an old NNPDF name that the data layer translates."""
+    frac: float = 1.0
+    """Fraction of the points that trains; the rest validates."""
+    variant: str | None = None
+    """Variant of the data (``legacy``, ``legacy_dw``, ...)."""
+    cfac: tuple[str, ...] = ()
+    """K-factors that multiply the predictions."""
+    weight: float = 1.0
+    """Factor on the data set's part of the chi2."""
+    custom_group: str | None = None
+    """Group of the user's own, for reports."""
+
+
+@dataclass(frozen=True)
+class DataCuts:
+    """Which points are kept, and which covariance is fitted."""
+
+    q2min: float = 3.49
+    """Smallest Q2 of DIS points (GeV2)."""
+    w2min: float = 12.5
+    """Smallest W2 of DIS points (GeV2)."""
+    use_t0: bool = True
+    """Whether multiplicative uncertainties scale with predictions of `t0pdfset`."""
+    t0pdfset: str | None = None
+    """LHAPDF set of the t0 predictions; without one the experimental covariance is used."""
+
+
+@dataclass(frozen=True)
+class Theory:
+    """Where predictions come from."""
+
+    theoryid: int
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One fold: data sets that are left out of its fits, and tested on."""
+
+    datasets: tuple[str, ...]
+    weight: float = 1.0
+    """Weight of the fold in the loss of the trial."""
+    overfit: bool = False
+    """Whether the fold's data are fitted as well (a check of overfitting, not of forecasting)."""
+
+
+@dataclass(frozen=True)
+class KFold:
+    """How a trial is scored."""
+
+    partitions: tuple[Partition, ...]
+    loss_type: str = "chi2"
+    replica_statistic: str = "average"
+    fold_statistic: str = "average"
+    penalties: tuple[str, ...] = ()
+    penalties_in_loss: bool = True
+    """Whether penalties are added to the loss, or only recorded."""
+    reduce_proportion: float = 0.85
+    """Fraction of the replicas, by validation loss, that the score looks at."""
+    threshold: float = 50.0
+    """A fold with a loss above it makes the trial fail."""
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One output of the network, x f(x) = A NN(x) x^(1 - alpha) (1 - x)^beta."""
+
+    fl: str
+    smallx: tuple[float, float]
+    """Range of alpha."""
+    largex: tuple[float, float] = (0.0, 0.0)
+    """Range of beta."""
+    trainable: bool = True
+    """Whether the exponents are fitted; otherwise they stay where they were drawn."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The basis in which PDFs are parametrised."""
+
+    fitbasis: str
+    basis: tuple[Flavour, ...]
+
+
+@dataclass(frozen=True)
+class LagrangeSet:
+    """A positivity or integrability constraint."""
+
+    dataset: str
+    maxlambda: float
+    """Largest multiplier, reached at the last epoch when initial or multiplier is not given."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """All randomness of a fit."""
+
+    trvlseed: int = 0
+    """Training and validation split."""
+    nnseed: int = 0
+    """Initial weights and preprocessing exponents."""
+    mcseed: int = 0
+    """Fluctuations of the pseudodata."""
+    genrep: bool = False
+    """Whether replicas fit pseudodata, or all of them the measured values."""
+    same_trvl_per_replica: bool = False
+    """Whether all replicas share one split."""
+
+
+@dataclass(frozen=True)
+class Runcard:
+    """A runcard, read and checked.
+
+    `hyperscan` and `parameters` are plain dictionaries, in n3fit's own keys: the first is what
+    `HyperScanner` takes (empty where the runcard scans nothing), the second what a trial is.
+    """
+
+    source: Path | None
+    raw: dict[str, Any]
+    """The runcard as it was read, before old spellings were translated."""
+    dataset_inputs: tuple[DatasetInput, ...]
+    datacuts: DataCuts
+    theory: Theory
+    parameters: dict[str, Any]
+    fitting: Fitting
+    seeds: Seeds
+    hyperscan: dict[str, Any] = field(default_factory=dict)
+    kfold: KFold | None = None
+    positivity: tuple[LagrangeSet, ...] = ()
+    integrability: tuple[LagrangeSet, ...] = ()
+    sum_rules: str | bool = "All"
+    """One of `names.SUM_RULES`, or False."""
+    parallel_models: bool = True
+    """Kept for NNPDF's sake: replicas are always trained together here."""
+    double_precision: bool = False
+    """Whether networks are trained in 64 bits."""
+    description: str = ""
+    notes: tuple[str, ...] = ()
+    """One line for each old spelling that was translated and each key that means nothing here."""

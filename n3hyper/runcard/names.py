@@ -1,0 +1,96 @@
+"""Every name that a runcard may use: plain data, imported by the parts that implement them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+OPTIMIZERS: Mapping[str, Mapping[str, float]] = {
+    "Adadelta": {"learning_rate": 1.0, "clipnorm": 1.0},
+    "Adagrad": {"learning_rate": 0.001, "clipnorm": 1.0},
+    "Adam": {"learning_rate": 0.01, "clipnorm": 1.0},
+    "Adamax": {"learning_rate": 0.001, "clipnorm": 1.0},
+    "Amsgrad": {"learning_rate": 0.01, "clipnorm": 1.0},
+    "Nadam": {"learning_rate": 0.001, "clipnorm": 1.0},
+    "RMSprop": {"learning_rate": 0.01, "clipnorm": 1.0},
+    "SGD": {"learning_rate": 0.01, "clipnorm": 1.0},
+}
+"""Optimizers, each with what it takes where the runcard is silent (n3fit's own defaults)."""
+
+INITIALIZERS = ("glorot_normal", "glorot_uniform", "random_uniform")
+"""Kernel initializers; ``initializers: ALL`` scans them all. random_uniform is on [-0.5, 0.5]."""
+
+ACTIVATIONS = (
+    "elu",
+    "exponential",
+    "gelu",
+    "leaky_relu",
+    "linear",
+    "modified_tanh",
+    "relu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "square",
+    "square_singlet",
+    "swish",
+    "tanh",
+)
+"""Activation functions: Keras' and n3fit's (leaky_relu with slope 0.2; modified_tanh is
+|x| tanh(x); square_singlet squares the first two outputs and leaves the rest alone)."""
+
+FINAL_ACTIVATIONS = ("square_singlet",)
+"""Activations that make sense in the last layer alone."""
+
+LAYER_TYPES = ("dense", "dense_per_flavour")
+
+REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1_l2": ("l1", "l2")}
+"""Kernel regularizers, each with its arguments."""
+
+PENALTIES = ("saturation", "patience", "integrability")
+LOSS_TYPES = ("chi2", "phi2", "logp", "chi2p")
+STATISTICS = ("average", "average_best", "best_worst", "std")
+"""How losses are reduced over the replicas of a fold."""
+
+FOLD_STATISTICS = (*STATISTICS, "fit_distance", "fit_future_tests")
+"""How losses are reduced over folds; the last two look at all fits of a trial at once."""
+
+SAMPLINGS = ("uniform", "log")
+
+SUM_RULES = ("All", "MSR", "VSR", "ALLBUTCSR")
+"""All: momentum and valence; MSR: momentum; VSR: valence; ALLBUTCSR: all but charm's valence."""
+
+_EVOLUTION: Mapping[str, tuple[str, ...]] = {
+    "Sigma": ("sng", "singlet", "sigma", "Sigma", r"\Sigma"),
+    "g": ("g", "gluon"),
+    **{name: (name.lower(), name) for name in ("V", "V3", "V8", "V15", "V24", "V35")},
+    **{name: (name.lower(), name) for name in ("T3", "T8", "T15", "T24", "T35")},
+}
+_QUARKS: Mapping[str, tuple[str, ...]] = {
+    name: (name,) for name in ("u", "ubar", "d", "dbar", "s", "sbar", "c", "cbar", "g")
+}
+
+
+def _only(*elements: str) -> dict[str, str]:
+    """Spelling -> element, for the evolution elements named (cp is the charm of NN31IC)."""
+    table = {**_EVOLUTION, "cp": ("cp", "c^+")}
+    return {spelling: element for element in elements for spelling in table[element]}
+
+
+FIT_BASES: Mapping[str, Mapping[str, str]] = {
+    "EVOL": _only(*_EVOLUTION),
+    "evolution": _only(*_EVOLUTION),
+    "FK_BASIS": _only(*_EVOLUTION),
+    "CCBAR_ASYMM": _only(*_EVOLUTION),
+    "NN31IC": _only("Sigma", "g", "V", "V3", "V8", "T3", "T8", "cp"),
+    "NN31PC": _only("Sigma", "g", "V", "V3", "V8", "T3", "T8"),
+    "PDF4LHC20": _only("Sigma", "g", "V", "V3", "T3", "T8"),
+    "FLAVOUR": {name: name for name in _QUARKS},
+    "CCBAR_ASYMM_FLAVOUR": {name: name for name in _QUARKS},
+    "FLAVOURPC": {name: name for name in _QUARKS if name != "c"},
+}
+"""Fit bases; each maps the spellings that ``fitting.basis[].fl`` may use to one element."""
+
+SEED_LIMIT = 2**32
+"""Seeds lie in [0, SEED_LIMIT): they start NumPy's legacy generator, as NNPDF's do."""
