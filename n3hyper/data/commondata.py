@@ -1,0 +1,345 @@
+"""Measurements as arrays, from the package `nnpdf_data`.
+
+`load_commondata(name, variant)` gives a `CommonData`: central values, uncertainties, kinematics
+and metadata of one data set, all points. `cut(commondata, points)` keeps some of its points (see
+`n3hyper.data.cuts.kept_points`). nnpdf_data parses YAML for up to seconds a set, hence the arrays
+are kept in the cache folder under the hashes of the files (`n3hyper.data.cache`); neither
+nnpdf_data nor pandas is imported when the cache holds the set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from n3hyper.data import cache
+from n3hyper.errors import DataError, nearest
+
+_log = logging.getLogger(__name__)
+
+_FORMAT: Final = 1  # raised whenever the arrays of a cache entry change their meaning
+_ARRAYS: Final = ("kinematics", "central", "stat", "sys", "multiplicative")
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TheoryRecipe:
+    """How the commondata's metadata makes predictions from FK tables."""
+
+    operation: str
+    """``NULL``, ``ADD``, ``ASY``, ``RATIO``, ..."""
+    fk_tables: tuple[tuple[str, ...], ...]
+    """One tuple an operand: tables whose rows follow one another; names without extension."""
+    conversion_factor: float = 1.0
+    shifts: tuple[tuple[str, int], ...] = ()
+    """(table, rows that are left out before it), to line tables up with the data."""
+    normalization: tuple[tuple[str, float], ...] = ()
+    """(table, factor on its rows)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CommonData:
+    """One data set: its measured points and all that is known of their uncertainties."""
+
+    name: str
+    """NNPDF's present name, e.g. ``HERA_NC_318GEV_EP-SIGMARED``."""
+    variant: str | None
+    requested: str
+    """The name that was asked for; differs from `name` for a legacy name."""
+    experiment: str
+    """The group that validphys calls experiment, e.g. ``HERACOMB``."""
+    process: str
+    """Process type, e.g. ``DIS_NC``."""
+    nnpdf31_process: str
+    """Process for reports, e.g. ``DIS NC``."""
+    label: str
+    """Name for people (may hold LaTeX)."""
+    legacy_names: tuple[str, ...]
+    """Earlier names of the same set and variant (NNPDF's seeds of replicas are made of them)."""
+    kinematic_names: tuple[str, ...]
+    theory: TheoryRecipe | None
+    points: Index
+    """(ndata,): which of the set's points these are, from 0."""
+    kinematics: Array
+    """(ndata, 3), in the units of the metadata (GeV)."""
+    central: Array
+    """(ndata,): measured values."""
+    stat: Array
+    """(ndata,): statistical uncertainties, uncorrelated."""
+    sys: Array
+    """(ndata, nsys): systematic uncertainties in units of the data, with sign."""
+    multiplicative: Mask
+    """(nsys,): True for uncertainties that scale with the cross section (MULT), else ADD."""
+    sys_names: tuple[str, ...]
+    """(nsys): UNCORR, CORR, THEORYUNCORR, THEORYCORR, or a name shared across data sets."""
+
+    @property
+    def ndata(self) -> int:
+        """Number of points."""
+        return int(self.central.shape[0])
+
+    @property
+    def is_lagrange(self) -> bool:
+        """Whether this is one of NNPDF's positivity or integrability sets, not a measurement."""
+        return self.name.startswith("NNPDF_")
+
+    def kinematic(self, name: str) -> Array:
+        """The column `name` of the kinematics, (ndata,)."""
+        return self.kinematics[:, self.kinematic_names.index(name)]
+
+
+def cut(commondata: CommonData, points: ArrayLike) -> CommonData:
+    """The data set with only some of its points.
+
+    Parameters
+    ----------
+    points
+        Positions among the present points (integers) or a boolean mask of them.
+    """
+    keep = np.asarray(points)
+    columns: dict[str, Any] = {
+        field: _frozen(getattr(commondata, field)[keep])
+        for field in ("points", "kinematics", "central", "stat", "sys")
+    }
+    return dataclasses.replace(commondata, **columns)
+
+
+def load_commondata(
+    name: str, variant: str | tuple[str, ...] | None = None, *, use_cache: bool = True
+) -> CommonData:
+    """All points of a data set.
+
+    A legacy name (``NMCPD_dw_ite``) is translated, and the log says so; the variant that it
+    implies is taken unless `variant` is given.
+
+    Parameters
+    ----------
+    name
+        ``<set>_<observable>`` as nnpdf_data names it.
+    variant
+        Which of the set's variants, e.g. ``legacy``; several are applied one after the other.
+    use_cache
+        Whether to look into the cache folder, and to write to it.
+
+    Raises
+    ------
+    DataError
+        For an unknown data set or variant, or one that cannot be read.
+    """
+    present, present_variant = current_name(name, variant)
+    root = commondata_folder()
+    key = json.dumps([_FORMAT, _version(), present, present_variant])
+    entry = cache.read_entry("commondata", key, root) if use_cache else None
+    if entry is None:
+        arrays, meta, files = _parse(present, present_variant)
+        if use_cache:
+            cache.write_entry("commondata", key, root, files, arrays, meta)
+    else:
+        arrays, meta = entry
+    return _assemble(name, arrays, meta)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array
+
+
+def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> CommonData:
+    theory = meta["theory"]
+    recipe = theory and TheoryRecipe(
+        operation=theory["operation"],
+        fk_tables=tuple(tuple(operand) for operand in theory["fk_tables"]),
+        conversion_factor=theory["conversion_factor"],
+        shifts=tuple((table, shift) for table, shift in theory["shifts"]),
+        normalization=tuple((table, factor) for table, factor in theory["normalization"]),
+    )
+    return CommonData(
+        name=meta["name"],
+        variant=meta["variant"],
+        requested=requested,
+        experiment=meta["experiment"],
+        process=meta["process"],
+        nnpdf31_process=meta["nnpdf31_process"],
+        label=meta["label"],
+        legacy_names=tuple(meta["legacy_names"]),
+        kinematic_names=tuple(meta["kinematic_names"]),
+        theory=recipe or None,
+        points=_frozen(np.arange(len(arrays["central"]))),
+        sys_names=tuple(meta["sys_names"]),
+        **{name: _frozen(arrays[name]) for name in _ARRAYS},
+    )
+
+
+# ---------------------------------------------------------------- reading with nnpdf_data
+
+
+def _parse(
+    name: str, variant: str | tuple[str, ...] | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any], list[Path]]:
+    """Arrays, metadata and the files they were read from, through nnpdf_data's own parser."""
+    from nnpdf_data import commondataparser
+
+    metadata_file = _metadata_file(name)
+    observable = name.rsplit("_", 1)[1]
+    set_metadata = commondataparser.parse_set_metadata(metadata_file)
+    if observable.upper() not in set_metadata.allowed_observables:
+        raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
+    base = set_metadata.select_observable(observable)
+    for single in (variant,) if isinstance(variant, str) else variant or ():
+        if single not in base.variants:
+            hint = nearest(single, base.variants) if base.variants else "it has no variants"
+            raise DataError(f"unknown variant of dataset {base.name}: {single!r}; {hint}")
+    metadata = commondataparser.parse_new_metadata(metadata_file, observable, variant=variant)
+    special = metadata.is_nnpdf_special
+    if not special and not metadata.data_uncertainties:
+        known = ", ".join(metadata.variants)
+        raise DataError(f"dataset {metadata.name} needs a variant; one of: {known}")
+    files = [metadata_file, metadata.path_kinematics]
+    if not special:
+        files += [metadata.path_data_central, *metadata.paths_uncertainties]
+    try:
+        loaded = commondataparser.load_commondata(metadata)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"dataset {metadata.name} cannot be read: {reason}") from error
+    arrays, sys_names = _uncertainties(loaded)
+    return arrays, {**_describe(metadata, loaded), "sys_names": sys_names}, files
+
+
+def _uncertainties(loaded: Any) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The arrays of nnpdf_data's CommonData, systematics in units of the data."""
+    central = loaded.central_values.to_numpy(dtype=float)
+    additive, multiplicative = loaded.additive_errors, loaded.multiplicative_errors
+    # nnpdf_data gives multiplicative uncertainties in per cent of the central value
+    absolute = multiplicative.to_numpy(dtype=float) * central[:, np.newaxis] / 100
+    if not np.isfinite(absolute).all():
+        raise DataError(f"dataset {loaded.setname}: a multiplicative uncertainty of a zero value")
+    arrays = {
+        "kinematics": loaded.kinematics.to_numpy(dtype=float),
+        "central": central,
+        "stat": loaded.stat_errors.to_numpy(dtype=float),
+        "sys": np.concatenate([additive.to_numpy(dtype=float), absolute], axis=1),
+        "multiplicative": np.repeat([False, True], [additive.shape[1], multiplicative.shape[1]]),
+    }
+    return arrays, [str(column) for table in (additive, multiplicative) for column in table.columns]
+
+
+def _describe(metadata: Any, loaded: Any) -> dict[str, Any]:
+    """The metadata that JSON can hold."""
+    theory = metadata.theory
+    return {
+        "name": metadata.name,
+        "variant": metadata.applied_variant,
+        "experiment": metadata.plotting.experiment or metadata.nnpdf_metadata["experiment"],
+        "nnpdf31_process": metadata.plotting.nnpdf31_process
+        or metadata.nnpdf_metadata["nnpdf31_process"],
+        "process": str(loaded.commondataproc),
+        "label": metadata.plotting.dataset_label or metadata.name,
+        "legacy_names": list(loaded.legacy_names or ()),
+        "kinematic_names": list(loaded.kin_variables),
+        "theory": theory
+        and {
+            # nnpdf_data writes NONE for an operation that is left empty
+            "operation": "NULL" if theory.operation == "NONE" else str(theory.operation),
+            "fk_tables": [list(operand) for operand in theory.FK_tables],
+            "conversion_factor": float(theory.conversion_factor),
+            "shifts": [[table, int(rows)] for table, rows in (theory.shifts or {}).items()],
+            "normalization": [[t, float(f)] for t, f in (theory.normalization or {}).items()],
+        },
+    }
+
+
+# ---------------------------------------------------------------- names
+
+
+def commondata_folder() -> Path:
+    """nnpdf_data's folder of measurements, found without importing the package."""
+    spec = importlib.util.find_spec("nnpdf_data")
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError("the package nnpdf_data is not installed; pip install nnpdf-data")
+    return Path(spec.submodule_search_locations[0]) / "commondata"
+
+
+def current_name(
+    name: str, variant: str | tuple[str, ...] | None = None
+) -> tuple[str, str | tuple[str, ...] | None]:
+    """The present name and variant of a data set that may be given by a legacy name.
+
+    As in validphys, a variant that is given goes before the one that the legacy name implies,
+    except for ``legacy_dw``.
+
+    >>> current_name("NMCPD_dw_ite")
+    ('NMC_NC_NOTFIXED_EM-F2', 'legacy_dw')
+    >>> current_name("SLAC_NC_NOTFIXED_P_EM-F2", "legacy")
+    ('SLAC_NC_NOTFIXED_P_EM-F2', 'legacy')
+    """
+    known = _legacy_names()
+    if name not in known:
+        return name, variant
+    present, implied = known[name]
+    if variant is None or implied == "legacy_dw":
+        variant = implied
+    _log.warning("dataset %s is now %s (variant: %s)", name, present, variant)
+    return present, variant
+
+
+def known_names() -> tuple[str, ...]:
+    """All names that `load_commondata` takes, legacy names last.
+
+    >>> "HERA_CC_318GEV_EP-SIGMARED" in known_names()
+    True
+    """
+    names = []
+    for metadata in sorted(commondata_folder().glob("*/metadata.yaml")):
+        text = metadata.read_text(encoding="utf-8")
+        # a search for the key: parsing all of these files would take half a minute
+        found = re.findall(r"""^[ -]*observable_name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE)
+        names += [f"{metadata.parent.name}_{observable}" for observable in found]
+    return (*names, *_legacy_names())
+
+
+@lru_cache(maxsize=1)
+def _legacy_names() -> dict[str, tuple[str, str | None]]:
+    from ruamel.yaml import YAML
+
+    file = commondata_folder() / "dataset_names.yml"
+    entries: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    return {
+        old: (new, None) if isinstance(new, str) else (new["dataset"], new.get("variant"))
+        for old, new in entries.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    return importlib.metadata.version("nnpdf-data")
+
+
+def _metadata_file(name: str) -> Path:
+    folder = commondata_folder() / name.rpartition("_")[0]
+    file = folder / "metadata.yaml"
+    # the name must be that of a folder right there: no separators, not empty, not ".."
+    if folder.parent != commondata_folder() or not file.is_file():
+        raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
+    return file
+
+
+def _did_you_mean(name: str) -> str:
+    close = difflib.get_close_matches(name, known_names(), n=1)
+    return nearest(name, close) if close else f"nnpdf_data {_version()} has no name like it"
