@@ -1,5 +1,6 @@
 """The runcard: what a scan is told, read, checked and typed."""
 
+from n3hyper.runcard.load import load_runcard, parse_runcard, require_scan
 from n3hyper.runcard.model import (
     DataCuts,
     DatasetInput,
@@ -24,4 +25,7 @@ __all__ = [
     "Runcard",
     "Seeds",
     "Theory",
+    "load_runcard",
+    "parse_runcard",
+    "require_scan",
 ]

@@ -1,0 +1,114 @@
+"""Readers of what is fitted: data sets, cuts, theory, constraints and seeds."""
+
+from __future__ import annotations
+
+from n3hyper.runcard.keys import (
+    IGNORED_DATACUTS,
+    REFUSED_DATACUTS,
+)
+from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory
+from n3hyper.runcard.names import SEED_LIMIT
+from n3hyper.runcard.node import Node, Section
+
+_DATASET_KEYS = ("dataset", "frac", "variant", "cfac", "weight", "custom_group")
+_CONSTRAINTS = {
+    ("NNPDF_POS", "POS"): "constraints stand under positivity.posdatasets",
+    ("NNPDF_INTEG", "INTEG"): "constraints stand under integrability.integdatasets",
+}
+_COMBOCUTS = "NNPDF31"
+_MAX_TAU = 0.08  # of NNPDF's own defaults; no other value enters the published rules
+
+
+def read_dataset_inputs(node: Node) -> tuple[DatasetInput, ...]:
+    """``dataset_inputs``: at least one data set, none twice."""
+    inputs: list[DatasetInput] = []
+    for entry in node.items("data sets"):
+        found = _read_dataset(entry)
+        if found.dataset in [other.dataset for other in inputs]:
+            Node(found.dataset, entry.at("dataset"), entry.source).fail(
+                "listed twice", "name each data set once"
+            )
+        inputs.append(found)
+    if not inputs:
+        node.fail("no data sets", "list at least one, as {dataset: NAME, frac: 0.75}")
+    return tuple(inputs)
+
+
+def _read_dataset(entry: Node) -> DatasetInput:
+    if isinstance(entry.value, str):
+        entry.fail("expected a mapping, found a name", f"write {{dataset: {entry.value}}}")
+    section = entry.section(_DATASET_KEYS)
+    name = section.need("dataset", "name a data set of nnpdf_data")
+    for prefixes, hint in _CONSTRAINTS.items():
+        if name.text().startswith(prefixes):
+            name.fail("a constraint, not data", hint)
+    frac, variant, cfac = (section.get(key) for key in ("frac", "variant", "cfac"))
+    weight, group = section.get("weight"), section.get("custom_group")
+    return DatasetInput(
+        dataset=name.text(),
+        frac=1.0 if frac is None else frac.number(0, 1, above=True),
+        variant=None if variant is None else variant.text(),
+        cfac=() if cfac is None else cfac.texts(),
+        weight=1.0 if weight is None else weight.number(0, above=True),
+        custom_group=None if group is None else group.text(),
+    )
+
+
+def read_datacuts(node: Node | None) -> DataCuts:
+    """``datacuts``: the kinematic cuts and the covariance."""
+    if node is None:
+        return DataCuts()
+    known = ("q2min", "w2min", "use_t0", "t0pdfset", "combocuts", "maxTau", "use_cuts")
+    section = node.section(known, ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS)
+    combocuts, tau, use_cuts = (section.get(key) for key in ("combocuts", "maxTau", "use_cuts"))
+    if combocuts is not None and combocuts.value != _COMBOCUTS:
+        combocuts.fail("unknown set of cuts", f"only {_COMBOCUTS} is known, and always applied")
+    if tau is not None and tau.number() != _MAX_TAU:
+        tau.fail("not supported", f"NNPDF's rules are applied with {_MAX_TAU}; remove the key")
+    if use_cuts is not None and use_cuts.value != "internal":
+        use_cuts.fail("not supported", "NNPDF's rules ('internal') are applied; remove the key")
+    q2min, w2min, t0pdfset = (section.get(key) for key in ("q2min", "w2min", "t0pdfset"))
+    use_t0 = section.flag("use_t0", True)
+    if section.get("use_t0") is not None and use_t0:
+        section.need("t0pdfset", "name an LHAPDF set, or write use_t0: false")
+    return DataCuts(
+        q2min=DataCuts.q2min if q2min is None else q2min.number(0),
+        w2min=DataCuts.w2min if w2min is None else w2min.number(0),
+        use_t0=use_t0,
+        t0pdfset=None if t0pdfset is None else t0pdfset.text(),
+    )
+
+
+def read_theory(node: Node) -> Theory:
+    """``theory``: the number of the theory folder."""
+    section = node.section(("theoryid",))
+    return Theory(section.need("theoryid", "the number of a theory folder").integer(0))
+
+
+def read_lagrange(node: Node | None, key: str) -> tuple[LagrangeSet, ...]:
+    """``positivity`` or ``integrability``, whose sets stand under `key`."""
+    if node is None:
+        return ()
+    sets = node.section((key,)).get(key)
+    found: list[LagrangeSet] = []
+    for entry in [] if sets is None else sets.items("constraints"):
+        section = entry.section(("dataset", "maxlambda"))
+        name = section.need("dataset", "name a data set of nnpdf_data")
+        if name.text() in [other.dataset for other in found]:
+            name.fail("listed twice", "name each constraint once")
+        maxlambda = section.need("maxlambda", "the largest multiplier, 1e6 say")
+        found.append(LagrangeSet(name.text(), maxlambda.number(0, above=True)))
+    return tuple(found)
+
+
+def read_seeds(card: Section) -> Seeds:
+    """The seeds and switches at the top level of the runcard."""
+    seeds = {}
+    for key in ("trvlseed", "nnseed", "mcseed"):
+        found = card.get(key)
+        seeds[key] = 0 if found is None else found.integer(0, SEED_LIMIT - 1)
+    return Seeds(
+        **seeds,
+        genrep=card.flag("genrep", False),
+        same_trvl_per_replica=card.flag("same_trvl_per_replica", False),
+    )

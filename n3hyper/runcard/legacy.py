@@ -1,0 +1,153 @@
+"""Old spellings of NNPDF runcards, turned into those of today before anything is checked.
+
+Only the form is touched here; values are left for the readers to judge, which is why all of
+this steps over what it does not understand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from n3hyper.errors import RuncardError
+
+OUT_OF_FITTING = ("parameters", "trvlseed", "nnseed", "mcseed", "genrep", "load", "sum_rules")
+"""Keys that once stood below ``fitting``."""
+
+_LAGRANGE = {"pos": "positivity", "integ": "integrability"}
+
+
+@dataclass
+class Translation:
+    """A runcard in the spelling of today, and what was done to it."""
+
+    card: dict[str, Any]
+    source: str | None
+    notes: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    """Where a key path of `card` stands in the file."""
+
+    def place(self, path: str) -> str:
+        """The path in the file of a path in `card`."""
+        for new in sorted(self.moved, key=len, reverse=True):
+            if path == new or path.startswith((f"{new}.", f"{new}[")):
+                return self.moved[new] + path[len(new) :]
+        return path
+
+    def move(self, source: Any, old: str, target: Any, new: str, where: tuple[str, str]) -> None:
+        """Move key `old` of `source` to key `new` of `target`; `where` are their two paths."""
+        if not isinstance(source, dict) or old not in source or not isinstance(target, dict):
+            return
+        here, there = (".".join(filter(None, pair)) for pair in zip(where, (old, new), strict=True))
+        if target.get(new) is not None:
+            raise RuncardError(
+                "given twice",
+                source=self.source,
+                key=self.place(here),
+                hint=f"it is the old spelling of {there}, which is there as well: remove one",
+            )
+        target[new] = source.pop(old)
+        self.moved[there] = self.place(here)
+        self.notes.append(f"{self.moved[there]}: old spelling, read as {there}")
+
+
+def modernise(card: dict[str, Any], source: str | None) -> Translation:
+    """The runcard in the spelling of today.
+
+    Parameters
+    ----------
+    card
+        The runcard as it was read; it is changed in place.
+    source
+        The file it was read from, for errors.
+
+    Raises
+    ------
+    RuncardError
+        Where a key is given in its old and its new spelling.
+    """
+    found = Translation(card, source)
+    found.move(card, "hyperscan", card, "hyperscan_config", ("", ""))
+    found.move(card.get("hyperscan_config"), "kfold", card, "kfold", ("hyperscan_config", ""))
+    for key in OUT_OF_FITTING:
+        found.move(card.get("fitting"), key, card, key, ("fitting", ""))
+    for old in ("experiments", "experiment_inputs"):
+        _flatten_experiments(found, old)
+    for kind, group in _LAGRANGE.items():
+        sets = _list(_mapping(card.get(group)).get(f"{kind}datasets"))
+        for index, entry in enumerate(sets):
+            where = f"{group}.{kind}datasets[{index}]"
+            found.move(entry, "poslambda", entry, "maxlambda", (where, where))
+    for index, entry in enumerate(_list(card.get("dataset_inputs"))):
+        _systematics(found, entry, f"dataset_inputs[{index}]")
+    kfold = card.get("kfold")
+    found.move(kfold, "target", kfold, "fold_statistic", ("kfold", "kfold"))
+    _parameters(found, card.get("parameters"), "parameters")
+    trials = _list(_mapping(card.get("hyperscan_config")).get("parameters"))
+    for index, trial in enumerate(trials):
+        _parameters(found, trial, f"hyperscan_config.parameters[{index}]")
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flatten_experiments(found: Translation, old: str) -> None:
+    """``experiments: [{experiment, datasets}]`` is a grouped form of dataset_inputs."""
+    experiments = found.card.get(old)
+    if not isinstance(experiments, list):
+        return
+    inputs: list[Any] = []
+    places: dict[str, str] = {}
+    for outer, experiment in enumerate(experiments):
+        if not isinstance(experiment, Mapping) or not isinstance(experiment.get("datasets"), list):
+            raise RuncardError(
+                "expected experiment: and datasets: [...]",
+                source=found.source,
+                key=f"{old}[{outer}]",
+                hint="or list all data sets under dataset_inputs",
+            )
+        for inner, entry in enumerate(experiment["datasets"]):
+            places[f"dataset_inputs[{len(inputs)}]"] = f"{old}[{outer}].datasets[{inner}]"
+            inputs.append(entry)
+    found.card[old] = inputs
+    found.move(found.card, old, found.card, "dataset_inputs", ("", ""))
+    found.moved.update(places)
+
+
+def _systematics(found: Translation, entry: Any, where: str) -> None:
+    """``sys: 10`` chose among systematics files, which are variants ``legacy_10`` now."""
+    number = _mapping(entry).get("sys")
+    if isinstance(number, int) and not isinstance(number, bool):
+        found.move(entry, "sys", entry, "variant", (where, where))
+        entry["variant"] = f"legacy_{number}"
+
+
+def _parameters(found: Translation, parameters: Any, where: str) -> None:
+    """Flat settings of the optimizer and of positivity, and the old name of feature scaling."""
+    if not isinstance(parameters, dict):
+        return
+    here = (where, where)
+    found.move(parameters, "interpolation_points", parameters, "feature_scaling_points", here)
+    for prefix, group in _LAGRANGE.items():
+        for key in ("initial", "multiplier", "threshold"):
+            old = f"{prefix}_{key}"
+            if old in parameters:
+                target = parameters.setdefault(group, {})
+                found.move(parameters, old, target, key, (where, f"{where}.{group}"))
+    if isinstance(parameters.get("optimizer"), str):
+        optimizer = {"optimizer_name": parameters["optimizer"]}
+        parameters["optimizer"] = optimizer
+        found.moved[f"{where}.optimizer.optimizer_name"] = found.place(f"{where}.optimizer")
+        found.notes.append(
+            f"{found.place(f'{where}.optimizer')}: old spelling, read as optimizer_name"
+        )
+    optimizer = parameters.get("optimizer", {})
+    for key in ("learning_rate", "clipnorm"):
+        found.move(parameters, key, optimizer, key, (where, f"{where}.optimizer"))

@@ -1,0 +1,189 @@
+"""From a file, or a mapping, to a `Runcard`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from n3hyper.errors import RuncardError
+from n3hyper.runcard import keys
+from n3hyper.runcard.basis import read_fitting, read_sum_rules
+from n3hyper.runcard.folds import read_kfold
+from n3hyper.runcard.hyperscan import read_hyperscan
+from n3hyper.runcard.inputs import (
+    read_datacuts,
+    read_dataset_inputs,
+    read_lagrange,
+    read_seeds,
+    read_theory,
+)
+from n3hyper.runcard.legacy import modernise
+from n3hyper.runcard.model import KFold, Runcard
+from n3hyper.runcard.node import Node, Section
+from n3hyper.runcard.parameters import feature_scaled, read_parameters
+from n3hyper.runcard.yaml_file import plain, read_yaml
+
+TOP = (
+    "description",
+    "dataset_inputs",
+    "datacuts",
+    "theory",
+    "hyperscan_config",
+    "kfold",
+    "parameters",
+    "fitting",
+    "positivity",
+    "integrability",
+    "trvlseed",
+    "nnseed",
+    "mcseed",
+    "genrep",
+    "same_trvl_per_replica",
+    "sum_rules",
+    "parallel_models",
+    "double_precision",
+    "diagonal_basis",
+    "closuretest",
+    "sampling",
+    "separate_multiplicative",
+    "load",
+)
+"""Keys at the top level of a runcard that are read."""
+
+
+def load_runcard(path: Path | str) -> Runcard:
+    """Read a runcard.
+
+    Raises
+    ------
+    RuncardError
+        One line that says what is wrong, where, and what would be right.
+    """
+    path = Path(path)
+    return _parse(read_yaml(path), path)
+
+
+def parse_runcard(mapping: Mapping[str, Any], source: Path | str | None = None) -> Runcard:
+    """Check a runcard that is a mapping already, such as `Runcard.raw` of another one.
+
+    Raises
+    ------
+    RuncardError
+        As `load_runcard`.
+    """
+    return _parse(mapping, None if source is None else Path(source))
+
+
+def require_scan(runcard: Runcard) -> KFold:
+    """The folds of a runcard that can be scanned.
+
+    Raises
+    ------
+    RuncardError
+        If there is nothing to scan, or no fold to score a trial with.
+    """
+    source = None if runcard.source is None else str(runcard.source)
+    card = Section(Node({}, "", source))
+    if not runcard.hyperscan:
+        card.need("hyperscan_config", "a scan needs ranges to draw from")
+    if runcard.kfold is None:
+        card.need("kfold", "a scan needs folds to score trials with")
+    assert runcard.kfold is not None
+    return runcard.kfold
+
+
+def _parse(document: Any, path: Path | None) -> Runcard:
+    source = None if path is None else str(path)
+    if not isinstance(document, Mapping):
+        Node(document, "", source).fail("not a runcard", "expected a mapping (key: value)")
+    raw: dict[str, Any] = plain(dict(document), source)
+    translation = modernise(copy.deepcopy(raw), source)
+    try:
+        return _read(translation.card, path, raw, translation.notes)
+    except RuncardError as error:
+        place = translation.place(error.key)
+        if place == error.key:
+            raise
+        raise RuncardError(
+            error.problem, source=source, key=place, value=error.value, hint=error.hint
+        ) from None
+
+
+def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: list[str]) -> Runcard:
+    """Read all parts of a runcard that is in the spelling of today."""
+    source = None if path is None else str(path)
+    top = Node(card, "", source).section(TOP, ignored=keys.IGNORED_TOP, refused=keys.REFUSED_TOP)
+    datasets = read_dataset_inputs(top.need("dataset_inputs", "list the data sets to fit"))
+    theory = read_theory(top.need("theory", "write theory: {theoryid: ...}"))
+    parameters = top.need("parameters", "the hyperparameters that are not scanned")
+    fitting = read_fitting(
+        top.need("fitting", "give fitbasis and basis"), feature_scaled(parameters)
+    )
+    settings = read_parameters(parameters, fitting)
+    kfold, description = top.get("kfold"), top.get("description")
+    seeds = read_seeds(top)
+    _refuse_values(top, seeds.genrep)
+    return Runcard(
+        source=path,
+        raw=raw,
+        dataset_inputs=datasets,
+        datacuts=read_datacuts(top.get("datacuts")),
+        theory=theory,
+        parameters=settings,
+        fitting=fitting,
+        seeds=seeds,
+        hyperscan=read_hyperscan(top.get("hyperscan_config"), settings, fitting),
+        kfold=None if kfold is None else read_kfold(kfold, [one.dataset for one in datasets]),
+        positivity=read_lagrange(top.get("positivity"), "posdatasets"),
+        integrability=read_lagrange(top.get("integrability"), "integdatasets"),
+        sum_rules=read_sum_rules(top.get("sum_rules")),
+        parallel_models=top.flag("parallel_models", True),
+        double_precision=top.flag("double_precision", False),
+        description="" if description is None else str(description.value),
+        notes=(*old, *_ignored(card)),
+    )
+
+
+def _refuse_values(top: Section, genrep: bool) -> None:
+    """Keys of which one value is fine, since it asks for nothing, and others are not."""
+    diagonal, load = top.get("diagonal_basis"), top.get("load")
+    if diagonal is not None and diagonal.flag():
+        diagonal.fail("not supported", "folds leave out data points, so fits are in data space")
+    if load is not None and load.value is not False:
+        load.fail("not supported", "trials start from new weights; remove the key")
+    closure, sampling = top.get("closuretest"), top.get("sampling")
+    if closure is not None:
+        section = closure.section(("fakedata",), ignored=keys.IGNORED_CLOSURE)
+        if section.flag("fakedata", False):
+            section.need("fakedata").fail("not supported", "closure tests are not supported yet")
+    holders = [top] if sampling is None else [top, sampling.section(("separate_multiplicative",))]
+    for holder in holders:
+        separate = holder.get("separate_multiplicative")
+        if separate is not None and separate.flag() and genrep:
+            separate.fail(
+                "not supported",
+                "pseudodata are drawn from the whole covariance; write false, or genrep: false",
+            )
+
+
+def _ignored(card: dict[str, Any]) -> Iterator[str]:
+    """One line for each key that means nothing in a scan."""
+    fitting = card["fitting"]
+    places: list[tuple[str, Any, Mapping[str, str]]] = [
+        ("", card, keys.IGNORED_TOP),
+        ("fitting.", fitting, keys.IGNORED_FITTING),
+        ("fitting.basis[].", fitting["basis"][0], keys.IGNORED_FLAVOUR),
+        ("datacuts.", card.get("datacuts"), keys.IGNORED_DATACUTS),
+        ("closuretest.", card.get("closuretest"), keys.IGNORED_CLOSURE),
+        (
+            "parameters.integrability.",
+            card["parameters"].get("integrability"),
+            keys.IGNORED_INTEGRABILITY,
+        ),
+    ]
+    for where, section, reasons in places:
+        for key in section or ():
+            if key in reasons:
+                yield f"{where}{key}: ignored ({reasons[key]})"

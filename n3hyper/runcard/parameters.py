@@ -1,0 +1,168 @@
+"""Reader of ``parameters``: one set of hyperparameters, in n3fit's own keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER
+from n3hyper.runcard.model import Fitting
+from n3hyper.runcard.names import (
+    ACTIVATIONS,
+    FINAL_ACTIVATIONS,
+    FIT_BASES,
+    INITIALIZERS,
+    LAYER_TYPES,
+    OPTIMIZERS,
+    REGULARIZERS,
+)
+from n3hyper.runcard.node import Node, Section
+
+_KEYS = (
+    "nodes_per_layer",
+    "activation_per_layer",
+    "initializer",
+    "optimizer",
+    "epochs",
+    "positivity",
+    "integrability",
+    "stopping_patience",
+    "stopping_delta",
+    "layer_type",
+    "dropout",
+    "threshold_chi2",
+    "regularizer",
+    "regularizer_args",
+    "feature_scaling_points",
+)
+_SINGLET = {"Sigma", "g"}
+
+
+def feature_scaled(node: Node) -> bool:
+    """Whether the parameters ask for feature scaling, before they are read as a whole."""
+    return isinstance(node.value, dict) and node.value.get("feature_scaling_points") is not None
+
+
+def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
+    """``parameters`` as a plain dictionary, with n3fit's defaults where optional keys are absent.
+
+    Parameters
+    ----------
+    node
+        The value of the key.
+    fitting
+        The basis, whose flavours are the outputs of the network.
+
+    Returns
+    -------
+    dict
+        All keys of n3fit's ``parameters``; those of feature scaling and of the regularizer only
+        where they are given. The optimizer is as given, without its defaults.
+    """
+    section = node.section(_KEYS)
+    found: dict[str, Any] = _read_network(section, fitting)
+    found["optimizer"] = read_optimizer(section.need("optimizer", "{optimizer_name: Nadam, ...}"))
+    found["epochs"] = section.need("epochs", "how long to train at most").integer(1)
+    patience = section.need("stopping_patience", "a fraction of the epochs, 0.1 say")
+    found["stopping_patience"] = patience.number(0, 1)
+    delta, chi2 = section.get("stopping_delta"), section.get("threshold_chi2")
+    found["stopping_delta"] = 0.0 if delta is None else delta.number(0)
+    found["threshold_chi2"] = 10.0 if chi2 is None else chi2.number(0, above=True)
+    found["positivity"] = _read_multipliers(section.get("positivity"), threshold=1e-6)
+    found["integrability"] = _read_multipliers(section.get("integrability"), threshold=None)
+    points = section.get("feature_scaling_points")
+    if points is not None:
+        found["feature_scaling_points"] = points.integer(2)
+    return {**found, **_read_regularizer(section)}
+
+
+def read_optimizer(node: Node) -> dict[str, Any]:
+    """An optimizer with fixed settings."""
+    known = ("optimizer_name", "learning_rate", "clipnorm")
+    section = node.section(known, refused=REFUSED_OPTIMIZER)
+    name = section.need("optimizer_name", f"one of: {', '.join(OPTIMIZERS)}")
+    found: dict[str, Any] = {"optimizer_name": name.text(OPTIMIZERS)}
+    for key in ("learning_rate", "clipnorm"):
+        value = section.get(key)
+        if value is not None:
+            found[key] = value.number(0, above=True)
+    return found
+
+
+def _read_network(section: Section, fitting: Fitting) -> dict[str, Any]:
+    """The layers: widths, activations, initializer, kind and dropout."""
+    widths = section.need("nodes_per_layer", "the width of each layer, [25, 20, 8] say")
+    nodes = [width.integer(1) for width in widths.items("layer widths")]
+    functions = section.need("activation_per_layer", "one for each layer, the last one linear")
+    activations = [item.text(ACTIVATIONS) for item in functions.items("activations")]
+    if not nodes:
+        widths.fail("no layers", f"the last one has {len(fitting.basis)} nodes, one a flavour")
+    if len(activations) != len(nodes):
+        functions.fail(
+            f"{len(activations)} activations for {len(nodes)} layers",
+            "give one for each entry of nodes_per_layer",
+        )
+    if nodes[-1] != len(fitting.basis):
+        widths.items()[-1].fail(
+            "wrong width of the last layer",
+            f"must be {len(fitting.basis)}, the number of flavours of fitting.basis",
+        )
+    _check_final(functions, activations, fitting)
+    initializer, kind = section.get("initializer"), section.get("layer_type")
+    layer_type = "dense" if kind is None else kind.text(LAYER_TYPES)
+    dropout = section.get("dropout")
+    rate = 0.0 if dropout is None else dropout.number(0, 1, below=True)
+    if dropout is not None and rate > 0 and layer_type == "dense_per_flavour":
+        dropout.fail("no dropout with layer_type dense_per_flavour", "write 0.0, or dense")
+    return {
+        "nodes_per_layer": nodes,
+        "activation_per_layer": activations,
+        "initializer": "glorot_normal" if initializer is None else initializer.text(INITIALIZERS),
+        "layer_type": layer_type,
+        "dropout": rate,
+    }
+
+
+def _check_final(functions: Node, activations: list[str], fitting: Fitting) -> None:
+    """square_singlet squares the first two outputs: the last layer's, and Sigma and g."""
+    for index, name in enumerate(activations):
+        if name not in FINAL_ACTIVATIONS:
+            continue
+        where = functions.items()[index]
+        if index != len(activations) - 1:
+            where.fail("only for the last layer", "choose another one here")
+        elements = {FIT_BASES[fitting.fitbasis][flavour.fl] for flavour in fitting.basis[:2]}
+        if elements != _SINGLET:
+            where.fail("squares the singlet and the gluon", "put sng and g first in fitting.basis")
+
+
+def _read_multipliers(node: Node | None, threshold: float | None) -> dict[str, float | None]:
+    """``positivity`` or ``integrability``; None where maxlambda and the epochs decide."""
+    found: dict[str, float | None] = {"initial": None, "multiplier": None}
+    if threshold is not None:
+        found["threshold"] = threshold
+    if node is None:
+        return found
+    ignored = IGNORED_INTEGRABILITY if threshold is None else {}
+    section = node.section(found, ignored=ignored)
+    for key in found:
+        value = section.get(key)
+        if value is not None:
+            found[key] = value.number(0, above=key != "threshold")
+    return found
+
+
+def _read_regularizer(section: Section) -> dict[str, Any]:
+    """The kernel regularizer, if there is one."""
+    name, arguments = section.get("regularizer"), section.get("regularizer_args")
+    if name is None:
+        if arguments is not None:
+            arguments.fail("arguments without a regularizer", "add regularizer: l1_l2")
+        return {}
+    kind = name.text(REGULARIZERS)
+    found: dict[str, Any] = dict.fromkeys(REGULARIZERS[kind], 0.0)
+    given = None if arguments is None else arguments.section(REGULARIZERS[kind])
+    for key in found:
+        value = None if given is None else given.get(key)
+        if value is not None:
+            found[key] = value.number(0)
+    return {"regularizer": kind, "regularizer_args": found}
