@@ -1,0 +1,111 @@
+"""What a fit gives: numbers and networks of all folds and replicas. Does not need TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.fitting.pdf_model import PDFModel
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands; reported after each chunk of epochs."""
+
+    epoch: int
+    epochs: int
+    validation_chi2: float
+    """Per point, median over the models that are still training; NaN before the first epoch."""
+    stage: Literal["compile", "train", "evaluate"] = "train"
+    active: int = 0
+    """Number of models that are still training."""
+
+
+@dataclass(frozen=True, eq=False)
+class FoldStopping:
+    """How the replicas of one fold stopped, under the names of n3fit's `Stopping`."""
+
+    e_best_chi2: Index
+    """(R,): the best epoch, or the last where none was accepted."""
+    stopping_patience: int
+    """In epochs."""
+    total_epochs: int
+    vl_chi2: Array
+    """(R,): validation chi2 per point at the best weights."""
+    vl_loss: Array
+    """(R,): the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchFit:
+    """k folds x R replicas, fitted as one batch; everything is taken at each model's best weights.
+
+    The best weights are those with the lowest validation loss among the epochs at which positivity
+    passed; a model that never got so far keeps its last weights. Epochs count from 0.
+    """
+
+    predictions: Array
+    """(k, R, npredictions)"""
+    training_chi2: Array
+    """(k, R): per point, on pseudodata that trained."""
+    validation_chi2: Array
+    """(k, R): per point, on pseudodata that validated (those that trained where there are none)."""
+    validation_loss: Array
+    """(k, R): the loss that chose the best weights: chi2 (not per point) plus positivity losses."""
+    experimental_chi2: Array
+    """(k, R): per point, on the measured values of the data left out (all data where none is)."""
+    positivity_passed: Mask
+    """(k, R): whether a best epoch was found."""
+    nan: Mask
+    """(k, R): whether training met a number that is not finite; the model froze there, and its
+    results are those of its best weights, when it had some, or NaN."""
+    best_epoch: Index
+    """(k, R): the last epoch where `positivity_passed` is false."""
+    stop_epoch: Index
+    """(k, R): the last epoch of the training."""
+    total_epochs: int
+    """Epochs asked for."""
+    stopping_patience: int
+    """In epochs."""
+    epochs_run: int
+    """Epochs until the last model stopped."""
+    seconds: Mapping[str, float]
+    """Wall-clock time by stage: setup, compile, train, evaluate."""
+    models: tuple[PDFModel, ...]
+    """The networks, fold by fold."""
+
+    @property
+    def folds(self) -> int:
+        """Number of folds k."""
+        return int(self.predictions.shape[0])
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas R."""
+        return int(self.predictions.shape[1])
+
+    def pdf_model(self, fold: int = 0) -> PDFModel:
+        """The R networks of a fold."""
+        return self.models[fold]
+
+    def pdf_grid(self, x: Array, fold: int = 0) -> Array:
+        """x f(x) in the evolution basis at the scale of the fit, (nx,) -> (R, nx, 14)."""
+        return self.models[fold].evaluate(x)
+
+    def stopping(self, fold: int = 0) -> FoldStopping:
+        """The fold as penalties take it (``stopping_object``)."""
+        return FoldStopping(
+            e_best_chi2=self.best_epoch[fold],
+            stopping_patience=self.stopping_patience,
+            total_epochs=self.total_epochs,
+            vl_chi2=self.validation_chi2[fold],
+            vl_loss=self.validation_chi2[fold],
+        )
