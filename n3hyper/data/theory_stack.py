@@ -1,0 +1,296 @@
+"""All FK tables of a fit on one x-grid: from recipes and table files to a `TheoryStack`.
+
+Each data set asks for rows of tables. Rows that nobody asks for (cut points) are left out, rows
+that two data sets share are kept once, DIS rows of all tables become one matrix, and hadronic
+tables keep their own nodes and channels less those that are zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from n3hyper.data.commondata import TheoryRecipe
+from n3hyper.data.fktable import FKTable, read_cfactor, read_fktable
+from n3hyper.data.operations import check_operation
+from n3hyper.data.problem import (
+    Array,
+    DISTable,
+    HadronicTable,
+    Index,
+    Mask,
+    Observable,
+    TheoryStack,
+    frozen,
+)
+from n3hyper.data.theories import TheoryFolder
+from n3hyper.errors import TheoryError
+
+SAME_NODE = 1e-9
+"""Nodes whose x differ by less than this fraction are one: tables store x with rounding errors."""
+
+
+@dataclass(frozen=True)
+class ObservableSource:
+    """What a data set (or positivity or integrability set) asks of theory."""
+
+    name: str
+    recipe: TheoryRecipe
+    points: Index
+    """(ndata,): the points that are kept, counted in the whole data set."""
+    cfac: tuple[str, ...] = ()
+    """K-factors on each of its tables."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A table with all that multiplies it."""
+
+    table: str
+    cfac: tuple[str, ...]
+    factor: float
+
+
+@dataclass
+class _Reader:
+    """Reads each table and K-factor once."""
+
+    folder: TheoryFolder
+    tables: dict[str, FKTable] = field(default_factory=dict)
+    cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
+
+    def table(self, name: str) -> FKTable:
+        """The table of that name."""
+        if name not in self.tables:
+            self.tables[name] = read_fktable(self.folder.table_path(name), name)
+        return self.tables[name]
+
+    def rows(self, key: _Key, rows: Index) -> Array:
+        """Some rows of a table, with its factors."""
+        table = self.table(key.table)
+        factors = np.full(table.rows, key.factor)
+        for cfactor in key.cfac:
+            factors *= self._cfactor(cfactor, key.table, table.rows)
+        selected: Array = table.table[rows]
+        scaled: Array = selected * factors[rows].reshape(-1, *[1] * (selected.ndim - 1))
+        return scaled
+
+    def q0(self) -> float:
+        """The scale of the PDFs, which must be that of all tables."""
+        scales = {name: table.q0 for name, table in self.tables.items()}
+        first = next(iter(scales))
+        for name, scale in scales.items():
+            if not np.isclose(scale, scales[first], rtol=1e-6):
+                raise TheoryError(
+                    f"FK tables at different scales: {first} at Q0 = {scales[first]:g} GeV, "
+                    f"{name} at {scale:g} GeV in {self.folder.path}"
+                )
+        return scales[first]
+
+    def _cfactor(self, cfactor: str, table: str, rows: int) -> Array:
+        if (cfactor, table) not in self.cfactors:
+            path = self.folder.cfactor_path(cfactor, table)
+            values = read_cfactor(path)
+            if values.size != rows:
+                raise TheoryError(f"{path}: {values.size} K-factors for a table of {rows} rows")
+            self.cfactors[cfactor, table] = values
+        return self.cfactors[cfactor, table]
+
+
+_Operand = list[tuple[_Key, int]]  # for each point: the table and its row
+
+
+def build_stack(
+    sources: Sequence[ObservableSource], folder: TheoryFolder
+) -> tuple[TheoryStack, float]:
+    """Read the tables that `sources` ask for and put them on one grid.
+
+    Parameters
+    ----------
+    sources
+        Data sets, then positivity, then integrability sets.
+    folder
+        The theory.
+
+    Returns
+    -------
+    stack
+        Its observables are those of `sources`, in their order.
+    q0
+        Scale of the PDFs in GeV.
+
+    Raises
+    ------
+    TheoryError
+        when a table, a K-factor or a row is missing, or tables do not go together.
+    """
+    reader = _Reader(folder)
+    operands = [_operands(source, reader) for source in sources]
+    wanted: dict[_Key, set[int]] = {}
+    for operand in (each for one in operands for each in one):
+        for key, row in operand:
+            wanted.setdefault(key, set()).add(row)
+    if not wanted:
+        raise TheoryError("no data point needs a prediction: nothing is left after cuts")
+    rows = {key: np.array(sorted(numbers)) for key, numbers in wanted.items()}
+    q0 = reader.q0()
+    dis_keys = [key for key in rows if not reader.table(key.table).hadronic]
+    hadronic_keys = [key for key in rows if reader.table(key.table).hadronic]
+    xgrid = _common_grid(_used_nodes(reader.table(key.table), rows[key]) for key in rows)
+    dis = _dis_table(reader, {key: rows[key] for key in dis_keys}, xgrid)
+    hadronic, order = _hadronic_tables(reader, {key: rows[key] for key in hadronic_keys}, xgrid)
+
+    place: dict[tuple[_Key, int], int] = {}
+    for key in [*dis_keys, *order]:
+        for row in rows[key].tolist():
+            place[key, row] = len(place)
+    observables, start = [], 0
+    for source, operand_rows in zip(sources, operands, strict=True):
+        stop = start + source.points.size
+        observables.append(
+            Observable(
+                name=source.name,
+                operation=check_operation(source.recipe.operation, len(operand_rows), source.name),
+                operands=tuple(
+                    frozen(np.array([place[each] for each in operand], dtype=np.int64))
+                    for operand in operand_rows
+                ),
+                slice=slice(start, stop),
+            )
+        )
+        start = stop
+    return TheoryStack(frozen(xgrid), dis, hadronic, tuple(observables), start), q0
+
+
+# ---------------------------------------------------------------- from points to rows
+
+
+def _operands(source: ObservableSource, reader: _Reader) -> list[_Operand]:
+    """For each operand of the operation and each point, the row that it needs."""
+    recipe = source.recipe
+    operation = check_operation(recipe.operation, len(recipe.fk_tables), source.name)
+    operands = []
+    for number, names in enumerate(recipe.fk_tables):
+        available = _available_rows(names, source, reader)
+        divisor = operation == "RATIO" and number == 1
+        if divisor and len(names) == 1 and _is_one_number(reader.table(names[0])):
+            # a total cross section that normalises all points
+            operands.append([available[0]] * source.points.size)
+            continue
+        missing = [point for point in source.points.tolist() if point not in available]
+        if missing:
+            raise TheoryError(
+                f"{source.name}: point {missing[0]} has no row in FK table(s) "
+                f"{', '.join(names)} of {reader.folder.path} ({len(available)} rows)"
+            )
+        operands.append([available[point] for point in source.points.tolist()])
+    return operands
+
+
+def _available_rows(
+    names: tuple[str, ...], source: ObservableSource, reader: _Reader
+) -> dict[int, tuple[_Key, int]]:
+    """Point -> row of the tables of one operand, which follow one another."""
+    recipe = source.recipe
+    shifts, normalization = dict(recipe.shifts), dict(recipe.normalization)
+    rows: dict[int, tuple[_Key, int]] = {}
+    start = 0
+    for name in names:
+        start += shifts.get(name, 0)
+        key = _Key(name, source.cfac, recipe.conversion_factor * normalization.get(name, 1.0))
+        count = reader.table(name).rows
+        rows.update({start + row: (key, row) for row in range(count)})
+        start += count
+    return rows
+
+
+def _is_one_number(table: FKTable) -> bool:
+    """One row, or one row followed by rows of zeros, as old tables have it."""
+    return not bool(table.table[1:].any())
+
+
+# ---------------------------------------------------------------- from rows to matrices
+
+
+def _used_nodes(table: FKTable, rows: Index) -> Array:
+    """The x of the nodes that contribute to these rows."""
+    used: Array = table.xgrid[_used_node_mask(table.table[rows])]
+    return used
+
+
+def _used_node_mask(selected: Array) -> Mask:
+    nonzero = selected != 0
+    used: Mask = nonzero.any(axis=tuple(range(selected.ndim - 1)))
+    if selected.ndim == 4:
+        used |= nonzero.any(axis=(0, 1, 3))
+    return used
+
+
+def _common_grid(grids: Iterable[Array]) -> Array:
+    """All nodes, ascending, each once.
+
+    >>> _common_grid([np.array([0.1, 0.5]), np.array([0.1 * (1 + 1e-13), 0.2])])
+    array([0.1, 0.2, 0.5])
+    """
+    nodes = np.sort(np.concatenate(list(grids)))
+    new = np.concatenate([[True], np.diff(nodes) > SAME_NODE * nodes[1:]])
+    distinct: Array = nodes[new]
+    return distinct
+
+
+def _node_index(nodes: Array, xgrid: Array) -> Index:
+    """Where each of `nodes` is in `xgrid`."""
+    if len(xgrid) == 1:
+        return np.zeros(len(nodes), dtype=np.int64)
+    right = np.clip(np.searchsorted(xgrid, nodes), 1, len(xgrid) - 1)
+    left = right - 1
+    nearest = np.where(nodes - xgrid[left] < xgrid[right] - nodes, left, right)
+    return nearest.astype(np.int64)
+
+
+def _dis_table(reader: _Reader, rows: dict[_Key, Index], xgrid: Array) -> DISTable | None:
+    """One matrix of the rows of all structure functions."""
+    if not rows:
+        return None
+    dense = np.zeros((sum(map(len, rows.values())), len(xgrid), 14))
+    start = 0
+    for key, numbers in rows.items():
+        table = reader.table(key.table)
+        used = _used_node_mask(table.table[numbers])
+        block = dense[start : start + len(numbers)]
+        columns = _node_index(table.xgrid[used], xgrid)
+        selected = reader.rows(key, numbers)[..., used]
+        # n row, x node, f flavour
+        block[:, columns[:, np.newaxis], table.channels] = selected.transpose(0, 2, 1)
+        start += len(numbers)
+    flavours = np.flatnonzero(dense.any(axis=(0, 1)))
+    return DISTable(frozen(dense[..., flavours]), frozen(flavours))
+
+
+def _hadronic_tables(
+    reader: _Reader, rows: dict[_Key, Index], xgrid: Array
+) -> tuple[tuple[HadronicTable, ...], list[_Key]]:
+    """The hadronic tables, and the keys in the order of their rows.
+
+    Tables with the same channels on the same nodes become one.
+    """
+    groups: dict[tuple[bytes, bytes], list[tuple[_Key, Array, Index, Index]]] = {}
+    for key, numbers in rows.items():
+        table = reader.table(key.table)
+        selected = reader.rows(key, numbers)
+        used = _used_node_mask(selected)
+        channels = selected.any(axis=(0, 2, 3))
+        selected = selected[:, channels][..., used, :][..., used]
+        luminosity = table.channels[channels]
+        x_index = _node_index(table.xgrid[used], xgrid)
+        group = groups.setdefault((luminosity.tobytes(), x_index.tobytes()), [])
+        group.append((key, selected, luminosity, x_index))
+    tables, order = [], []
+    for group in groups.values():
+        order += [key for key, *_ in group]
+        _, _, luminosity, x_index = group[0]
+        stacked = np.concatenate([selected for _, selected, *_ in group])
+        tables.append(HadronicTable(frozen(stacked), frozen(luminosity), frozen(x_index)))
+    return tuple(tables), order
