@@ -1,0 +1,114 @@
+"""Which points train, which validate, which are left out in a fold.
+
+All masks are in data space and in the runcard's order of points. (n3fit 4.1.5 splits eigenvectors
+of the covariance by default; these are its masks for ``diagonal_basis: false``.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.data.commondata import CommonData
+from n3hyper.data.seeds import name_seed
+
+Mask = NDArray[np.bool_]
+
+
+def dataset_slices(datasets: Sequence[CommonData]) -> tuple[slice, ...]:
+    """The place of each data set in the data vector."""
+    ends = np.cumsum([0, *(cd.ndata for cd in datasets)])
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))
+
+
+def group_members(
+    datasets: Sequence[CommonData], groups: Sequence[str] | None = None
+) -> dict[str, list[int]]:
+    """Positions of the data sets of each group, groups and sets in order of appearance.
+
+    Parameters
+    ----------
+    groups
+        The group of each set; by default its experiment, as in n3fit.
+    """
+    members: dict[str, list[int]] = {}
+    for i, group in enumerate(groups or [cd.experiment for cd in datasets]):
+        members.setdefault(group, []).append(i)
+    return members
+
+
+def training_validation_masks(
+    datasets: Sequence[CommonData],
+    fracs: Sequence[float],
+    trvl_seeds: Iterable[int],
+    groups: Sequence[str] | None = None,
+) -> tuple[Mask, Mask]:
+    """The split of each replica, as n3fit's `standard_masks`.
+
+    Of each set the same number of points trains in every replica: `frac` of its points, rounded
+    down. Where that is none, one point trains with probability `frac`. A point that does not
+    train validates. (n3fit keeps a one-point set in both of its arrays and blanks it in one; its
+    inverse covariances are then those of the plain masks that stand here.)
+
+    Parameters
+    ----------
+    datasets
+        After cuts, in the runcard's order.
+    fracs
+        Fraction that trains, for each set.
+    trvl_seeds
+        One for each replica, of `n3hyper.data.seeds.trvl_seeds`.
+    groups
+        As in `group_members`.
+
+    Returns
+    -------
+    training, validation
+        Each (replicas, ndata).
+    """
+    slices = dataset_slices(datasets)
+    members = group_members(datasets, groups)
+    seeds = [int(seed) for seed in trvl_seeds]
+    training = np.zeros((len(seeds), sum(cd.ndata for cd in datasets)), dtype=bool)
+    for mask, seed in zip(training, seeds, strict=True):
+        for group, positions in members.items():
+            rng = np.random.Generator(np.random.PCG64(name_seed(group) + seed))
+            for i in positions:
+                mask[slices[i]] = _split(datasets[i].ndata, fracs[i], rng)
+    return training, ~training
+
+
+def _split(ndata: int, frac: float, rng: np.random.Generator) -> Mask:
+    """A random choice of `frac` of `ndata` points; draws nothing where there are no points."""
+    mask = np.zeros(ndata, dtype=bool)
+    if ndata:
+        trained = int(ndata * frac) or int(rng.random() < frac)
+        mask[:trained] = True
+        rng.shuffle(mask)
+    return mask
+
+
+def fold_masks(datasets: Sequence[CommonData], folds: Sequence[Iterable[str]]) -> Mask:
+    """What each fold leaves out of the fit.
+
+    Parameters
+    ----------
+    datasets
+        After cuts, in the runcard's order.
+    folds
+        The names of the sets that each fold leaves out, present or as in the runcard.
+
+    Returns
+    -------
+    array (folds, ndata)
+        True: left out of the fit and tested. (n3fit's masks are the opposite.)
+    """
+    masks = np.zeros((len(folds), sum(cd.ndata for cd in datasets)), dtype=bool)
+    for mask, fold in zip(masks, folds, strict=True):
+        names = set(fold)
+        for cd, place in zip(datasets, dataset_slices(datasets), strict=True):
+            mask[place] = cd.name in names or cd.requested in names
+    return masks
