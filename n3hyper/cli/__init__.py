@@ -1,1 +1,86 @@
-"""The command line: one thin module a command."""
+"""The command line: one thin module a command, imported only when that command runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from n3hyper import __version__
+from n3hyper.errors import N3HyperError, nearest
+
+# command: (its module, its one line in the list of commands). The line stands here, not in the
+# module, so that --help imports none of them.
+COMMANDS = {
+    "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
+    "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"No such command {args[0]!r}; {nearest(args[0], COMMANDS)}", ctx) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="n3hyper")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Find the hyperparameters of neural-network fits of parton distributions."""
+
+
+def main(args: Sequence[str] | None = None) -> Any:
+    """Run the command line; whatever goes wrong is one line on stderr.
+
+    Exit status: 0 done, 1 failed at run time, 2 wrong input, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    # --debug is understood anywhere on the line: people add it at the end of what just failed.
+    arguments = [argument for argument in given if argument != "--debug"]
+    debug = len(arguments) < len(given)
+    try:
+        status = cli.main(args=arguments, prog_name="n3hyper", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("n3hyper: interrupted", err=True)
+        raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001 - the border: one line for a user, all with --debug
+        if debug:
+            raise
+        click.echo(f"n3hyper: {one_line(error)}", err=True)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def one_line(error: Exception) -> str:
+    """What the user is told of an error: ours as worded, others with their kind."""
+    if isinstance(error, N3HyperError):
+        return str(error)
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} (--debug shows where)"

@@ -1,0 +1,6 @@
+"""`python -m n3hyper.cli`, for where the script is not on the PATH."""
+
+from n3hyper.cli import main
+
+if __name__ == "__main__":
+    main()

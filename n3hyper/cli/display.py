@@ -1,0 +1,156 @@
+"""What a scan shows while it runs: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from n3hyper.fitting.result import Progress as FitProgress
+
+
+class ScanDisplay:
+    """Plain lines: one when a trial ends. The base of the live display.
+
+    Parameters
+    ----------
+    total
+        Trials of the whole scan.
+    done
+        Trials that an earlier run has finished.
+    console
+        Where to write; standard error by default, so that output can be piped.
+    """
+
+    def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
+        self.total, self.done = total, done
+        self.console = console or Console(stderr=True)
+        self.best: float | None = None
+        self.seconds: list[float] = []
+        self._started = time.monotonic()
+
+    def __enter__(self) -> ScanDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def stage(self, text: str) -> None:
+        """Say what is being done before the first trial."""
+        self.console.print(text, style="dim", highlight=False)
+
+    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
+        """A trial begins."""
+        self._started = time.monotonic()
+
+    def fit_progress(self, progress: FitProgress) -> None:
+        """Some epochs have passed."""
+
+    def trial_ended(self, trial: dict[str, Any]) -> None:
+        """A trial has ended, well or not; `trial` is its record."""
+        self.done += 1
+        self.seconds.append(time.monotonic() - self._started)
+        loss = trial["result"].get("loss")
+        better = loss is not None and (self.best is None or loss < self.best)
+        if better:
+            self.best = loss
+        self.console.print(self._line(trial, better), highlight=False, soft_wrap=True, markup=False)
+
+    def time_left(self) -> float:
+        """Seconds that the trials still to come are expected to take."""
+        mean = sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
+        return mean * max(self.total - self.done, 0)
+
+    def _line(self, trial: dict[str, Any], better: bool) -> str:
+        result = trial["result"]
+        if result["status"] == "ok":
+            outcome = f"loss {result['loss']:.4f}" + (" (best so far)" if better else "")
+        else:
+            outcome = f"failed: {result.get('failure', {}).get('reason', 'unknown')}"
+        return (
+            f"trial {self.done}/{self.total}  {outcome}  {self.seconds[-1]:.1f} s"
+            f"  time left {clock(self.time_left())}"
+        )
+
+
+class LiveDisplay(ScanDisplay):
+    """Two bars on a terminal: the scan's trials, and the epochs of the trial under way."""
+
+    def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
+        super().__init__(total, done, console)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            expand=True,
+            transient=True,
+        )
+        self._scan: TaskID = self._bars.add_task("scan ", total=total, completed=done, note="")
+        self._trial: TaskID = self._bars.add_task("trial", total=1, note="starting", visible=False)
+
+    def __enter__(self) -> ScanDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
+        super().trial_started(tid, params)
+        self._bars.reset(self._trial, total=1, note="preparing", visible=True)
+
+    def fit_progress(self, progress: FitProgress) -> None:
+        if progress.stage == "compile":
+            note = "compiling"
+        else:
+            note = f"validation chi2 {progress.validation_chi2:.3f}"
+        self._bars.update(
+            self._trial, total=progress.epochs, completed=progress.epoch, note=note, visible=True
+        )
+
+    def trial_ended(self, trial: dict[str, Any]) -> None:
+        super().trial_ended(trial)
+        best = "none yet" if self.best is None else f"{self.best:.4f}"
+        note = f"best loss {best}, {clock(self.time_left())} left"
+        self._bars.update(self._scan, completed=self.done, note=note)
+        self._bars.update(self._trial, visible=False)
+
+
+def make_display(total: int, done: int = 0, quiet: bool = False) -> ScanDisplay:
+    """The display that suits where the output goes.
+
+    >>> type(make_display(3, quiet=True)).__name__
+    'ScanDisplay'
+    """
+    console = Console(stderr=True, quiet=quiet)
+    live = console.is_terminal and not console.is_dumb_terminal and not quiet
+    return (LiveDisplay if live else ScanDisplay)(total, done, console)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> clock(42), clock(3 * 60 + 5), clock(7384)
+    ('42 s', '3 m 05 s', '2 h 03 m')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
