@@ -1,0 +1,299 @@
+"""The store of a scan in two files: ``tries.json`` for people and tools, ``tries.pkl`` to go on.
+
+Both hold the finished trials, the same records; the pickle also what a restart needs. Each write
+replaces the whole file at once, so that a kill at any instant leaves the state before or after.
+A finished trial is final: it is turned into its record and its text once, and what a later write
+costs is its bytes.
+
+The pickle holds plain Python types and the name of one class, `FileTrials`. It does not know its
+own folder: it may be moved, and is read by `FileTrials.from_pkl` from wherever it lies.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from hyperopt.base import Trials
+
+from n3hyper import __version__
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.atomic_write import write_atomically
+from n3hyper.hyper_optimization.record import (
+    FINISHED,
+    Record,
+    check_record,
+    from_json,
+    plain,
+    to_json,
+)
+from n3hyper.hyper_optimization.safe_pickle import read_state
+from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
+
+FORMAT: Final = 1
+"""Of the pickle; a change that older versions cannot read raises it."""
+_PICKLE_PROTOCOL: Final = 4
+_GENERATORS: Final = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+
+
+def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a trial, readable: "Adam" where hyperopt stores ``optimizer: [2]``.
+
+    Parameters
+    ----------
+    space
+        As `HyperScanner.as_dict` gives it.
+    trial
+        Its document; the values are in ``misc.vals``.
+
+    Returns
+    -------
+    dict
+        Plain Python types; an activation for all layers by its name.
+
+    Examples
+    --------
+    >>> from n3hyper.hyper_optimization.hyper_scan import hp_choice
+    >>> space = {"initializer": hp_choice("initializer", ["glorot_normal", "glorot_uniform"])}
+    >>> space_eval_trial(space, {"misc": {"vals": {"initializer": [1]}}})
+    {'initializer': 'glorot_uniform'}
+    """
+    return dict(plain(evaluate_space(space, trial["misc"]["vals"])))
+
+
+class FileTrials(Trials):  # type: ignore[misc]
+    """hyperopt's Trials, kept in the replica folder of a scan.
+
+    Parameters
+    ----------
+    replica_path
+        Folder of ``tries.json`` and ``tries.pkl``, which exists; nothing is written before a trial
+        has finished. Without a folder (None) the trials stay in memory.
+    parameters
+        The search space, for the readable values ``misc.space_vals`` of each trial.
+
+    Attributes
+    ----------
+    scan : dict
+        What else a restart needs, in plain types: seed, algorithm, fingerprint.
+    """
+
+    def __init__(self, replica_path: Path | None, parameters: Any = None, **kwargs: Any) -> None:
+        self._set_folder(replica_path)
+        self._parameters = parameters
+        self._rstate: np.random.Generator | None = None
+        self._texts: dict[int, str] = {}
+        self._written = 0
+        self.scan: dict[str, Any] = {}
+        super().__init__(**kwargs)
+
+    def _set_folder(self, folder: Path | None) -> None:
+        self._json_file = None if folder is None else Path(folder) / "tries.json"
+        self.pkl_file = None if folder is None else Path(folder) / "tries.pkl"
+
+    @property
+    def rstate(self) -> np.random.Generator | None:
+        """The random generator of the scan, kept in the pickle and restored from it.
+
+        It is what `hyperopt.fmin` takes as ``rstate``. A scan run by `hyper_scan_wrapper` leaves
+        here the generator of the next trial, which depends on the scan's seed and on how many
+        trials there are, and on nothing else.
+
+        Examples
+        --------
+        >>> trials = FileTrials(None)
+        >>> trials.rstate = np.random.default_rng(42)
+        >>> int(trials.rstate.integers(100))
+        8
+        """
+        return self._rstate
+
+    @rstate.setter
+    def rstate(self, random_generator: np.random.Generator | None) -> None:
+        self._rstate = random_generator
+
+    @property
+    def parameters(self) -> Any:
+        """The search space; None when it is not known."""
+        return self._parameters
+
+    @property
+    def finished(self) -> list[Record]:
+        """The finished trials, in the order of their numbers."""
+        return sorted(
+            (trial for trial in self._dynamic_trials if trial["state"] in FINISHED),
+            key=lambda trial: int(trial["tid"]),
+        )
+
+    def refresh(self) -> None:
+        """Take up what has changed in the trials; write ``tries.json`` where some have finished.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be written.
+        """
+        self._absorb()
+        if self._written != len(self._texts):
+            self.write_json()
+
+    def _absorb(self) -> None:
+        """The lists that hyperopt reads, and the records of trials that have finished since.
+
+        hyperopt hides trials that raised; here they count as trials of the scan.
+        """
+        self._trials = [
+            trial
+            for trial in self._dynamic_trials
+            if self._exp_key is None or trial["exp_key"] == self._exp_key
+        ]
+        for trial in self._trials:
+            self._ids.add(trial["tid"])
+            if trial["state"] in FINISHED and trial["tid"] not in self._texts:
+                self._finish(trial)
+
+    def _finish(self, trial: Record) -> None:
+        """Turn the document of a finished trial into its record."""
+        if self._parameters is not None and "space_vals" not in trial["misc"]:
+            trial["misc"]["space_vals"] = space_eval_trial(self._parameters, trial)
+        trial.update(plain(trial))
+        self._texts[trial["tid"]] = to_json(trial)
+
+    def write_json(self) -> None:
+        """Write ``tries.json``: a JSON list of the finished trials."""
+        if self._json_file is not None:
+            write_atomically(self._json_file, _json_lines(self._ordered_texts()))
+        self._written = len(self._texts)
+
+    def _ordered_texts(self) -> list[str]:
+        return [self._texts[tid] for tid in sorted(self._texts)]
+
+    def new_trial_ids(self, n: int) -> list[int]:
+        """The next `n` numbers of trials, which nobody else is given."""
+        start = max(self._ids, default=-1) + 1
+        numbers = list(range(start, start + n))
+        self._ids.update(numbers)
+        return numbers
+
+    def new_trial_docs(
+        self, tids: list[int], specs: list[Any], results: list[Any], miscs: list[Any]
+    ) -> list[Record]:
+        """Documents of trials to be run; see `insert_trial_docs` for putting them in."""
+        return [dict(doc) for doc in super().new_trial_docs(tids, specs, results, miscs)]
+
+    def discard_unfinished(self) -> None:
+        """Forget trials that have not finished: they will be done again from their start."""
+        kept = [trial for trial in self._dynamic_trials if trial["state"] in FINISHED]
+        self._dynamic_trials[:] = kept
+        self._ids = {trial["tid"] for trial in kept}
+        self._absorb()
+
+    def to_pkl(self) -> None:
+        """Write ``tries.pkl``: the finished trials, the space and the random state.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written; the file is as it was.
+        """
+        if self.pkl_file is None:
+            raise StoreError("these trials have no folder to be written to")
+        self._absorb()
+        write_atomically(self.pkl_file, [pickle.dumps(self, protocol=_PICKLE_PROTOCOL)])
+
+    @classmethod
+    def from_pkl(cls, pickle_filepath: Path | str) -> FileTrials:
+        """The store whose `to_pkl` wrote the file; its folder is where the file lies now.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        StoreError
+            The file is not, or not wholly, the pickle of a FileTrials. No class but FileTrials is
+            admitted, and nothing in the file runs.
+        """
+        path = Path(pickle_filepath)
+        trials = cls.__new__(cls)
+        try:
+            trials.__setstate__(read_state(path))
+        except StoreError as err:
+            message = str(err)
+            raise StoreError(message if str(path) in message else f"{path}: {message}") from err
+        trials._set_folder(path.parent)
+        return trials
+
+    @classmethod
+    def from_records(
+        cls, replica_path: Path | None, records: Iterable[Record], parameters: Any = None
+    ) -> FileTrials:
+        """A store of finished trials, as read from a ``tries.json``; others are left out."""
+        trials = cls(replica_path, parameters)
+        for record in records:
+            check_record(record)
+            if record["state"] in FINISHED:
+                trials._dynamic_trials.append(from_json(to_json(record)))
+        trials._absorb()
+        return trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._absorb()
+        space = None if self._parameters is None else json.dumps(encode_space(self._parameters))
+        return {
+            "format": FORMAT,
+            "version": __version__,
+            "exp_key": self._exp_key,
+            "scan": plain(self.scan),
+            "space": space,
+            "rstate": _generator_state(self._rstate),
+            "trials": self._ordered_texts(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("format") != FORMAT:
+            raise StoreError(
+                f"format {state.get('format')!r} of a pickle of trials, version "
+                f"{state.get('version')!r}; this version reads format {FORMAT}"
+            )
+        try:
+            space, texts = state["space"], state["trials"]
+            FileTrials.__init__(self, None, exp_key=state["exp_key"], refresh=False)
+            self._parameters = None if space is None else decode_space(json.loads(space))
+            self.scan = dict(state["scan"])
+            self._rstate = _generator(state["rstate"])
+            self._dynamic_trials = [from_json(text) for text in texts]
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            raise StoreError(f"not the state of trials: {type(err).__name__}: {err}") from err
+        self._texts = {
+            trial["tid"]: text for trial, text in zip(self._dynamic_trials, texts, strict=True)
+        }
+        self._written = len(self._texts)
+        self._absorb()
+
+
+def _json_lines(texts: list[str]) -> list[bytes]:
+    """A JSON list with one trial a line."""
+    return [b"[", ",\n".join(texts).encode(), b"]\n"]
+
+
+def _generator_state(generator: np.random.Generator | None) -> Any:
+    """Its state in plain types: names and integers."""
+    return None if generator is None else plain(generator.bit_generator.state)
+
+
+def _generator(state: Any) -> np.random.Generator | None:
+    """The generator whose `_generator_state` this is."""
+    if state is None:
+        return None
+    if state["bit_generator"] not in _GENERATORS:
+        raise StoreError(f"unknown random generator {state['bit_generator']!r}")
+    bits = getattr(np.random, state["bit_generator"])()
+    words = dict(state["state"])
+    if isinstance(words.get("key"), list):
+        words["key"] = np.array(words["key"], bits.state["state"]["key"].dtype)
+    bits.state = {**state, "state": words}
+    return np.random.Generator(bits)

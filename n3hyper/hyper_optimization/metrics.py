@@ -1,0 +1,104 @@
+"""What an ensemble of replicas is worth on a set of data: the numbers that rewards are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.physics import chi2 as figures
+
+if TYPE_CHECKING:
+    from n3hyper.data.problem import FitProblem, TheoryStack
+    from n3hyper.physics.chi2 import FactoredCovariance
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HyperoptMetrics:
+    """Per data point; the smaller the better, phi2 aside (arXiv:2410.16248, section 3)."""
+
+    chi2: float
+    """Of the mean prediction, the covariance of the PDFs added to that of the experiment."""
+    phi2: float
+    """Spread of the replicas in units of the experimental uncertainty:
+    <chi2[T_r]> - chi2[<T_r>]."""
+    logp: float
+    """Minus the logarithm of the Gaussian likelihood, with the same covariance as `chi2`."""
+    chi2exp: float
+    """Of the mean prediction, with the experimental covariance alone."""
+
+
+NO_METRICS = HyperoptMetrics(np.nan, np.nan, np.nan, np.nan)
+
+
+def compute_hyperopt_metrics(
+    predictions: Array, central: Array, covariance: FactoredCovariance
+) -> HyperoptMetrics:
+    """The four figures of an ensemble.
+
+    Parameters
+    ----------
+    predictions
+        (replicas, ndata); one replica alone has no spread: phi2 is zero.
+    central
+        (ndata,), measured values.
+    covariance
+        Experimental, of these data.
+    """
+    if not np.isfinite(predictions).all():
+        return NO_METRICS
+    mean = predictions.mean(axis=0, keepdims=True)
+    return HyperoptMetrics(
+        chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
+        phi2=float(figures.phi2(predictions, central, covariance)),
+        logp=float(figures.logp(predictions, central, covariance)),
+        chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentalData:
+    """Some of the data of a fit, with the theory that predicts them.
+
+    Examples
+    --------
+    >>> from tests.synthetic import synthetic_problem, toy_pdf
+    >>> problem = synthetic_problem()
+    >>> data = ExperimentalData.of_problem(problem, problem.folds[0].mask)
+    >>> truth = toy_pdf(problem.theory.xgrid)[None, :, :, None]
+    >>> data.predictions(lambda x: truth).shape == (1, data.central.size)
+    True
+    """
+
+    theory: TheoryStack
+    mask: Mask
+    """(ndata,): which points of the problem these are."""
+    central: Array
+    """(nselected,)"""
+    covariance: FactoredCovariance
+    """Experimental, of the selected points."""
+
+    @classmethod
+    def of_problem(cls, problem: FitProblem, mask: Mask) -> ExperimentalData:
+        """The data of `problem` selected by `mask` (ndata,)."""
+        return cls(problem.theory, mask, problem.central[mask], problem.exp_covariance.masked(mask))
+
+    def select(self, predictions: Array) -> Array:
+        """Its part (..., nselected) of predictions (..., npredictions) or (..., ndata)."""
+        return predictions[..., : self.mask.size][..., self.mask]
+
+    def predictions(self, pdf_model: PDFModel) -> Array:
+        """(replicas, nselected): what the replicas of `pdf_model` predict."""
+        pdf = np.asarray(pdf_model(self.theory.xgrid.reshape(1, -1, 1)), dtype=np.float64)[0]
+        replicas_first = np.moveaxis(pdf, -1, 0) if pdf.ndim == 3 else pdf[None]
+        return self.select(self.theory.predict(replicas_first))
+
+    def metrics(self, predictions: Array) -> HyperoptMetrics:
+        """The figures of `predictions` (replicas, nselected)."""
+        return compute_hyperopt_metrics(predictions, self.central, self.covariance)

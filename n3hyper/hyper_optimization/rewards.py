@@ -1,0 +1,364 @@
+"""The loss of a trial: from the losses of replicas to one number for each fold, and from the folds
+to the number that the scan minimises.
+
+`HyperLoss` knows the statistics by the names that runcards use; `STATISTICS` and `LOSS_TYPES` are
+where new ones are added. Two more rewards look at the fits of all folds at once: `fit_distance`
+and `fit_future_tests`.
+
+Examples
+--------
+>>> import numpy as np
+>>> from n3hyper.hyper_optimization.rewards import HyperLoss
+>>> losses = np.array([1.0, 2.0, 3.0])
+>>> loss_average = HyperLoss(fold_statistic="average")
+>>> loss_best_worst = HyperLoss(fold_statistic="best_worst")
+>>> loss_std = HyperLoss(fold_statistic="std")
+>>> print(f"{loss_average.reduce_over_folds.__name__} {loss_average.reduce_over_folds(losses)}")
+_average 2.0
+>>> print(
+...     f"{loss_best_worst.reduce_over_folds.__name__} {loss_best_worst.reduce_over_folds(losses)}"
+... )
+_best_worst 3.0
+>>> print(f"{loss_std.reduce_over_folds.__name__} {loss_std.reduce_over_folds(losses)}")
+_std 0.816496580927726
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from n3hyper.errors import RuncardError, nearest
+from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
+from n3hyper.hyper_optimization.penalties import PDFModel
+
+Array = NDArray[np.float64]
+Statistic = Callable[..., float]
+
+LOSS_TYPES: Final = ("chi2", "phi2", "logp", "chi2p")
+
+
+def _average(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
+    """The mean."""
+    return float(np.mean(np.asarray(losses, dtype=np.float64), axis=axis))
+
+
+def _best_worst(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
+    """The largest: the best setup is the one with the best worst case."""
+    return float(np.max(np.asarray(losses, dtype=np.float64), axis=axis))
+
+
+def _std(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
+    """The standard deviation (of the population)."""
+    return float(np.std(np.asarray(losses, dtype=np.float64), axis=axis))
+
+
+STATISTICS: Final[dict[str, Statistic]] = {
+    "average": _average,
+    "average_best": _average,  # the best replicas are chosen before, in compute_loss
+    "best_worst": _best_worst,
+    "std": _std,
+}
+
+
+def _reciprocal(statistic: Statistic) -> Statistic:
+    """1 / statistic, by the same name: what to minimise where larger is better."""
+
+    def reciprocal(losses: ArrayLike, axis: int = 0, **kwargs: Any) -> float:
+        value = statistic(losses, axis, **kwargs)
+        return 1.0 / value if value else float("inf")
+
+    reciprocal.__name__ = statistic.__name__
+    return reciprocal
+
+
+def _known(value: str | None, options: Sequence[str] | Mapping[str, Any], key: str) -> str:
+    """`value`, or the first option when there is none; RuncardError when it is not an option."""
+    if value is None:
+        return next(iter(options))
+    if value not in options:
+        raise RuncardError("unknown name", key=key, value=value, hint=nearest(value, options))
+    return value
+
+
+class HyperLoss:
+    """The loss of a fold, and of all folds.
+
+    The loss of one fold is, by `loss_type`,
+
+    chi2
+        `replica_statistic` over the replicas of (experimental loss + sum of penalties);
+    phi2
+        phi2 of the ensemble, penalties never added. The scan minimises its reciprocal, which is
+        what `reduce_over_folds` returns: a good setup leaves PDFs undetermined where data are
+        left out;
+    logp, chi2p
+        minus the log-likelihood, or the chi2 with the covariance of the PDFs, of the ensemble;
+        plus the mean over the replicas of the sum of penalties.
+
+    Parameters
+    ----------
+    loss_type
+        One of `LOSS_TYPES`; chi2 when not given.
+    replica_statistic, fold_statistic
+        One of ``average``, ``average_best``, ``best_worst``, ``std``; average when not given.
+        average_best over replicas is the mean over the best `reduce_proportion` of them.
+    reduce_proportion
+        The best ceil(reduce_proportion * replicas) replicas by validation loss make the ensemble
+        whose chi2, phi2 and logp are taken, and the mean of average_best. Without validation
+        losses all replicas count.
+    penalties_in_loss
+        Whether penalties are added to the loss, or only recorded.
+
+    Attributes
+    ----------
+    hyper_chi2_vector, hyper_phi2_vector, hyper_logp_vector : list of float
+        For each fold seen in this trial, without penalties. A trial begins at `fold_idx` 0.
+    exp_chi2_matrix : list of array (replicas,)
+        Experimental losses for each fold, without penalties.
+    penalties : dict of list of array (replicas,)
+        By name, for each fold.
+
+    Raises
+    ------
+    RuncardError
+        A name that is not known, or a proportion outside (0, 1].
+    """
+
+    def __init__(
+        self,
+        loss_type: str | None = None,
+        replica_statistic: str | None = None,
+        fold_statistic: str | None = None,
+        reduce_proportion: float = 1.0,
+        penalties_in_loss: bool = True,
+    ) -> None:
+        if not 0 < reduce_proportion <= 1:
+            raise RuncardError(
+                "not a proportion",
+                key="kfold.reduce_proportion",
+                value=reduce_proportion,
+                hint="it lies above 0 and up to 1",
+            )
+        self.loss_type = _known(loss_type, LOSS_TYPES, "kfold.loss_type")
+        self.reduce_proportion = reduce_proportion
+        self.penalties_in_loss = penalties_in_loss
+        replicas = _known(replica_statistic, STATISTICS, "kfold.replica_statistic")
+        folds = STATISTICS[_known(fold_statistic, STATISTICS, "kfold.fold_statistic")]
+        self._only_best_replicas = replicas == "average_best"
+        self.reduce_over_replicas = STATISTICS[replicas]
+        self.reduce_over_folds = _reciprocal(folds) if self.loss_type == "phi2" else folds
+        self._start_trial()
+
+    def _start_trial(self) -> None:
+        self.hyper_chi2_vector: list[float] = []
+        self.hyper_phi2_vector: list[float] = []
+        self.hyper_logp_vector: list[float] = []
+        self.exp_chi2_matrix: list[Array] = []
+        self.penalties: dict[str, list[Array]] = {}
+
+    @property
+    def phi2_vector(self) -> list[float]:
+        """phi2 for each fold."""
+        return self.hyper_phi2_vector
+
+    @property
+    def chi2_matrix(self) -> list[Array]:
+        """Experimental losses for each fold and replica, without penalties."""
+        return self.exp_chi2_matrix
+
+    def best_replicas(self, validation_loss: ArrayLike | None, replicas: int) -> NDArray[np.intp]:
+        """Indices of the replicas that make the ensemble, in ascending order."""
+        if validation_loss is None:
+            return np.arange(replicas)
+        order = np.argsort(np.asarray(validation_loss), kind="stable")
+        # round() keeps 0.7 * 10 = 7.000000000000001 from being 8 replicas
+        count = int(np.ceil(round(self.reduce_proportion * replicas, 9)))
+        return np.sort(order[:count])
+
+    def compute_loss(
+        self,
+        penalties: Mapping[str, ArrayLike],
+        experimental_loss: ArrayLike,
+        pdf_model: PDFModel | None = None,
+        experimental_data: ExperimentalData | None = None,
+        fold_idx: int = 0,
+        *,
+        validation_loss: ArrayLike | None = None,
+        predictions: Array | None = None,
+    ) -> float:
+        """The loss of one fold, for minimisation over setups (but see phi2 above).
+
+        Nothing that is passed in is changed; what is recorded holds no penalties.
+
+        Parameters
+        ----------
+        penalties
+            By name, (replicas,) each.
+        experimental_loss
+            (replicas,): chi2 per point of each replica on the data left out.
+        pdf_model
+            The fitted replicas; not needed where `predictions` are given.
+        experimental_data
+            The data left out. Without them there are no ensemble metrics (NaN), which the loss
+            type chi2 does without.
+        fold_idx
+            0 begins a new trial.
+        validation_loss
+            (replicas,): chooses the best replicas.
+        predictions
+            (replicas, ndata of `experimental_data`), when they are known already.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from n3hyper.hyper_optimization.rewards import HyperLoss
+        >>> hyper = HyperLoss("chi2", replica_statistic="average", fold_statistic="average")
+        >>> penalties = {"saturation": np.array([1.0, 2.0]), "patience": np.array([3.0, 4.0])}
+        >>> round(hyper.compute_loss(penalties, np.array([0.1, 0.2])), 12)
+        5.15
+        >>> hyper.chi2_matrix
+        [array([0.1, 0.2])]
+        """
+        if fold_idx == 0:
+            self._start_trial()
+        losses = np.array(experimental_loss, dtype=np.float64, ndmin=1)
+        named = {
+            name: np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), losses.shape))
+            for name, values in penalties.items()
+        }
+        best = self.best_replicas(validation_loss, losses.size)
+        metrics = _ensemble(pdf_model, experimental_data, predictions, best)
+        self._record(metrics, losses, named)
+        extra = sum(named.values(), np.zeros_like(losses))
+        if not self.penalties_in_loss:
+            extra = np.zeros_like(losses)
+        if self.loss_type == "chi2":
+            chosen = best if self._only_best_replicas else np.arange(losses.size)
+            return self.reduce_over_replicas((losses + extra)[chosen])
+        if self.loss_type == "phi2":
+            return metrics.phi2
+        ensemble = metrics.logp if self.loss_type == "logp" else metrics.chi2
+        return ensemble + float(extra[best].mean())
+
+    def _record(
+        self, metrics: HyperoptMetrics, losses: Array, penalties: Mapping[str, Array]
+    ) -> None:
+        self.hyper_chi2_vector.append(metrics.chi2)
+        self.hyper_phi2_vector.append(metrics.phi2)
+        self.hyper_logp_vector.append(metrics.logp)
+        self.exp_chi2_matrix.append(losses)
+        for name, values in penalties.items():
+            self.penalties.setdefault(name, []).append(values)
+
+
+def _ensemble(
+    pdf_model: PDFModel | None,
+    data: ExperimentalData | None,
+    predictions: Array | None,
+    best: NDArray[np.intp],
+) -> HyperoptMetrics:
+    """The metrics of the replicas `best`, as far as what is given allows."""
+    if data is None or (predictions is None and pdf_model is None):
+        return NO_METRICS
+    if predictions is None:
+        assert pdf_model is not None
+        predictions = data.predictions(pdf_model)
+    return data.metrics(predictions[best])
+
+
+_DISTANCE_X: Final = np.concatenate([np.geomspace(1e-6, 0.1, 20), np.linspace(0.11, 0.9, 30)])
+
+
+def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any) -> float:
+    """How far the fits of the folds lie from that of the first, in standard deviations.
+
+    The distance of two ensembles, |m1 - m2| / sqrt(s1^2/N1 + s2^2/N2), is taken at Q0 for each
+    evolution flavour on 50 nodes from 1e-6 to 0.9; the largest of all is the loss.
+
+    Parameters
+    ----------
+    pdfs_per_fold
+        A PDF model of several replicas for each fold.
+
+    Examples
+    --------
+    >>> spread = np.array([-1.0, 1.0])
+    >>> fold = lambda mean: lambda x: np.ones((1, x.size, 14, 1)) * (mean + spread)
+    >>> fit_distance([fold(0.0), fold(0.5), fold(2.0)])
+    2.0
+    """
+    if pdfs_per_fold is None:
+        raise ValueError("fit_distance needs the PDF model of each fold")
+    moments = []
+    for pdf_model in pdfs_per_fold:
+        pdf = np.asarray(pdf_model(_DISTANCE_X.reshape(1, -1, 1)), dtype=np.float64)
+        moments.append((pdf.mean(axis=-1), pdf.var(axis=-1) / pdf.shape[-1]))
+    reference_mean, reference_variance = moments[0]
+    largest = 0.0
+    for mean, variance in moments[1:]:
+        difference = np.abs(mean - reference_mean)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            distance = difference / np.sqrt(variance + reference_variance)
+        # flavours that are tied to the same value in all fits (the photon) have no distance
+        largest = max(largest, float(np.where(difference == 0, 0.0, distance).max()))
+    return largest
+
+
+def future_test_loss(
+    fold_predictions: Sequence[Array],
+    last_predictions: Sequence[Array],
+    experimental_models: Sequence[ExperimentalData],
+) -> float:
+    """`fit_future_tests` of known predictions.
+
+    Parameters
+    ----------
+    fold_predictions
+        For each fold but the last, what its replicas predict for the data it left out,
+        (replicas, nselected).
+    last_predictions
+        What the last, complete fit predicts for the same data.
+    experimental_models
+        These data.
+    """
+    total = 0.0
+    for fold, last, data in zip(
+        fold_predictions, last_predictions, experimental_models, strict=True
+    ):
+        future = data.metrics(fold).chi2
+        best = data.metrics(last).chi2exp
+        total += data.central.size * abs(best - future)
+    return total
+
+
+def fit_future_tests(
+    n3pdfs: Sequence[PDFModel] | None = None,
+    experimental_models: Sequence[ExperimentalData] | None = None,
+    **_kwargs: Any,
+) -> float:
+    """Whether fits that do not know some data describe them within their own uncertainty.
+
+    The partitions grow in time: the last fit knows all data. For each earlier fold the chi2 of
+    its mean prediction on the data it left out, the covariance of its PDFs added, is compared to
+    the chi2 of the last fit on the same data (arXiv:2103.08606). The loss is the sum of the
+    absolute differences (of chi2, not chi2 per point); nothing is changed by the call.
+
+    Parameters
+    ----------
+    n3pdfs
+        A PDF model of several replicas for each fold, the complete fit last.
+    experimental_models
+        The data that each fold left out; that of the last is not looked at.
+    """
+    if n3pdfs is None or experimental_models is None:
+        raise ValueError("fit_future_tests needs the PDF models and the data of each fold")
+    data = experimental_models[: len(n3pdfs) - 1]
+    return future_test_loss(
+        [each.predictions(pdf) for each, pdf in zip(data, n3pdfs, strict=False)],
+        [each.predictions(n3pdfs[-1]) for each in data],
+        data,
+    )

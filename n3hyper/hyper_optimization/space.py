@@ -1,0 +1,152 @@
+"""Search spaces as values: a point evaluated, and a space written as plain data and read back.
+
+A space is a graph of hyperopt's expressions. Written as plain data it needs neither a pickle nor
+code: each node is the name of a distribution (or of one of a few operations) and its arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.hyper_scan import ActivationStr
+from n3hyper.hyper_optimization.record import plain
+
+OPERATIONS: Final = frozenset(
+    (
+        *("dict", "pos_args", "switch", "hyperopt_param"),
+        *("float", "int", "minimum", "maximum"),
+        *("uniform", "quniform", "loguniform", "qloguniform"),
+        *("normal", "qnormal", "lognormal", "qlognormal"),
+        *("randint", "categorical"),
+    )
+)
+"""What a space may be made of."""
+
+
+def evaluate_space(space: Any, vals: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters at one point of `space`.
+
+    Parameters
+    ----------
+    space
+        Dictionary (or expression) of values and samplers.
+    vals
+        Values by label, ``{label: value}`` or, as in a trial's ``misc.vals``, ``{label: [value]}``
+        with an empty list for what is not active.
+
+    Returns
+    -------
+    dict
+        Sequences are lists; a space that is a choice of whole setups (``parameters``) gives the
+        setup.
+    """
+    import hyperopt
+
+    point = {}
+    for label, value in vals.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if values:
+            point[label] = values[0]
+    parameters = _lists(hyperopt.space_eval(space, point))
+    setup = parameters.get("parameters")
+    return dict(setup) if isinstance(setup, dict) else dict(parameters)
+
+
+def _lists(value: Any) -> Any:
+    """`value` with lists for tuples."""
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_lists(item) for item in value]
+    return value
+
+
+def runcard_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a trial as a runcard has them: the activation written out for each layer.
+
+    Examples
+    --------
+    >>> runcard_parameters({"nodes_per_layer": [20, 8], "activation_per_layer": "tanh"})
+    {'nodes_per_layer': [20, 8], 'activation_per_layer': ['tanh', 'linear']}
+    """
+    parameters = dict(plain(values))
+    activation = parameters.get("activation_per_layer")
+    nodes = parameters.get("nodes_per_layer")
+    if isinstance(activation, str) and nodes:
+        parameters["activation_per_layer"] = ActivationStr(activation)(len(nodes))
+    return parameters
+
+
+def encode_space(space: Any) -> list[Any]:
+    """The space as plain data: its nodes, each naming its arguments by their number.
+
+    Raises
+    ------
+    StoreError
+        The space holds an operation that is not one of `OPERATIONS`.
+    """
+    from hyperopt.pyll.base import Literal, as_apply, dfs
+
+    nodes = dfs(as_apply(space))
+    number = {id(node): place for place, node in enumerate(nodes)}
+    encoded: list[Any] = []
+    for node in nodes:
+        if isinstance(node, Literal):
+            encoded.append(_encode_literal(node.obj))
+            continue
+        if node.name not in OPERATIONS:
+            raise StoreError(f"a search space cannot hold the operation {node.name!r}")
+        encoded.append(
+            {
+                "name": node.name,
+                "args": [number[id(each)] for each in node.pos_args],
+                "named": [[key, number[id(each)]] for key, each in node.named_args],
+                "o_len": node.o_len,
+                "pure": bool(node.pure),
+            }
+        )
+    return encoded
+
+
+def _encode_literal(value: Any) -> dict[str, Any]:
+    if isinstance(value, ActivationStr):
+        return {"activation": value.function_name}
+    return {"literal": plain(value)}
+
+
+def decode_space(encoded: Any) -> Any:
+    """The expression that `encode_space` wrote.
+
+    Raises
+    ------
+    StoreError
+        The data are not a space.
+    """
+    from hyperopt.pyll.base import Apply, Literal
+
+    nodes: list[Any] = []
+    try:
+        for each in encoded:
+            if "activation" in each:
+                nodes.append(Literal(ActivationStr(str(each["activation"]))))
+            elif "literal" in each:
+                nodes.append(Literal(each["literal"]))
+            elif each["name"] not in OPERATIONS:
+                raise StoreError(f"a search space cannot hold the operation {each['name']!r}")
+            else:
+                args = [nodes[place] for place in each["args"]]
+                named = [(key, nodes[place]) for key, place in each["named"]]
+                nodes.append(Apply(each["name"], args, named, each["o_len"], each["pure"]))
+        return nodes[-1]
+    except (KeyError, IndexError, TypeError, ValueError) as err:
+        raise StoreError(f"not a search space: {type(err).__name__}: {err}") from err
+
+
+def space_fingerprint(space: Any) -> str:
+    """Hash of the space: the same for the same distributions, labels and fixed values."""
+    text = json.dumps(encode_space(space), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,105 @@
+"""The next point of a scan, as a function of (scan seed, trial, history) and of nothing else.
+
+hyperopt's own loop draws the seed of each suggestion from a generator that lives as long as the
+process, so that a restart repeats or skips. Here the generator of trial `tid` is made anew from the
+scan's seed and `tid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from n3hyper.errors import RuncardError, nearest
+from n3hyper.hyper_optimization.record import STATE_DONE, STATUS_OK, is_finite
+
+ALGORITHMS: Final = ("tpe", "anneal", "random")
+_SEED_LIMIT: Final = 2**31 - 1
+"""hyperopt's bound on the seed of one suggestion."""
+
+
+def trial_generator(seed: int, tid: int) -> np.random.Generator:
+    """The generator of trial `tid`.
+
+    Examples
+    --------
+    >>> int(trial_generator(42, 3).integers(100)) == int(trial_generator(42, 3).integers(100))
+    True
+    """
+    return np.random.default_rng(np.random.SeedSequence([seed, tid]))
+
+
+def _algorithm(algo: str) -> Callable[..., list[dict[str, Any]]]:
+    """hyperopt's suggest function of that name."""
+    if algo not in ALGORITHMS:
+        raise RuncardError("unknown algorithm", value=algo, hint=nearest(algo, ALGORITHMS))
+    from hyperopt import anneal, rand, tpe
+
+    known: dict[str, Callable[..., list[dict[str, Any]]]] = {
+        "tpe": partial(tpe.suggest, verbose=False),
+        "anneal": anneal.suggest,
+        "random": rand.suggest,
+    }
+    return known[algo]
+
+
+def scored(document: dict[str, Any]) -> bool:
+    """Whether a trial has a loss to learn from."""
+    result = document["result"]
+    return (
+        document["state"] == STATE_DONE
+        and result.get("status") == STATUS_OK
+        and is_finite(result.get("loss"))
+    )
+
+
+class Suggester:
+    """Suggests trials of a space.
+
+    hyperopt takes a trial without a loss for an infinitely bad one. Trials that failed, or are not
+    finished, are therefore not shown to it at all.
+
+    Parameters
+    ----------
+    space
+        As `HyperScanner.as_dict` gives it.
+    seed
+        Of the scan.
+    algo
+        ``tpe`` (random for the first 20 scored trials), ``anneal`` or ``random``.
+    """
+
+    def __init__(self, space: Any, seed: int, algo: str = "tpe") -> None:
+        from hyperopt.base import Domain
+
+        self.seed = seed
+        self._algorithm = _algorithm(algo)
+        self._domain = Domain(_no_objective, space)
+
+    @property
+    def domain(self) -> Any:
+        """hyperopt's Domain of the space."""
+        return self._domain
+
+    def suggest(self, trials: Any, tid: int) -> list[dict[str, Any]]:
+        """Documents (one) of trial `tid` given those of `trials`; nothing is stored.
+
+        Parameters
+        ----------
+        trials
+            A hyperopt Trials, whose `new_trial_docs` makes the document.
+        """
+        from hyperopt.base import trials_from_docs
+
+        history = [document for document in trials.trials if scored(document)]
+        view = trials_from_docs(history, validate=False, exp_key=trials._exp_key)
+        seed = int(trial_generator(self.seed, tid).integers(_SEED_LIMIT))
+        return list(self._algorithm([tid], self._domain, view, seed))
+
+
+def _no_objective(_parameters: Any) -> float:
+    """The domain asks for a function; the scan evaluates trials itself."""
+    raise NotImplementedError("trials are evaluated by the scan")
