@@ -36,6 +36,10 @@ class TheoryCard:
     """Perturbative order: 0 for LO, 1 for NLO, 2 for NNLO."""
     q0: float
     """Scale of the fitted PDFs in GeV."""
+    fns: str = "FONLL-C"
+    """Flavour-number scheme; with `intrinsic_charm` it says how charm production is cut."""
+    intrinsic_charm: bool = True
+    """Whether charm is fitted."""
     comments: str = ""
 
 
@@ -210,6 +214,8 @@ def _read_card(file: Path, theoryid: int) -> TheoryCard:
             theoryid=theoryid,
             pto=int(card["PTO"]),
             q0=float(card["Q0"]),
+            fns=str(card.get("FNS", "FONLL-C")),
+            intrinsic_charm=bool(card.get("IC", True)),
             comments=str(card.get("Comments") or ""),
         )
     except (KeyError, TypeError, ValueError) as error:

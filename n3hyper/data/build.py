@@ -1,0 +1,253 @@
+"""From a runcard to a `FitProblem`: everything that a scan needs, read once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from n3hyper.data.commondata import CommonData, cut, load_commondata
+from n3hyper.data.covariance import build_covariance
+from n3hyper.data.cuts import kept_points
+from n3hyper.data.fingerprint import fingerprint
+from n3hyper.data.lhapdf import find_set
+from n3hyper.data.masks import dataset_slices, fold_masks, training_validation_masks
+from n3hyper.data.problem import (
+    Array,
+    DatasetInfo,
+    FitProblem,
+    Fold,
+    Index,
+    LagrangeInfo,
+    Mask,
+    TheoryStack,
+    frozen,
+)
+from n3hyper.data.replicas import make_replica_data
+from n3hyper.data.seeds import mc_seeds, nn_seeds, trvl_seeds
+from n3hyper.data.t0 import t0_predictions
+from n3hyper.data.theories import TheoryCard, find_theory
+from n3hyper.data.theory_stack import ObservableSource, build_stack
+from n3hyper.errors import DataError, RuncardError
+from n3hyper.physics.chi2 import FactoredCovariance
+from n3hyper.runcard.model import DatasetInput, LagrangeSet, Partition, Runcard
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A set as the runcard asks for it, after cuts."""
+
+    asked: DatasetInput
+    data: CommonData
+    source: ObservableSource
+
+
+def build_problem(
+    runcard: Runcard, replicas: int = 1, theory_path: Path | None = None
+) -> FitProblem:
+    """Read data and theory, make covariances, pseudodata, masks and folds.
+
+    Parameters
+    ----------
+    runcard
+        As loaded.
+    replicas
+        Number of replicas R of each fold.
+    theory_path
+        Where the theory is; see `n3hyper.data.theories.find_theory`.
+
+    Raises
+    ------
+    RuncardError
+        for an unknown data set or variant, or a fold without data.
+    DataError
+        for data or a t0 set that cannot be used.
+    TheoryError
+        for a theory, FK table or K-factor that is missing or cannot be used.
+    """
+    folder = find_theory(runcard.theory.theoryid, theory_path)
+    card = folder.card()
+    loaded = _load_datasets(runcard, card)
+    positivity = _load_lagrange(runcard, runcard.positivity, "positivity.posdatasets")
+    integrability = _load_lagrange(runcard, runcard.integrability, "integrability.integdatasets")
+    stack, q0 = build_stack([*(one.source for one in loaded), *positivity, *integrability], folder)
+    data = [one.data for one in loaded]
+    fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
+    seeds = runcard.seeds
+    central = np.concatenate([each.central for each in data])
+    training, validation = training_validation_masks(
+        data,
+        [one.asked.frac for one in loaded],
+        trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist(),
+    )
+    folds = _folds(runcard, data)
+    weights = nn_seeds(seeds.nnseed, replicas)
+    first = len(loaded)
+    return FitProblem(
+        theory=stack,
+        datasets=_dataset_infos(loaded),
+        ndata=len(central),
+        central=frozen(central),
+        fit_covariance=fit_covariance,
+        exp_covariance=exp_covariance,
+        replica_data=frozen(_replica_data(runcard, data, central, fit_covariance, replicas)),
+        training_masks=frozen(training),
+        validation_masks=frozen(validation),
+        nn_seeds=frozen(weights),
+        folds=folds,
+        positivity=_lagrange_infos(runcard.positivity, stack, first),
+        integrability=_lagrange_infos(runcard.integrability, stack, first + len(positivity)),
+        fingerprint=fingerprint(
+            stack,
+            [(one.asked, one.data) for one in loaded],
+            (runcard.datacuts, _t0_hash(runcard), runcard.seeds, replicas),
+            (training, weights, folds),
+            (runcard.positivity, runcard.integrability),
+        ),
+    )
+
+
+# ---------------------------------------------------------------- sets
+
+
+def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
+    """All data sets with points after cuts, in the runcard's order."""
+    loaded = []
+    for number, asked in enumerate(runcard.dataset_inputs):
+        key = f"dataset_inputs[{number}]"
+        data = _load(runcard, asked.dataset, asked.variant, key)
+        points = kept_points(
+            data,
+            runcard.datacuts.q2min,
+            runcard.datacuts.w2min,
+            card.pto,
+            fns=card.fns,
+            intrinsic_charm=card.intrinsic_charm,
+        )
+        if points.size == 0:
+            _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
+            continue
+        source = _source(runcard, data, key, asked.cfac, points)
+        loaded.append(_Loaded(asked, cut(data, points), source))
+    if not loaded:
+        raise RuncardError(
+            "no point of any data set passes the cuts", source=runcard.source, key="datacuts"
+        )
+    return loaded
+
+
+def _load_lagrange(
+    runcard: Runcard, sets: Sequence[LagrangeSet], key: str
+) -> list[ObservableSource]:
+    sources = []
+    for number, asked in enumerate(sets):
+        place = f"{key}[{number}]"
+        data = _load(runcard, asked.dataset, None, place)
+        sources.append(_source(runcard, data, place, (), data.points))
+    return sources
+
+
+def _load(runcard: Runcard, name: str, variant: str | None, key: str) -> CommonData:
+    try:
+        return load_commondata(name, variant)
+    except DataError as error:
+        raise RuncardError(str(error), source=runcard.source, key=key) from error
+
+
+def _source(
+    runcard: Runcard, data: CommonData, key: str, cfac: tuple[str, ...], points: Index
+) -> ObservableSource:
+    if data.theory is None:
+        raise RuncardError(
+            f"dataset {data.name} has no theory predictions in nnpdf_data",
+            source=runcard.source,
+            key=key,
+        )
+    return ObservableSource(data.requested, data.theory, points, cfac)
+
+
+def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
+    slices = dataset_slices([one.data for one in loaded])
+    return tuple(
+        DatasetInfo(
+            name=one.asked.dataset,
+            group=one.data.experiment,
+            slice=place,
+            frac=one.asked.frac,
+            weight=one.asked.weight,
+            process=one.data.process,
+        )
+        for one, place in zip(loaded, slices, strict=True)
+    )
+
+
+def _lagrange_infos(
+    sets: Sequence[LagrangeSet], stack: TheoryStack, first: int
+) -> tuple[LagrangeInfo, ...]:
+    observables = stack.observables[first : first + len(sets)]
+    return tuple(
+        LagrangeInfo(asked.dataset, observable.slice, asked.maxlambda)
+        for asked, observable in zip(sets, observables, strict=True)
+    )
+
+
+# ---------------------------------------------------------------- uncertainties, replicas, folds
+
+
+def _covariances(
+    runcard: Runcard, loaded: Sequence[_Loaded], stack: TheoryStack, q0: float
+) -> tuple[FactoredCovariance, FactoredCovariance]:
+    """That of the fit (t0, weights), and the experimental one."""
+    data = [one.data for one in loaded]
+    t0 = None
+    if _t0_set(runcard):
+        t0 = t0_predictions(stack, q0, _t0_set(runcard), sum(each.ndata for each in data))
+    fit = build_covariance(data, t0, [one.asked.weight for one in loaded])
+    return fit, build_covariance(data)
+
+
+def _t0_set(runcard: Runcard) -> str:
+    """Name of the t0 set, empty without one."""
+    return (runcard.datacuts.t0pdfset or "") if runcard.datacuts.use_t0 else ""
+
+
+def _t0_hash(runcard: Runcard) -> str:
+    name = _t0_set(runcard)
+    return hashlib.sha256(find_set(name).read_bytes()).hexdigest() if name else ""
+
+
+def _replica_data(
+    runcard: Runcard,
+    data: Sequence[CommonData],
+    central: Array,
+    covariance: FactoredCovariance,
+    replicas: int,
+) -> Array:
+    if not runcard.seeds.genrep:
+        return np.tile(central, (replicas, 1))
+    seeds = mc_seeds(runcard.seeds.mcseed, replicas)
+    return make_replica_data(data, covariance, seeds.tolist())
+
+
+def _folds(runcard: Runcard, data: Sequence[CommonData]) -> tuple[Fold, ...]:
+    partitions = runcard.kfold.partitions if runcard.kfold else ()
+    masks = fold_masks(data, [partition.datasets for partition in partitions])
+    return tuple(
+        _fold(runcard, number, partition, mask)
+        for number, (partition, mask) in enumerate(zip(partitions, masks, strict=True))
+    )
+
+
+def _fold(runcard: Runcard, number: int, partition: Partition, mask: Mask) -> Fold:
+    key = f"kfold.partitions[{number}].datasets"
+    if not mask.any():
+        raise RuncardError("no point of the fold passes the cuts", source=runcard.source, key=key)
+    if mask.all() and not partition.overfit:
+        raise RuncardError("no data are left to be fitted", source=runcard.source, key=key)
+    return Fold(partition.datasets, frozen(mask), partition.overfit, partition.weight)
