@@ -78,7 +78,8 @@ class PDFModel:
 
     def unnormalised(self, x: Array) -> Array:
         """x f before sum rules in the evolution basis, (nx,) -> (replicas, nx, 14)."""
-        return (self.network(x) * prefactor(x, self.alpha, self.beta)) @ self.rotation
+        fitted: Array = self.network(x) * prefactor(x, self.alpha, self.beta)
+        return np.asarray(fitted @ self.rotation)
 
     def normalisation(self) -> Array:
         """The sum rules' factors, (replicas, 14)."""

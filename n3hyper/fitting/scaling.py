@@ -81,7 +81,7 @@ def feature_scaling(xgrid: Array, points: int) -> InputScaling:
 
 
 def _spread(size: int, points: int) -> NDArray[np.bool_]:
-    """Which of `size` nodes interpolate: about `points` at equal steps, the first two and the last."""
+    """Which of `size` nodes interpolate: equal steps, the first two and the last."""
     step = size / (points - 1)
     chosen = np.zeros(size, dtype=bool)
     chosen[[round(number * step - 1) for number in range(1, points)]] = True

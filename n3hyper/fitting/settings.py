@@ -109,12 +109,13 @@ class FitSettings:
             when a key is missing, a name unknown, or a number cannot be used.
 
         >>> settings = FitSettings.from_params({
-        ...     "nodes_per_layer": [25.0, 20.0, 8.0], "activation_per_layer": ["tanh", "tanh", "linear"],
-        ...     "optimizer": {"optimizer_name": "Adam"}, "epochs": 900.0, "stopping_patience": 0.1})
+        ...     "nodes_per_layer": [25.0, 20.0, 8.0], "optimizer": {"optimizer_name": "Adam"},
+        ...     "activation_per_layer": ["tanh", "tanh", "linear"], "epochs": 900.0,
+        ...     "stopping_patience": 0.1})
         >>> settings.nodes, settings.patience, settings.optimizer.learning_rate
         ((25, 20, 8), 90, 0.01)
         """
-        nodes = tuple(int(round(float(width))) for width in _need(params, "nodes_per_layer"))
+        nodes = tuple(round(float(width)) for width in _need(params, "nodes_per_layer"))
         points = params.get("feature_scaling_points")
         settings = cls(
             nodes=nodes,
