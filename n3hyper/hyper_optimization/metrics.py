@@ -50,31 +50,31 @@ def compute_hyperopt_metrics(
         (ndata,), measured values.
     covariance
         Experimental, of these data.
+
+    Returns
+    -------
+    HyperoptMetrics
+        NaN throughout where the predictions are not finite, or too large for a covariance.
     """
     if not np.isfinite(predictions).all():
         return NO_METRICS
     mean = predictions.mean(axis=0, keepdims=True)
-    return HyperoptMetrics(
-        chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
-        phi2=float(figures.phi2(predictions, central, covariance)),
-        logp=float(figures.logp(predictions, central, covariance)),
-        chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
-    )
+    try:
+        # a fit that ran away may predict numbers whose squares overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            return HyperoptMetrics(
+                chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
+                phi2=float(figures.phi2(predictions, central, covariance)),
+                logp=float(figures.logp(predictions, central, covariance)),
+                chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
+            )
+    except np.linalg.LinAlgError:
+        return NO_METRICS
 
 
 @dataclass(frozen=True, eq=False)
 class ExperimentalData:
-    """Some of the data of a fit, with the theory that predicts them.
-
-    Examples
-    --------
-    >>> from tests.synthetic import synthetic_problem, toy_pdf
-    >>> problem = synthetic_problem()
-    >>> data = ExperimentalData.of_problem(problem, problem.folds[0].mask)
-    >>> truth = toy_pdf(problem.theory.xgrid)[None, :, :, None]
-    >>> data.predictions(lambda x: truth).shape == (1, data.central.size)
-    True
-    """
+    """Some of the data of a fit, with the theory that predicts them."""
 
     theory: TheoryStack
     mask: Mask

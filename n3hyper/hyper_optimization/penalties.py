@@ -15,7 +15,6 @@ does not need it ignores, so that all of them can be called alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -49,18 +48,6 @@ class StoppingObject(Protocol):
     @property
     def total_epochs(self) -> Any:
         """Epochs that were asked for."""
-
-
-@dataclass(frozen=True, eq=False)
-class StoppingSummary:
-    """The `StoppingObject` of the replicas of one fold."""
-
-    e_best_chi2: NDArray[np.int64]
-    """(replicas,)"""
-    stopping_patience: int
-    total_epochs: int
-    vl_loss: Array
-    """(replicas,): validation chi2 per point at the best epoch."""
 
 
 def _per_replica(values: Any) -> Any:

@@ -1,0 +1,281 @@
+"""From the fits of a trial to its result: scores, loss, and whether it failed.
+
+Which replicas count. A replica is *usable* in a fold when it found an epoch at which positivity
+passed and all its numbers are finite. The others are left out of every statistic of the fold (their
+numbers are recorded, and `replicas_used` says which counted). A fold with fewer than half of its
+replicas usable makes the trial fail: a setup that works for a few seeds is not one to be chosen.
+
+In which order. Folds are judged from the first to the last, as if they had been fitted one after
+the other: the first that fails gives the reason. The record has the scores of all folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
+from n3hyper.hyper_optimization.penalties import PENALTIES
+from n3hyper.hyper_optimization.record import (
+    STATUS_OK,
+    Record,
+    failed_result,
+    finished_result,
+    is_finite,
+)
+from n3hyper.hyper_optimization.rewards import (
+    HyperLoss,
+    fit_distance,
+    future_test_loss,
+)
+
+if TYPE_CHECKING:
+    from n3hyper.data.problem import FitProblem
+    from n3hyper.fitting.result import BatchFit
+    from n3hyper.runcard.model import KFold
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MIN_USABLE: Final = 0.5
+"""Fraction of the replicas of a fold that must be usable."""
+FIT_TARGETS: Final = ("fit_distance", "fit_future_tests")
+"""Fold statistics that look at the fits of all folds at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class _FoldScore:
+    """One fold of one trial."""
+
+    used: Mask
+    """(R,)"""
+    loss: float
+    """What the fold adds to the loss of the trial, its weight included; NaN when it cannot be
+    said."""
+    held_out: HyperoptMetrics
+    fitted: HyperoptMetrics
+    penalties: dict[str, Array]
+    """By name, (R,), NaN for replicas that were not used."""
+    failure: tuple[str, str] | None
+    """Reason and text."""
+
+
+@dataclass(frozen=True, eq=False)
+class _FoldData:
+    """The data that a fold leaves out, and the rest."""
+
+    held_out: ExperimentalData
+    fitted: ExperimentalData
+    weight: float
+
+
+class Scorer:
+    """Scores the trials of one scan; make it with `make_scorer`.
+
+    Parameters
+    ----------
+    problem
+        What is fitted.
+    kfold
+        How trials are scored.
+    """
+
+    def __init__(self, problem: FitProblem, kfold: KFold) -> None:
+        self._kfold = kfold
+        self._folds = [_fold_data(problem, number) for number in range(len(problem.folds))]
+        fits_target = kfold.fold_statistic in FIT_TARGETS
+        self._hyper_loss = HyperLoss(
+            loss_type=kfold.loss_type,
+            replica_statistic=kfold.replica_statistic,
+            fold_statistic=None if fits_target else kfold.fold_statistic,
+            reduce_proportion=kfold.reduce_proportion,
+            penalties_in_loss=kfold.penalties_in_loss,
+        )
+
+    def __call__(self, fit: BatchFit) -> Record:
+        """The result of a trial: see `n3hyper.hyper_optimization.record`."""
+        folds = [self._score_fold(fit, number) for number in range(fit.folds)]
+        scores = _scores(fit, folds)
+        for number, fold in enumerate(folds):
+            if fold.failure is not None:
+                reason, text = fold.failure
+                return failed_result(reason, f"fold {number + 1}: {text}", **scores)
+        loss = self._loss(fit, folds)
+        if not is_finite(loss):
+            return failed_result("nan", f"the loss over the folds is {loss}", **scores)
+        return finished_result({"status": STATUS_OK, "loss": loss, **scores})
+
+    def _score_fold(self, fit: BatchFit, number: int) -> _FoldScore:
+        data = self._folds[number]
+        predictions = fit.predictions[number]
+        finite = np.isfinite(predictions).all(axis=-1) & np.isfinite(fit.experimental_chi2[number])
+        finite &= np.isfinite(fit.validation_chi2[number])
+        used = finite & fit.positivity_passed[number]
+        if not used.any():
+            # without a usable replica the scores are those of what there is
+            failure = _too_few(used, finite)
+            shown = predictions[finite]
+            return _FoldScore(
+                used=used,
+                loss=np.nan,
+                held_out=_metrics(data.held_out, shown),
+                fitted=_metrics(data.fitted, shown),
+                penalties={name: np.full(used.size, np.nan) for name in self._kfold.penalties},
+                failure=failure,
+            )
+        penalties = self._penalties(fit, number, used)
+        # fold_idx 0 always: the record is put together here, from what belongs to this fold
+        value = self._hyper_loss.compute_loss(
+            {name: values[used] for name, values in penalties.items()},
+            fit.experimental_chi2[number][used],
+            experimental_data=data.held_out,
+            fold_idx=0,
+            validation_loss=fit.validation_chi2[number][used],
+            predictions=data.held_out.select(predictions[used]),
+        )
+        held_out = HyperoptMetrics(
+            chi2=self._hyper_loss.hyper_chi2_vector[0],
+            phi2=self._hyper_loss.hyper_phi2_vector[0],
+            logp=self._hyper_loss.hyper_logp_vector[0],
+            chi2exp=np.nan,
+        )
+        return _FoldScore(
+            used=used,
+            loss=data.weight * value,
+            held_out=held_out,
+            fitted=_metrics(data.fitted, predictions[used]),
+            penalties=penalties,
+            failure=_too_few(used, finite) or self._judge(value, held_out),
+        )
+
+    def _penalties(self, fit: BatchFit, number: int, used: Mask) -> dict[str, Array]:
+        """Each penalty of the replicas of a fold, (R,), NaN for those that are not used."""
+        arguments = {"pdf_model": fit.pdf_model(number), "stopping_object": fit.stopping(number)}
+        with np.errstate(all="ignore"):
+            values = {name: PENALTIES[name](**arguments) for name in self._kfold.penalties}
+        return {name: np.where(used, value, np.nan) for name, value in values.items()}
+
+    def _judge(self, value: float, held_out: HyperoptMetrics) -> tuple[str, str] | None:
+        """Reason and text of the failure of a fold whose loss is `value`, if it is one.
+
+        The threshold is for what the scan minimises, which for phi2 is its reciprocal.
+        """
+        reciprocal = self._hyper_loss.loss_type == "phi2"
+        target = _reciprocal(value) if reciprocal else value
+        name = "1/phi2" if reciprocal else self._hyper_loss.loss_type
+        if not is_finite(target):
+            return "nan", f"the loss ({name}) is {target}"
+        if not is_finite(held_out.chi2 + held_out.phi2 + held_out.logp):
+            return "nan", "chi2, phi2 or logp of the ensemble is not finite"
+        if target > self._kfold.threshold:
+            return "threshold", f"the loss ({name}) {target:.6g} is above {self._kfold.threshold:g}"
+        return None
+
+    def _loss(self, fit: BatchFit, folds: list[_FoldScore]) -> float:
+        """The loss of a trial whose folds are all good."""
+        if self._kfold.fold_statistic == "fit_distance":
+            models = [_only(fit.pdf_model(k), fold.used) for k, fold in enumerate(folds)]
+            return fit_distance(models)
+        if self._kfold.fold_statistic == "fit_future_tests":
+            data = [each.held_out for each in self._folds[:-1]]
+            past = [fit.predictions[k][folds[k].used] for k in range(len(data))]
+            last = fit.predictions[-1][folds[-1].used]
+            return future_test_loss(
+                [each.select(predictions) for each, predictions in zip(data, past, strict=True)],
+                [each.select(last) for each in data],
+                data,
+            )
+        return self._hyper_loss.reduce_over_folds(np.array([fold.loss for fold in folds]))
+
+
+def make_scorer(problem: FitProblem, kfold: KFold) -> Callable[[BatchFit], Record]:
+    """What turns the fits of a trial into its result, for a `ModelTrainer`.
+
+    Parameters
+    ----------
+    problem
+        Its folds are those of `kfold`.
+    kfold
+        Loss type, statistics, penalties and threshold of the runcard.
+    """
+    return Scorer(problem, kfold)
+
+
+def _fold_data(problem: FitProblem, number: int) -> _FoldData:
+    """A fold that leaves nothing out is tested on all data."""
+    fold = problem.folds[number]
+    everything = np.ones(problem.ndata, dtype=bool)
+    held_out = fold.mask if fold.mask.any() else everything
+    fitted = everything if fold.mask.all() else ~fold.mask
+    return _FoldData(
+        ExperimentalData.of_problem(problem, held_out),
+        ExperimentalData.of_problem(problem, fitted),
+        fold.weight,
+    )
+
+
+def _too_few(used: Mask, finite: Mask) -> tuple[str, str] | None:
+    """The failure of a fold of which too few replicas can be used."""
+    if used.any() and used.mean() >= MIN_USABLE:
+        return None
+    diverged, negative = int((~finite).sum()), int((finite & ~used).sum())
+    text = (
+        f"{int(used.sum())} of {used.size} replicas can be used; {diverged} not finite, "
+        f"{negative} without an epoch at which positivity passed"
+    )
+    return ("nan" if diverged >= negative else "positivity"), text
+
+
+def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:
+    """Of predictions (replicas, npredictions), of which there may be none."""
+    return data.metrics(data.select(predictions)) if len(predictions) else NO_METRICS
+
+
+def _reciprocal(value: float) -> float:
+    return 1.0 / value if value else float("inf")
+
+
+def _only(pdf_model: Any, used: Mask) -> Callable[[Array], Array]:
+    """The PDF model with the replicas `used` alone."""
+    return lambda x: np.asarray(pdf_model(x))[..., used]
+
+
+def _scores(fit: BatchFit, folds: list[_FoldScore]) -> Record:
+    """All of a result but status, loss and failure."""
+    used = np.stack([fold.used for fold in folds])
+    names = list(folds[0].penalties)
+    return {
+        "validation_loss": _mean(fit.validation_chi2, used),
+        "experimental_loss": _mean(fit.experimental_chi2, used),
+        "kfold_meta": {
+            "validation_losses": fit.validation_chi2,
+            "experimental_losses": fit.experimental_chi2,
+            "hyper_losses": fit.experimental_chi2,
+            "hyper_losses_chi2": [fold.held_out.chi2 for fold in folds],
+            "hyper_losses_phi2": [fold.held_out.phi2 for fold in folds],
+            "hyper_losses_logp": [fold.held_out.logp for fold in folds],
+            "trvl_losses_chi2": [fold.fitted.chi2 for fold in folds],
+            "trvl_losses_chi2exp": [fold.fitted.chi2exp for fold in folds],
+            "trvl_losses_phi2": [fold.fitted.phi2 for fold in folds],
+            "trvl_losses_logp": [fold.fitted.logp for fold in folds],
+            "fold_losses": [fold.loss for fold in folds],
+            "penalties": {name: [fold.penalties[name] for fold in folds] for name in names},
+            "training_losses": fit.training_chi2,
+            "best_epochs": fit.best_epoch,
+            "stop_epochs": fit.stop_epoch,
+            "positivity_passed": fit.positivity_passed,
+            "nan": fit.nan,
+            "replicas_used": used,
+        },
+        "epochs_run": fit.epochs_run,
+        "seconds": dict(fit.seconds),
+    }
+
+
+def _mean(values: Array, used: Mask) -> float | None:
+    """Over the replicas that count; None when there are none."""
+    return float(values[used].mean()) if used.any() else None
