@@ -16,11 +16,11 @@ from n3hyper.data.commondata import TheoryRecipe
 from n3hyper.data.fktable import FKTable, read_cfactor, read_fktable
 from n3hyper.data.operations import check_operation
 from n3hyper.data.problem import (
+    N_FLAVOURS,
     Array,
     DISTable,
     HadronicTable,
     Index,
-    Mask,
     Observable,
     TheoryStack,
     frozen,
@@ -30,6 +30,10 @@ from n3hyper.errors import TheoryError
 
 SAME_NODE = 1e-9
 """Nodes whose x differ by less than this fraction are one: tables store x with rounding errors."""
+
+NOISE = 1e-14
+"""Channels and nodes whose coefficients all are below this fraction of their row's largest are
+what rotations between bases left over, and are dropped."""
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,14 @@ def build_stack(
         raise TheoryError("no data point needs a prediction: nothing is left after cuts")
     rows = {key: np.array(sorted(numbers)) for key, numbers in wanted.items()}
     q0 = reader.q0()
-    dis_keys = [key for key in rows if not reader.table(key.table).hadronic]
-    hadronic_keys = [key for key in rows if reader.table(key.table).hadronic]
-    xgrid = _common_grid(_used_nodes(reader.table(key.table), rows[key]) for key in rows)
-    dis = _dis_table(reader, {key: rows[key] for key in dis_keys}, xgrid)
-    hadronic, order = _hadronic_tables(reader, {key: rows[key] for key in hadronic_keys}, xgrid)
-
+    blocks = [_block(reader, key, numbers) for key, numbers in rows.items()]
+    xgrid = _common_grid(block.xgrid for block in blocks)
+    dis = [block for block in blocks if block.table.ndim == 3]
+    hadronic = _merged(block for block in blocks if block.table.ndim == 4)
     place: dict[tuple[_Key, int], int] = {}
-    for key in [*dis_keys, *order]:
-        for row in rows[key].tolist():
-            place[key, row] = len(place)
+    for block in [*dis, *(each for group in hadronic for each in group)]:
+        for row in rows[block.key].tolist():
+            place[block.key, row] = len(place)
     observables, start = [], 0
     for source, operand_rows in zip(sources, operands, strict=True):
         stop = start + source.points.size
@@ -161,7 +163,14 @@ def build_stack(
             )
         )
         start = stop
-    return TheoryStack(frozen(xgrid), dis, hadronic, tuple(observables), start), q0
+    stack = TheoryStack(
+        xgrid=frozen(xgrid),
+        dis=_dis_table(dis, xgrid),
+        hadronic=tuple(_hadronic_table(group, xgrid) for group in hadronic),
+        observables=tuple(observables),
+        npredictions=start,
+    )
+    return stack, q0
 
 
 # ---------------------------------------------------------------- from points to rows
@@ -214,18 +223,34 @@ def _is_one_number(table: FKTable) -> bool:
 # ---------------------------------------------------------------- from rows to matrices
 
 
-def _used_nodes(table: FKTable, rows: Index) -> Array:
-    """The x of the nodes that contribute to these rows."""
-    used: Array = table.xgrid[_used_node_mask(table.table[rows])]
-    return used
+@dataclass(frozen=True)
+class _Block:
+    """Rows of one table without the channels and nodes that do not contribute to them."""
+
+    key: _Key
+    table: Array
+    """(rows, nf, nx) or (rows, nlumi, nx, nx)"""
+    channels: Index
+    xgrid: Array
+
+    @property
+    def rows(self) -> int:
+        return int(self.table.shape[0])
 
 
-def _used_node_mask(selected: Array) -> Mask:
-    nonzero = selected != 0
-    used: Mask = nonzero.any(axis=tuple(range(selected.ndim - 1)))
-    if selected.ndim == 4:
-        used |= nonzero.any(axis=(0, 1, 3))
-    return used
+def _block(reader: _Reader, key: _Key, rows: Index) -> _Block:
+    table = reader.table(key.table)
+    selected = reader.rows(key, rows)
+    size = np.abs(selected)
+    axes = tuple(range(1, selected.ndim))
+    counts = size > NOISE * size.max(axis=axes, keepdims=True)
+    channels = counts.any(axis=(0, *axes[1:]))
+    nodes = counts.any(axis=tuple(range(selected.ndim - 1)))
+    selected = selected[:, channels]
+    if table.hadronic:
+        nodes |= counts.any(axis=(0, 1, 3))
+        selected = selected[..., nodes, :]
+    return _Block(key, selected[..., nodes], table.channels[channels], table.xgrid[nodes])
 
 
 def _common_grid(grids: Iterable[Array]) -> Array:
@@ -250,47 +275,31 @@ def _node_index(nodes: Array, xgrid: Array) -> Index:
     return nearest.astype(np.int64)
 
 
-def _dis_table(reader: _Reader, rows: dict[_Key, Index], xgrid: Array) -> DISTable | None:
+def _dis_table(blocks: Sequence[_Block], xgrid: Array) -> DISTable | None:
     """One matrix of the rows of all structure functions."""
-    if not rows:
+    if not blocks:
         return None
-    dense = np.zeros((sum(map(len, rows.values())), len(xgrid), 14))
+    dense = np.zeros((sum(block.rows for block in blocks), len(xgrid), N_FLAVOURS))
     start = 0
-    for key, numbers in rows.items():
-        table = reader.table(key.table)
-        used = _used_node_mask(table.table[numbers])
-        block = dense[start : start + len(numbers)]
-        columns = _node_index(table.xgrid[used], xgrid)
-        selected = reader.rows(key, numbers)[..., used]
+    for block in blocks:
+        rows = dense[start : start + block.rows]
+        nodes = _node_index(block.xgrid, xgrid)
         # n row, x node, f flavour
-        block[:, columns[:, np.newaxis], table.channels] = selected.transpose(0, 2, 1)
-        start += len(numbers)
-    flavours = np.flatnonzero(dense.any(axis=(0, 1)))
+        rows[:, nodes[:, np.newaxis], block.channels] = block.table.transpose(0, 2, 1)
+        start += block.rows
+    flavours = np.unique(np.concatenate([block.channels for block in blocks]))
     return DISTable(frozen(dense[..., flavours]), frozen(flavours))
 
 
-def _hadronic_tables(
-    reader: _Reader, rows: dict[_Key, Index], xgrid: Array
-) -> tuple[tuple[HadronicTable, ...], list[_Key]]:
-    """The hadronic tables, and the keys in the order of their rows.
+def _merged(blocks: Iterable[_Block]) -> list[list[_Block]]:
+    """Hadronic tables with the same channels on the same nodes, which become one."""
+    groups: dict[tuple[bytes, bytes], list[_Block]] = {}
+    for block in blocks:
+        groups.setdefault((block.channels.tobytes(), block.xgrid.tobytes()), []).append(block)
+    return list(groups.values())
 
-    Tables with the same channels on the same nodes become one.
-    """
-    groups: dict[tuple[bytes, bytes], list[tuple[_Key, Array, Index, Index]]] = {}
-    for key, numbers in rows.items():
-        table = reader.table(key.table)
-        selected = reader.rows(key, numbers)
-        used = _used_node_mask(selected)
-        channels = selected.any(axis=(0, 2, 3))
-        selected = selected[:, channels][..., used, :][..., used]
-        luminosity = table.channels[channels]
-        x_index = _node_index(table.xgrid[used], xgrid)
-        group = groups.setdefault((luminosity.tobytes(), x_index.tobytes()), [])
-        group.append((key, selected, luminosity, x_index))
-    tables, order = [], []
-    for group in groups.values():
-        order += [key for key, *_ in group]
-        _, _, luminosity, x_index = group[0]
-        stacked = np.concatenate([selected for _, selected, *_ in group])
-        tables.append(HadronicTable(frozen(stacked), frozen(luminosity), frozen(x_index)))
-    return tuple(tables), order
+
+def _hadronic_table(blocks: Sequence[_Block], xgrid: Array) -> HadronicTable:
+    stacked = np.concatenate([block.table for block in blocks])
+    nodes = _node_index(blocks[0].xgrid, xgrid)
+    return HadronicTable(frozen(stacked), frozen(blocks[0].channels), frozen(nodes))
