@@ -19,6 +19,7 @@ _KEYS = (
     "partitions",
 )
 _FUTURE = "fit_future_tests"
+_BEST_PROPORTION = 0.85  # n3fit's default; its average_best means nothing with all replicas
 
 
 def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
@@ -31,19 +32,17 @@ def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
         section.get(key) for key in ("penalties", "reduce_proportion", "threshold")
     )
     fold_statistic = KFold.fold_statistic if folds is None else folds.text(FOLD_STATISTICS)
+    statistic = KFold.replica_statistic if replicas is None else replicas.text(STATISTICS)
+    everyone = _BEST_PROPORTION if statistic == "average_best" else KFold.reduce_proportion
     partitions = section.need("partitions", "list the folds, each as {datasets: [...]}")
     return KFold(
         partitions=_read_partitions(partitions, datasets, fold_statistic == _FUTURE),
         loss_type=KFold.loss_type if loss is None else loss.text(LOSS_TYPES),
-        replica_statistic=(
-            KFold.replica_statistic if replicas is None else replicas.text(STATISTICS)
-        ),
+        replica_statistic=statistic,
         fold_statistic=fold_statistic,
         penalties=() if penalties is None else penalties.texts(PENALTIES),
         penalties_in_loss=section.flag("penalties_in_loss", KFold.penalties_in_loss),
-        reduce_proportion=(
-            KFold.reduce_proportion if proportion is None else proportion.number(0, 1, above=True)
-        ),
+        reduce_proportion=(everyone if proportion is None else proportion.number(0, 1, above=True)),
         threshold=(
             KFold.threshold if threshold is None else threshold.number(0, above=True, infinite=True)
         ),

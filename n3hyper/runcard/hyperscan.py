@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER
+from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER, REFUSED_PARAMETERS
 from n3hyper.runcard.model import Fitting
 from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMIZERS, SAMPLINGS
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.parameters import read_parameters
+from n3hyper.runcard.parameters import OPTIONAL, read_parameters
 
 _GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
@@ -48,7 +48,7 @@ def read_hyperscan(
     section = node.section((*_GROUPS, "parameters"), refused=REFUSED_HYPERSCAN)
     trials = section.get("parameters")
     if trials is not None:
-        return {"parameters": _read_trials(section, trials, fitting)}
+        return {"parameters": _read_trials(section, trials, parameters, fitting)}
     found: dict[str, Any] = {}
     stopping, optimizer = section.get("stopping"), section.get("optimizer")
     if stopping is not None:
@@ -67,62 +67,61 @@ def read_hyperscan(
     return found
 
 
-def _read_trials(section: Section, trials: Node, fitting: Fitting) -> list[dict[str, Any]]:
-    """A list of whole sets of parameters, to choose from."""
+def _read_trials(
+    section: Section, trials: Node, parameters: dict[str, Any], fitting: Fitting
+) -> list[dict[str, Any]]:
+    """A list of sets of parameters to choose from, each completed by the runcard's own."""
     for key in _GROUPS:
         other = section.get(key)
         if other is not None:
             other.fail("not beside parameters", "a scan draws from ranges or from a list, not both")
-    found = [read_parameters(entry, fitting) for entry in trials.items("parameters")]
+    found = []
+    for entry in trials.items("parameters"):
+        entry.section(parameters.keys() | OPTIONAL, refused=REFUSED_PARAMETERS)
+        whole = Node({**parameters, **entry.value}, entry.path, entry.source)
+        found.append(read_parameters(whole, fitting))
     if not found:
         trials.fail("nothing to choose from", "list sets of parameters")
     return found
 
 
-def _range(section: Section, low: str, high: str, elsewhere: str) -> bool:
+def _range(section: Section, low: str, high: str) -> bool:
     """Whether the range is given; both ends must be, and in order."""
     ends = section.get(low), section.get(high)
     if ends[0] is None and ends[1] is None:
         return False
     bottom, top = (section.need(key, f"give both {low} and {high}") for key in (low, high))
-    if bottom.number() >= top.number():
-        bottom.fail(
-            f"not below {high} ({top.number():g})", f"swap them, or fix the value in {elsewhere}"
-        )
+    if bottom.number() > top.number():
+        bottom.fail(f"above {high} ({top.number():g})", "the smaller one comes first")
     return True
 
 
 def _read_stopping(node: Node) -> dict[str, Any]:
     section = node.section(("min_epochs", "max_epochs", "min_patience", "max_patience"))
     found: dict[str, Any] = {}
-    if _range(section, "min_epochs", "max_epochs", "parameters.epochs"):
+    if _range(section, "min_epochs", "max_epochs"):
         for key in ("min_epochs", "max_epochs"):
             found[key] = section.need(key).integer(1)
     for key in ("min_patience", "max_patience"):
         value = section.get(key)
         if value is not None:
             found[key] = value.number(0, 1)
-    if found.get("min_patience", 0.0) >= found.get("max_patience", 1.0):
-        key = "min_patience" if "min_patience" in found else "max_patience"
-        section.need(key).fail(
-            "min_patience (0 by default) not below max_patience (1 by default)",
-            "swap them, or fix the value in parameters.stopping_patience",
-        )
+    if len(found.keys() & {"min_patience", "max_patience"}) == 2:
+        _range(section, "min_patience", "max_patience")
     return found
 
 
 def _read_multipliers(node: Node) -> dict[str, float]:
     section = node.section(("min_multiplier", "max_multiplier", "min_initial", "max_initial"))
     found: dict[str, float] = {}
-    elsewhere = f"parameters.{node.path.rsplit('.', 1)[-1]}"
     if section.get("min_multiplier") is None and section.get("max_multiplier") is not None:
         # n3fit's own lower end, where only the upper one is given
         found["min_multiplier"] = 1.0
         found["max_multiplier"] = section.need("max_multiplier").number(1, above=True)
-    elif _range(section, "min_multiplier", "max_multiplier", elsewhere):
+    elif _range(section, "min_multiplier", "max_multiplier"):
         for key in ("min_multiplier", "max_multiplier"):
             found[key] = section.need(key).number(0, above=True)
-    if _range(section, "min_initial", "max_initial", elsewhere):
+    if _range(section, "min_initial", "max_initial"):
         for key in ("min_initial", "max_initial"):
             found[key] = section.need(key).number(0, above=True)
     return found
@@ -156,7 +155,7 @@ def _read_sampler(node: Node) -> float | dict[str, Any]:
     section = node.section(("sampling", "min", "max"))
     sampling = section.get("sampling")
     kind = "uniform" if sampling is None else sampling.text(SAMPLINGS)
-    if not _range(section, "min", "max", "one number"):
+    if not _range(section, "min", "max"):
         section.need("min", "give both min and max")
     ends = {key: section.need(key).number(0, above=True) for key in ("min", "max")}
     return {"sampling": kind, **ends}
@@ -185,14 +184,14 @@ def _read_architecture(node: Node, parameters: dict[str, Any]) -> dict[str, Any]
     if found["n_layers"] is not None:
         for key in ("min_units", "max_units"):
             found[key] = section.need(key, "n_layers needs min_units and max_units").integer(1)
-        _range(section, "min_units", "max_units", "parameters.nodes_per_layer, without n_layers")
+        _range(section, "min_units", "max_units")
     for key in ("min_units", "max_units"):
         lonely = section.get(key)
         if lonely is not None and found["n_layers"] is None:
             lonely.fail("not used without n_layers", "add n_layers: [...]")
     drop, size = section.get("max_drop"), section.get("output_size")
     if drop is not None:
-        found["max_drop"] = drop.number(0, 1, above=True, below=True)
+        found["max_drop"] = drop.number(0, 1, below=True)
         kinds = found["layer_types"] or [parameters["layer_type"]]
         if "dense_per_flavour" in kinds:
             drop.fail("no dropout with layer_type dense_per_flavour", "remove one of the two")

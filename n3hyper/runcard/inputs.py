@@ -111,4 +111,5 @@ def read_seeds(card: Section) -> Seeds:
         **seeds,
         genrep=card.flag("genrep", False),
         same_trvl_per_replica=card.flag("same_trvl_per_replica", False),
+        resample_negative_pseudodata=card.flag("resample_negative_pseudodata", False),
     )

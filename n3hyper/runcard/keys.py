@@ -130,6 +130,10 @@ REFUSED_BASES: Mapping[str, str] = {
 
 REFUSED_SUM_RULES: Mapping[str, str] = {"TSR": "it is the sum rule of polarised fits"}
 
+REFUSED_PARAMETERS: Mapping[str, str] = dict.fromkeys(
+    ("regularizer", "regularizer_args"), "weights are not regularised; remove the key"
+)
+
 REFUSED_OPTIMIZER: Mapping[str, str] = {
     "momentum": "SGD runs without momentum; remove the key",
     "nesterov": "SGD runs without momentum; remove the key",

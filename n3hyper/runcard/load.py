@@ -41,6 +41,7 @@ TOP = (
     "mcseed",
     "genrep",
     "same_trvl_per_replica",
+    "resample_negative_pseudodata",
     "sum_rules",
     "parallel_models",
     "double_precision",

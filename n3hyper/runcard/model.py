@@ -68,8 +68,9 @@ class KFold:
     penalties: tuple[str, ...] = ()
     penalties_in_loss: bool = True
     """Whether penalties are added to the loss, or only recorded."""
-    reduce_proportion: float = 0.85
-    """Fraction of the replicas, by validation loss, that the score looks at."""
+    reduce_proportion: float = 1.0
+    """Fraction of the replicas, by validation loss, that the score looks at; where a runcard
+    asks for average_best and does not say, it is n3fit's 0.85."""
     threshold: float = 50.0
     """A fold with a loss above it makes the trial fail."""
 
@@ -118,6 +119,8 @@ class Seeds:
     """Whether replicas fit pseudodata, or all of them the measured values."""
     same_trvl_per_replica: bool = False
     """Whether all replicas share one split."""
+    resample_negative_pseudodata: bool = False
+    """Whether pseudodata are drawn again while a cross section is negative."""
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,6 @@ FINAL_ACTIVATIONS = ("square_singlet",)
 
 LAYER_TYPES = ("dense", "dense_per_flavour")
 
-REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1_l2": ("l1", "l2")}
-"""Kernel regularizers, each with its arguments."""
-
 PENALTIES = ("saturation", "patience", "integrability")
 LOSS_TYPES = ("chi2", "phi2", "logp", "chi2p")
 STATISTICS = ("average", "average_best", "best_worst", "std")

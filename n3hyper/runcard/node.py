@@ -106,16 +106,17 @@ class Node:
         ignored
             Keys that may stand here and mean nothing, each with the reason.
         refused
-            Keys that are understood and not supported, each with the reason.
+            Keys that are understood and not supported, each with the reason. Without a value
+            they ask for nothing.
         """
         if not isinstance(self.value, Mapping):
             self._expected("a mapping (key: value)")
         ignored, refused, known = ignored or {}, refused or {}, set(known)
         for key, value in self.value.items():
             below = Node(value, self.at(str(key)), self.source)
-            if key in refused:
+            if key in refused and value is not None:
                 below.fail("not supported", refused[key])
-            if key not in known and key not in ignored:
+            if key not in {*known, *ignored, *refused}:
                 below.fail("unknown key", near(key, known))
         return Section(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER
+from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER, REFUSED_PARAMETERS
 from n3hyper.runcard.model import Fitting
 from n3hyper.runcard.names import (
     ACTIVATIONS,
@@ -13,7 +13,6 @@ from n3hyper.runcard.names import (
     INITIALIZERS,
     LAYER_TYPES,
     OPTIMIZERS,
-    REGULARIZERS,
 )
 from n3hyper.runcard.node import Node, Section
 
@@ -30,10 +29,10 @@ _KEYS = (
     "layer_type",
     "dropout",
     "threshold_chi2",
-    "regularizer",
-    "regularizer_args",
     "feature_scaling_points",
 )
+OPTIONAL = ("feature_scaling_points",)
+"""Keys that `read_parameters` gives only where they were given."""
 _SINGLET = {"Sigma", "g"}
 
 
@@ -55,10 +54,10 @@ def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
     Returns
     -------
     dict
-        All keys of n3fit's ``parameters``; those of feature scaling and of the regularizer only
-        where they are given. The optimizer is as given, without its defaults.
+        All keys of n3fit's ``parameters``, except that `OPTIONAL` ones are there only where they
+        were given. The optimizer is as given, without its defaults.
     """
-    section = node.section(_KEYS)
+    section = node.section(_KEYS, refused=REFUSED_PARAMETERS)
     found: dict[str, Any] = _read_network(section, fitting)
     found["optimizer"] = read_optimizer(section.need("optimizer", "{optimizer_name: Nadam, ...}"))
     found["epochs"] = section.need("epochs", "how long to train at most").integer(1)
@@ -72,7 +71,7 @@ def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
     points = section.get("feature_scaling_points")
     if points is not None:
         found["feature_scaling_points"] = points.integer(2)
-    return {**found, **_read_regularizer(section)}
+    return found
 
 
 def read_optimizer(node: Node) -> dict[str, Any]:
@@ -149,20 +148,3 @@ def _read_multipliers(node: Node | None, threshold: float | None) -> dict[str, f
         if value is not None:
             found[key] = value.number(0, above=key != "threshold")
     return found
-
-
-def _read_regularizer(section: Section) -> dict[str, Any]:
-    """The kernel regularizer, if there is one."""
-    name, arguments = section.get("regularizer"), section.get("regularizer_args")
-    if name is None:
-        if arguments is not None:
-            arguments.fail("arguments without a regularizer", "add regularizer: l1_l2")
-        return {}
-    kind = name.text(REGULARIZERS)
-    found: dict[str, Any] = dict.fromkeys(REGULARIZERS[kind], 0.0)
-    given = None if arguments is None else arguments.section(REGULARIZERS[kind])
-    for key in found:
-        value = None if given is None else given.get(key)
-        if value is not None:
-            found[key] = value.number(0)
-    return {"regularizer": kind, "regularizer_args": found}

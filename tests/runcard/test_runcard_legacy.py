@@ -1,0 +1,186 @@
+"""Old spellings mean what they meant, and each leaves a note."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from runcard_samples import good_card
+
+from n3hyper.errors import RuncardError
+from n3hyper.runcard import Runcard, parse_runcard
+
+
+def _same(card: dict[str, Any]) -> Runcard:
+    """The old card, which must say what the good card says."""
+    old, new = parse_runcard(card), parse_runcard(good_card())
+    for part in (
+        "dataset_inputs",
+        "datacuts",
+        "hyperscan",
+        "kfold",
+        "parameters",
+        "fitting",
+        "seeds",
+        "positivity",
+        "integrability",
+        "sum_rules",
+    ):
+        assert getattr(old, part) == getattr(new, part), part
+    return old
+
+
+def test_hyperscan_with_its_folds_inside() -> None:
+    card = good_card()
+    card["hyperscan"] = {**card.pop("hyperscan_config"), "kfold": card.pop("kfold")}
+    assert _same(card).notes == (
+        "hyperscan: old spelling, read as hyperscan_config",
+        "hyperscan.kfold: old spelling, read as kfold",
+    )
+
+
+def test_keys_that_stood_below_fitting() -> None:
+    card = good_card()
+    for key in ("parameters", "trvlseed", "nnseed", "mcseed", "genrep", "sum_rules"):
+        card["fitting"][key] = card.pop(key)
+    assert "fitting.nnseed: old spelling, read as nnseed" in _same(card).notes
+
+
+def test_experiments_are_groups_of_data_sets() -> None:
+    card = good_card()
+    sets = card.pop("dataset_inputs")
+    card["experiments"] = [
+        {"experiment": "NMC", "datasets": sets[:1]},
+        {"experiment": "OTHERS", "datasets": sets[1:]},
+    ]
+    _same(card)
+
+
+def test_constraints_and_optimizer_and_multipliers_of_old() -> None:
+    card = good_card()
+    entry = card["positivity"]["posdatasets"][0]
+    entry["poslambda"] = entry.pop("maxlambda")
+    entry = card["integrability"]["integdatasets"][0]
+    entry["poslambda"] = entry.pop("maxlambda")
+    parameters = card["parameters"]
+    parameters.update(
+        optimizer="Nadam",
+        learning_rate=1e-3,
+        clipnorm=1e-4,
+        pos_initial=parameters.pop("positivity")["initial"],
+        integ_multiplier=parameters["integrability"].pop("multiplier"),
+    )
+    _same(card)
+
+
+@pytest.mark.parametrize("target", ["average", "best_worst", "std", "fit_distance"])
+def test_target_is_the_statistic_of_the_folds(target: str) -> None:
+    card = good_card()
+    del card["kfold"]["fold_statistic"]
+    card["kfold"]["target"] = target
+    kfold = parse_runcard(card).kfold
+    assert kfold is not None
+    assert kfold.fold_statistic == target
+
+
+def test_systematics_were_variants() -> None:
+    card = good_card()
+    card["dataset_inputs"][2]["sys"] = 10
+    assert parse_runcard(card).dataset_inputs[2].variant == "legacy_10"
+
+
+def test_flags_of_yaml_1_1() -> None:
+    card = good_card()
+    card.update(genrep="on", debug="off")
+    _same(card)
+    card["genrep"] = "No"
+    assert not parse_runcard(card).seeds.genrep
+
+
+def test_old_data_names_pass() -> None:
+    card = good_card()
+    card["dataset_inputs"][0]["dataset"] = "NMC"
+    card["kfold"]["partitions"][0]["datasets"] = ["NMC"]
+    assert parse_runcard(card).dataset_inputs[0].dataset == "NMC"
+
+
+def test_keys_without_meaning_are_noted_with_the_reason() -> None:
+    card = good_card()
+    card.update(debug=True, maxcores=4, lhagrid={"nx": 150}, tensorboard={"profiling": False})
+    card["fitting"]["savepseudodata"] = False
+    card["fitting"]["basis"][0].update(pos=False, mutsize=[15], mutprob=[0.05])
+    card["datacuts"].update(combocuts="NNPDF31", jetptcut_tev=0, dymasscut_max=1e30)
+    card["closuretest"] = {"fakedata": "off", "fakepdf": "MSTW2008nlo68cl", "rancutmethod": 0}
+    card["diagonal_basis"] = False
+    card["load"] = False
+    notes = _same(card).notes
+    named = {note.split(":")[0] for note in notes}
+    assert named == {
+        "debug",
+        "maxcores",
+        "lhagrid",
+        "tensorboard",
+        "fitting.savepseudodata",
+        "fitting.basis[].pos",
+        "fitting.basis[].mutsize",
+        "fitting.basis[].mutprob",
+        "datacuts.jetptcut_tev",
+        "datacuts.dymasscut_max",
+        "closuretest.fakepdf",
+        "closuretest.rancutmethod",
+    }
+    assert all("ignored (" in note for note in notes)
+
+
+def test_separate_multiplicative_matters_for_pseudodata_only() -> None:
+    card = good_card()
+    card["genrep"] = False
+    card["sampling"] = {"separate_multiplicative": True}
+    assert not parse_runcard(card).seeds.genrep
+
+
+def _fails(card: dict[str, Any]) -> str:
+    with pytest.raises(RuncardError) as raised:
+        parse_runcard(card, "old.yml")
+    return str(raised.value)
+
+
+def test_mistakes_are_named_where_they_stand_in_the_file() -> None:
+    card = good_card()
+    card["hyperscan"] = {**card.pop("hyperscan_config"), "kfold": card.pop("kfold")}
+    card["hyperscan"]["kfold"]["partitions"][0]["datasets"] = ["NMX"]
+    assert _fails(card).startswith("old.yml: hyperscan.kfold.partitions[0].datasets[0]: ")
+
+    card = good_card()
+    card["fitting"]["parameters"] = card.pop("parameters")
+    card["fitting"]["parameters"]["epochs"] = -1
+    assert _fails(card).startswith("old.yml: fitting.parameters.epochs: out of range: -1; ")
+
+    card = good_card()
+    card["experiments"] = [{"experiment": "E", "datasets": card.pop("dataset_inputs")}]
+    card["experiments"][0]["datasets"][1]["frac"] = 2
+    assert _fails(card).startswith("old.yml: experiments[0].datasets[1].frac: ")
+
+    card = good_card()
+    card["parameters"].update(optimizer="Nadan", learning_rate=0.1)
+    assert _fails(card).startswith("old.yml: parameters.optimizer: unknown name: 'Nadan'; ")
+
+    card = good_card()
+    card["kfold"]["target"] = "mean"
+    del card["kfold"]["fold_statistic"]
+    assert _fails(card).startswith("old.yml: kfold.target: unknown name: 'mean'; ")
+
+
+def test_old_and_new_spelling_together_are_refused() -> None:
+    card = good_card()
+    card["kfold"]["target"] = "average"
+    line = _fails(card)
+    assert line.startswith("old.yml: kfold.target: given twice; ")
+    assert "kfold.fold_statistic" in line
+
+
+def test_experiments_that_are_none() -> None:
+    card = good_card()
+    del card["dataset_inputs"]
+    card["experiments"] = ["NMC"]
+    assert _fails(card).startswith("old.yml: experiments[0]: expected experiment: and datasets: ")

@@ -1,0 +1,221 @@
+"""Right runcards: what is read from them, and what is not lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from runcard_samples import DATASETS, FLAVOURS, good_card
+
+from n3hyper.runcard import (
+    DataCuts,
+    DatasetInput,
+    Flavour,
+    LagrangeSet,
+    Partition,
+    Seeds,
+    load_runcard,
+    parse_runcard,
+    require_scan,
+)
+
+ROOT = Path(__file__).parents[2]
+RUNCARDS = sorted((ROOT / "runcards").glob("*.yml"))
+BASELINE = ROOT.parent / "shared" / "baseline"
+
+
+def test_every_part_is_read() -> None:
+    runcard = parse_runcard(good_card(), "card.yml")
+    assert runcard.source == Path("card.yml")
+    assert runcard.description == "three data sets, two folds"
+    assert runcard.dataset_inputs == (
+        DatasetInput(DATASETS[0], frac=0.75, variant="legacy"),
+        DatasetInput(DATASETS[1], frac=0.5, cfac=("NRM",), weight=2.0),
+        DatasetInput(DATASETS[2], custom_group="mine"),
+    )
+    assert runcard.datacuts == DataCuts(3.49, 12.5, use_t0=True, t0pdfset="toy_t0")
+    assert runcard.theory.theoryid == 1650
+    assert runcard.seeds == Seeds(1, 2, 3, genrep=True, same_trvl_per_replica=True)
+    assert runcard.sum_rules == "MSR"
+    assert runcard.fitting.fitbasis == "NN31IC"
+    assert tuple(flavour.fl for flavour in runcard.fitting.basis) == FLAVOURS
+    assert runcard.fitting.basis[0] == Flavour("sng", (0.5, 1.2), (1.5, 3.0), trainable=False)
+    assert runcard.positivity == (LagrangeSet("NNPDF_POS_2P24GEV_F2U", 1e6),)
+    assert runcard.integrability == (LagrangeSet("NNPDF_INTEG_3GEV_XT3", 100.0),)
+    kfold = require_scan(runcard)
+    assert kfold.partitions == (
+        Partition((DATASETS[0],), weight=2.0),
+        Partition((DATASETS[1], DATASETS[2]), overfit=True),
+    )
+    assert (kfold.fold_statistic, kfold.penalties_in_loss) == ("best_worst", False)
+    assert (kfold.reduce_proportion, kfold.threshold) == (0.9, 20.0)
+    assert kfold.penalties == ("saturation", "patience", "integrability")
+
+
+def test_ranges_reach_the_scanner_as_numbers_of_the_right_kind() -> None:
+    scan = parse_runcard(good_card()).hyperscan
+    assert scan["stopping"]["min_epochs"] == 200
+    assert isinstance(scan["stopping"]["min_epochs"], int)
+    # a fixed learning rate is recognised by being a float
+    assert isinstance(scan["optimizer"][1]["learning_rate"], float)
+    assert scan["optimizer"][0]["clipnorm"] == {"sampling": "uniform", "min": 1e-5, "max": 1.0}
+    assert scan["architecture"]["initializers"] == [
+        "glorot_normal",
+        "glorot_uniform",
+        "random_uniform",
+    ]
+    assert scan["integrability"] == {"min_initial": 1.0, "max_initial": 10.0}
+
+
+def test_defaults_are_n3fits() -> None:
+    card = good_card()
+    card["parameters"] = {
+        key: card["parameters"][key]
+        for key in ("nodes_per_layer", "activation_per_layer", "epochs", "stopping_patience")
+    }
+    card["parameters"]["optimizer"] = {"optimizer_name": "SGD"}
+    card["kfold"] = {"partitions": [{"datasets": [DATASETS[0]]}]}
+    for key in ("hyperscan_config", "datacuts", "positivity", "integrability", "sum_rules"):
+        del card[key]
+    runcard = parse_runcard(card)
+    assert runcard.parameters == {
+        "nodes_per_layer": [25, 20, 8],
+        "activation_per_layer": ["tanh", "tanh", "linear"],
+        "initializer": "glorot_normal",
+        "optimizer": {"optimizer_name": "SGD"},
+        "epochs": 400,
+        "stopping_patience": 0.2,
+        "stopping_delta": 0.0,
+        "threshold_chi2": 10.0,
+        "positivity": {"initial": None, "multiplier": None, "threshold": 1e-6},
+        "integrability": {"initial": None, "multiplier": None},
+        "layer_type": "dense",
+        "dropout": 0.0,
+    }
+    assert (runcard.hyperscan, runcard.positivity, runcard.sum_rules) == ({}, (), "All")
+    assert runcard.datacuts == DataCuts()
+    assert runcard.kfold is not None
+    assert (runcard.kfold.loss_type, runcard.kfold.threshold) == ("chi2", 50.0)
+    assert runcard.kfold.penalties_in_loss
+
+
+def test_average_best_without_a_proportion_takes_n3fits() -> None:
+    card = good_card()
+    del card["kfold"]["reduce_proportion"]
+    card["kfold"]["replica_statistic"] = "average_best"
+    assert require_scan(parse_runcard(card)).reduce_proportion == 0.85
+    card["kfold"]["replica_statistic"] = "average"
+    assert require_scan(parse_runcard(card)).reduce_proportion == 1.0
+
+
+def test_future_test_ends_with_an_empty_fold() -> None:
+    card = good_card()
+    card["kfold"]["fold_statistic"] = "fit_future_tests"
+    card["kfold"]["partitions"] = [{"datasets": [DATASETS[0]]}, {"datasets": None}]
+    assert require_scan(parse_runcard(card)).partitions[1] == Partition(())
+
+
+def test_scanned_sets_of_parameters_are_completed() -> None:
+    card = good_card()
+    setups = [
+        {"epochs": 3e2},
+        {"nodes_per_layer": [30, 8], "activation_per_layer": ["relu", "linear"]},
+    ]
+    card["hyperscan_config"] = {"parameters": setups}
+    first, second = parse_runcard(card).hyperscan["parameters"]
+    assert (first["epochs"], first["nodes_per_layer"]) == (300, [25, 20, 8])
+    assert (second["epochs"], second["nodes_per_layer"]) == (400, [30, 8])
+
+
+def test_feature_scaling_does_without_largex() -> None:
+    card = good_card()
+    card["parameters"]["feature_scaling_points"] = 20
+    for flavour in card["fitting"]["basis"]:
+        del flavour["largex"]
+    runcard = parse_runcard(card)
+    assert runcard.parameters["feature_scaling_points"] == 20
+    assert {flavour.largex for flavour in runcard.fitting.basis} == {(0.0, 0.0)}
+
+
+def test_ends_of_a_range_may_be_equal() -> None:
+    card = good_card()
+    card["hyperscan_config"]["stopping"].update(min_epochs=500, max_epochs=500)
+    assert parse_runcard(card).hyperscan["stopping"]["max_epochs"] == 500
+
+
+def test_raw_is_the_runcard_as_read_and_reads_the_same_again() -> None:
+    card = good_card()
+    card["hyperscan"] = card.pop("hyperscan_config")
+    runcard = parse_runcard(card, "card.yml")
+    assert runcard.raw == card
+    assert parse_runcard(json.loads(json.dumps(runcard.raw)), "card.yml") == runcard
+
+
+def test_the_mapping_given_is_left_alone() -> None:
+    card = good_card()
+    runcard = parse_runcard(card)
+    assert card == good_card()
+    runcard.raw["kfold"]["threshold"] = 3
+    assert card == good_card()
+
+
+def test_a_runcard_cannot_be_changed() -> None:
+    runcard = parse_runcard(good_card())
+    with pytest.raises(FrozenInstanceError):
+        runcard.theory.theoryid = 1  # type: ignore[misc]
+
+
+def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    text = (ROOT / "runcards" / "quickstart.yml").read_text(encoding="utf-8")
+    path = tmp_path / "card.yml"
+    path.write_text(text.replace("epochs: 1500", "epochs: 2e1").replace("1650", "1_650"))
+    runcard = load_runcard(path)
+    assert runcard.parameters["epochs"] == 20
+    assert runcard.theory.theoryid == 1650
+
+
+@pytest.mark.parametrize("path", RUNCARDS, ids=lambda path: path.stem)
+def test_shipped_runcards_load_and_can_be_scanned(path: Path) -> None:
+    runcard = load_runcard(path)
+    kfold = require_scan(runcard)
+    assert len(kfold.partitions) >= 3
+    assert runcard.positivity
+    assert runcard.integrability
+    assert not runcard.notes
+
+
+def test_there_are_shipped_runcards() -> None:
+    assert {"quickstart", "dis_nlo"} <= {path.stem for path in RUNCARDS}
+
+
+@pytest.mark.skipif(not BASELINE.is_dir(), reason="no runcards of the n3fit measurements here")
+@pytest.mark.parametrize("name", ["mid", "quick"])
+def test_runcards_run_with_n3fit_load(name: str) -> None:
+    runcard = load_runcard(BASELINE / f"{name}.yml")
+    kfold = require_scan(runcard)
+    assert runcard.theory.theoryid == 40000000
+    assert len(runcard.dataset_inputs) == {"mid": 14, "quick": 3}[name]
+    assert len(kfold.partitions) == {"mid": 4, "quick": 2}[name]
+    assert kfold.threshold == 1000.0
+    assert kfold.fold_statistic == "average"
+
+
+def test_loading_needs_nothing_heavy() -> None:
+    code = (
+        "import sys; from n3hyper.runcard import load_runcard; load_runcard(sys.argv[1]);"
+        "print([m for m in ('numpy', 'tensorflow', 'hyperopt', 'nnpdf_data') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "runcards" / "quickstart.yml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.strip() == "[]"
