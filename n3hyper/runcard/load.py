@@ -141,7 +141,6 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         integrability=read_lagrange(top.get("integrability"), "integdatasets"),
         sum_rules=read_sum_rules(top.get("sum_rules")),
         parallel_models=top.flag("parallel_models", True),
-        double_precision=top.flag("double_precision", False),
         description="" if description is None else str(description.value),
         notes=(*old, *_ignored(card)),
     )
@@ -150,8 +149,11 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
 def _refuse_values(top: Section, genrep: bool) -> None:
     """Keys of which one value is fine, since it asks for nothing, and others are not."""
     diagonal, load = top.get("diagonal_basis"), top.get("load")
+    double = top.get("double_precision")
     if diagonal is not None and diagonal.flag():
         diagonal.fail("not supported", "folds leave out data points, so fits are in data space")
+    if double is not None and double.flag():
+        double.fail("not supported", "networks are trained in 32 bits, scores computed in 64")
     if load is not None and load.value is not False:
         load.fail("not supported", "trials start from new weights; remove the key")
     closure, sampling = top.get("closuretest"), top.get("sampling")
@@ -184,6 +186,8 @@ def _ignored(card: dict[str, Any]) -> Iterator[str]:
             keys.IGNORED_INTEGRABILITY,
         ),
     ]
+    if card.get("parallel_models") is False:
+        yield "parallel_models: ignored (replicas are trained together, which changes no result)"
     for where, section, reasons in places:
         for key in section or ():
             if key in reasons:

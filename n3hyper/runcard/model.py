@@ -148,8 +148,6 @@ class Runcard:
     """One of `names.SUM_RULES`, or False."""
     parallel_models: bool = True
     """Kept for NNPDF's sake: replicas are always trained together here."""
-    double_precision: bool = False
-    """Whether networks are trained in 64 bits."""
     description: str = ""
     notes: tuple[str, ...] = ()
     """One line for each old spelling that was translated and each key that means nothing here."""

@@ -58,34 +58,32 @@ SAMPLINGS = ("uniform", "log")
 SUM_RULES = ("All", "MSR", "VSR", "ALLBUTCSR")
 """All: momentum and valence; MSR: momentum; VSR: valence; ALLBUTCSR: all but charm's valence."""
 
-_EVOLUTION: Mapping[str, tuple[str, ...]] = {
+_SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Sigma": ("sng", "singlet", "sigma", "Sigma", r"\Sigma"),
     "g": ("g", "gluon"),
-    **{name: (name.lower(), name) for name in ("V", "V3", "V8", "V15", "V24", "V35")},
-    **{name: (name.lower(), name) for name in ("T3", "T8", "T15", "T24", "T35")},
+    "cp": ("cp", "c^+"),
+    **{name: (name.lower(), name) for name in ("V", "V3", "V8", "V15", "T3", "T8", "T15")},
 }
-_QUARKS: Mapping[str, tuple[str, ...]] = {
-    name: (name,) for name in ("u", "ubar", "d", "dbar", "s", "sbar", "c", "cbar", "g")
-}
+_LIGHT = ("Sigma", "g", "V", "V3", "V8", "T3", "T8")
 
 
-def _only(*elements: str) -> dict[str, str]:
-    """Spelling -> element, for the evolution elements named (cp is the charm of NN31IC)."""
-    table = {**_EVOLUTION, "cp": ("cp", "c^+")}
-    return {spelling: element for element in elements for spelling in table[element]}
+def _spelled(*elements: str) -> dict[str, str]:
+    """Spelling -> element; a quark is spelled as it is."""
+    return {word: name for name in elements for word in _SPELLINGS.get(name, (name,))}
 
+
+_QUARKS = ("u", "ubar", "d", "dbar", "s", "sbar", "g")
 
 FIT_BASES: Mapping[str, Mapping[str, str]] = {
-    "EVOL": _only(*_EVOLUTION),
-    "evolution": _only(*_EVOLUTION),
-    "FK_BASIS": _only(*_EVOLUTION),
-    "CCBAR_ASYMM": _only(*_EVOLUTION),
-    "NN31IC": _only("Sigma", "g", "V", "V3", "V8", "T3", "T8", "cp"),
-    "NN31PC": _only("Sigma", "g", "V", "V3", "V8", "T3", "T8"),
-    "PDF4LHC20": _only("Sigma", "g", "V", "V3", "T3", "T8"),
-    "FLAVOUR": {name: name for name in _QUARKS},
-    "CCBAR_ASYMM_FLAVOUR": {name: name for name in _QUARKS},
-    "FLAVOURPC": {name: name for name in _QUARKS if name != "c"},
+    "EVOL": _spelled(*_LIGHT, "T15"),
+    "evolution": _spelled(*_LIGHT, "T15"),
+    "CCBAR_ASYMM": _spelled(*_LIGHT, "T15", "V15"),
+    "NN31IC": _spelled(*_LIGHT, "cp"),
+    "NN31PC": _spelled(*_LIGHT),
+    "PDF4LHC20": _spelled(*(name for name in _LIGHT if name != "V8")),
+    "FLAVOUR": _spelled(*_QUARKS, "c"),
+    "CCBAR_ASYMM_FLAVOUR": _spelled(*_QUARKS, "c", "cbar"),
+    "FLAVOURPC": _spelled(*_QUARKS),
 }
 """Fit bases; each maps the spellings that ``fitting.basis[].fl`` may use to one element."""
 

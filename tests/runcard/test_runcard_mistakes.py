@@ -138,6 +138,7 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     (("diagonal_basis",), True, "diagonal_basis", "True", "data space"),
     (("theorycovmatconfig",), {"pdf": "x"}, "theorycovmatconfig", "{'pdf': 'x'}", "remove the key"),
     (("closuretest",), {"fakedata": True}, "closuretest.fakedata", "True", "closure"),
+    (("double_precision",), True, "double_precision", "True", "32 bits"),
     (("load",), "weights.h5", "load", "'weights.h5'", "new weights"),
     (("sampling",), {"separate_multiplicative": True}, "sampling.sep", "True", "genrep: false"),
     (("a key\nof two lines",), 1, "'a key\\nof two lines'", "1", "one of"),
