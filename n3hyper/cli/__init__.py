@@ -16,6 +16,7 @@ from n3hyper.errors import N3HyperError, nearest
 # module, so that --help imports none of them.
 COMMANDS = {
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
+    "restart": ("n3hyper.cli.restart", "Go on with a scan."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
 }
 
@@ -43,7 +44,9 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            raise click.UsageError(f"No such command {args[0]!r}; {nearest(args[0], COMMANDS)}", ctx) from error
+            raise click.UsageError(
+                f"No such command {args[0]!r}; {nearest(args[0], COMMANDS)}", ctx
+            ) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,7 +73,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         click.echo("n3hyper: interrupted", err=True)
         raise SystemExit(130) from None
-    except Exception as error:  # noqa: BLE001 - the border: one line for a user, all with --debug
+    except Exception as error:  # the border: one line for a user, everything with --debug
         if debug:
             raise
         click.echo(f"n3hyper: {one_line(error)}", err=True)

@@ -1,0 +1,63 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5 only
+    """A time span such as ``90s``, ``30m``, ``2h`` or ``1h30m``; a bare number is seconds.
+
+    >>> Duration().convert("1h30m", None, None)
+    5400.0
+    """
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        text = str(value).strip().lower()
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            seconds = float(text)
+        elif re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
+            parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
+            seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+        else:
+            self.fail(f"{value!r} is not a time; write it like 90s, 30m, 2h or 1h30m", param, ctx)
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time at all", param, ctx)
+        return seconds
+
+
+timeout = click.option(
+    "--timeout",
+    type=Duration(),
+    help="Start no trial that is not expected to end within this time, like 30m or 23h.",
+)
+theory_path = click.option(
+    "--theory-path",
+    type=click.Path(path_type=Path),
+    help="Folder that holds theory_<id>, or a theory folder itself.",
+)
+algo = click.option(
+    "--algo",
+    type=click.Choice(["tpe", "anneal", "random"]),
+    help="Who suggests the hyperparameters. Default: tpe.",
+)
+max_failures = click.option(
+    "--max-failures",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="End the scan after so many failed trials in a row.",
+)
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show only the summary.")

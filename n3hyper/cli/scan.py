@@ -1,0 +1,69 @@
+"""``n3hyper scan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from n3hyper.cli.options import algo, max_failures, quiet, theory_path, timeout
+from n3hyper.cli.running import run
+
+
+@click.command("scan")
+@click.argument("runcard", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: the runcard's stem."
+)
+@click.option(
+    "-n",
+    "--max-evals",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Trials of the scan in all.",
+)
+@click.option(
+    "-r",
+    "--replicas",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Networks fitted in each fold.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the suggestions. Default: 42.")
+@algo
+@timeout
+@theory_path
+@max_failures
+@quiet
+def command(
+    runcard: Path,
+    output: Path | None,
+    max_evals: int,
+    replicas: int,
+    seed: int | None,
+    algo: str | None,
+    timeout: float | None,
+    theory_path: Path | None,
+    max_failures: int | None,
+    quiet: bool,
+) -> int:
+    """Scan hyperparameters as RUNCARD says.
+
+    Every trial is saved when it ends: tries.json and tries.pkl in OUTPUT/nnfit/replica_1.
+    """
+    from n3hyper.hyper_optimization.session import ScanRequest
+
+    request = ScanRequest(
+        runcard=runcard,
+        output=Path(runcard.stem) if output is None else output,
+        max_evals=max_evals,
+        replicas=replicas,
+        seed=seed,
+        algo=algo,
+        timeout=timeout,
+        theory_path=theory_path,
+        max_failures=max_failures,
+    )
+    return run(request, quiet=quiet)
