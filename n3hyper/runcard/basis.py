@@ -26,7 +26,7 @@ def read_fitting(node: Node, scaled: bool) -> Fitting:
     """
     section = node.section(("fitbasis", "basis"), ignored=IGNORED_FITTING, refused=REFUSED_FITTING)
     name = section.need("fitbasis", near("", FIT_BASES))
-    if name.value in REFUSED_BASES:
+    if isinstance(name.value, str) and name.value in REFUSED_BASES:
         name.fail("not supported", REFUSED_BASES[name.value])
     fitbasis = name.text(FIT_BASES)
     basis = section.need("basis", "list the flavours, each as {fl: g, smallx: [...], largex: ...}")

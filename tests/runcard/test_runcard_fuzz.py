@@ -90,6 +90,20 @@ def _outcome(read: Callable[..., Runcard], *arguments: Any) -> Runcard | None:
     return None
 
 
+ODD: list[Any] = [
+    *(None, True, 0, -1, 0.5, 10**400, float("nan"), float("inf"), "", "x\ny"),
+    *([], [[]], [None], {}, {"a": []}, ["x", "x"]),
+]
+
+
+def test_each_place_takes_no_odd_value_badly() -> None:
+    for path in PATHS:
+        for value in ODD:
+            card = good_card()
+            set_at(card, path, value)
+            _outcome(parse_runcard, card, "card.yml")
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
 def test_changed_runcards_load_or_are_refused(changes: list[tuple[str, Any, Any]]) -> None:
