@@ -74,7 +74,8 @@ class PDFModel:
         for layer in self.layers:
             values = layer(values)
         # r replica, b block, x node, o output of the block
-        return np.einsum("rbxo->rxbo", values).reshape(self.num_replicas, x.size, -1)
+        outputs: Array = np.einsum("rbxo->rxbo", values)
+        return outputs.reshape(self.num_replicas, x.size, -1)
 
     def unnormalised(self, x: Array) -> Array:
         """x f before sum rules in the evolution basis, (nx,) -> (replicas, nx, 14)."""

@@ -113,9 +113,9 @@ class Segment:
 
     form: str
     hadronic: bool
-    first: slice
-    """Rows of the linear matrix, or of the factors of quadratic forms."""
-    second: slice | None
+    first: tuple[int, int]
+    """Start and stop: rows of the linear matrix, or of the factors of quadratic forms."""
+    second: tuple[int, int] | None
     size: int
     """Number of predictions."""
     rank: int = 0
@@ -190,10 +190,10 @@ def evaluate_segment(segment: Segment, rows: Any, squares: Any, sum_groups: Any)
         `sum_groups`, or the same for tensors.
     """
 
-    def operand(where: slice) -> Any:
+    def operand(where: tuple[int, int]) -> Any:
         if not segment.hadronic:
-            return rows[..., where]
-        return sum_groups(squares[..., where], segment.size, segment.rank)
+            return rows[..., slice(*where)]
+        return sum_groups(squares[..., slice(*where)], segment.size, segment.rank)
 
     first = operand(segment.first)
     if segment.second is None:
@@ -267,7 +267,9 @@ class _Builder:
             self._add_linear(form, [each for each in alike if not self.is_hadronic(each)])
             self._add_hadronic(form, [each for each in alike if self.is_hadronic(each)])
 
-    def _append(self, form: str, chosen: list[_Prediction], where: list[slice], rank: int) -> None:
+    def _append(
+        self, form: str, chosen: list[_Prediction], where: list[tuple[int, int]], rank: int
+    ) -> None:
         second = where[1] if len(where) > 1 else None
         self.segments.append(Segment(form, rank > 0, where[0], second, len(chosen), rank))
         self.order.extend(each.place for each in chosen)
@@ -279,7 +281,7 @@ class _Builder:
         for operands in zip(*(each.operands for each in chosen), strict=True):
             start = sum(len(part) for part in self.linear)
             self.linear.append(np.stack([self._row(operand) for operand in operands]))
-            where.append(slice(start, start + len(chosen)))
+            where.append((start, start + len(chosen)))
         self._append(form, chosen, where, rank=0)
 
     def _row(self, combination: _Combination) -> Array:
@@ -300,7 +302,7 @@ class _Builder:
                     missing = rank - signs.size
                     self.factors.append(np.pad(factors, ((0, missing), (0, 0))))
                     self.signs.append(np.pad(signs, (0, missing)))
-                where.append(slice(start, start + members.size * rank))
+                where.append((start, start + members.size * int(rank)))
             self._append(form, [chosen[member] for member in members], where, int(rank))
 
     def _eigen(self, combination: _Combination) -> tuple[Array, Array]:

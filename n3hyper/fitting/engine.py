@@ -1,0 +1,209 @@
+"""The training of all models (folds x replicas) of a trial, as one compiled loop over epochs.
+
+A step evaluates the networks once: the predictions of the weights after epoch e - 1 give the
+validation of epoch e - 1 and the gradient of epoch e. So the loop runs once more than there are
+epochs, and its last step only validates. With dropout the validation needs networks of its own.
+
+The loop is compiled (XLA) for a `Program`: what shapes and structure are. All numbers are
+arguments, in chunks of epochs whose length is a number too, so that a trial with other numbers or
+other widths in the same bucket runs at once. Programs are kept; they hold no arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from n3hyper.fitting import lagrange, likelihood, network, stopping
+from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.layout import Architecture
+from n3hyper.fitting.optimizers import OPTIMIZERS, clip_by_variable
+from n3hyper.fitting.tables import Segment, evaluate_segment
+
+Tensor = Any
+Tensors = dict[str, Any]
+
+CHUNK: Final = 100
+"""Epochs in a call of the compiled loop."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """All that the compiled loop depends on beside the shapes of its arguments."""
+
+    architecture: Architecture
+    optimizer: str
+    segments: tuple[Segment, ...]
+    data_segments: int
+    hadronic_start: int
+
+
+class State(NamedTuple):
+    """What a step changes."""
+
+    epoch: Tensor
+    """int32: updates done."""
+    weights: Tensor
+    """(m, P)"""
+    optimizer: tuple[Tensor, ...]
+    monitor: stopping.Monitor
+
+
+class Losses(NamedTuple):
+    """What a step computes of the weights."""
+
+    gradient: Tensor
+    """(m, P): of the training loss in this epoch."""
+    judgement: stopping.Judgement
+    """Of the epoch before."""
+
+
+def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any) -> Any:
+    """Data (m, ndata) and constraints (m, nlagrange), in the order of the tables."""
+    tf = tensorflow()
+    models = weights.shape[0]
+    pdf = network.pdf(program.architecture, arrays, weights, dropout)
+    nodes = tf.reshape(pdf, (models, -1))
+    # m model, r row of the tables, v node of the x-grid and flavour
+    rows = tf.matmul(nodes, arrays["linear"], transpose_b=True)
+    squares = None
+    if arrays["factors"].shape[0]:
+        high = tf.reshape(pdf[:, program.hadronic_start :], (models, -1))
+        projected = tf.matmul(high, arrays["factors"], transpose_b=True)
+        squares = arrays["signs"] * projected * projected
+
+    def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
+        return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
+
+    made = [evaluate_segment(each, rows, squares, sum_groups) for each in program.segments]
+    constraints = made[program.data_segments :] or [tf.zeros((models, 0), weights.dtype)]
+    return tf.concat(made[: program.data_segments], axis=1), tf.concat(constraints, axis=1)
+
+
+def evaluate(program: Program, arrays: Tensors, weights: Tensor, epoch: Tensor) -> Losses:
+    """The gradient of the training loss, and the validation of the epoch before."""
+    tf = tensorflow()
+    dropout = _dropout(program.architecture, arrays, epoch)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        data, constraints = predictions(program, arrays, weights, dropout)
+    chi2, by_data, validation = likelihood.chi2_and_gradient(arrays, data)
+    by_constraints = lagrange.gradient(arrays, constraints, epoch)
+    gradient = tape.gradient(
+        (data, constraints), weights, output_gradients=(by_data, by_constraints)
+    )
+    if dropout is not None:
+        data, constraints = predictions(program, arrays, weights, None)
+        _, _, validation = likelihood.chi2_and_gradient(arrays, data)
+    positivity, integrability = lagrange.losses(arrays, constraints, epoch - 1)
+    loss = validation + tf.reduce_sum(positivity, axis=1)
+    # a model without validation points is validated with its whole training loss
+    loss += arrays["unvalidated"] * integrability
+    positive = tf.reduce_all(positivity < arrays["positivity_threshold"], axis=1)
+    finite = ~tf.math.is_nan(loss + chi2)
+    chi2_per_point = validation / arrays["validation_points"]
+    return Losses(gradient, stopping.Judgement(loss, chi2_per_point, positive, finite))
+
+
+def step(program: Program, arrays: Tensors, state: State) -> State:
+    """Validate the epoch before, then train for one epoch those models that go on."""
+    tf = tensorflow()
+    losses = evaluate(program, arrays, state.weights, state.epoch)
+    monitor = stopping.observe(
+        state.monitor, arrays, state.epoch - 1, state.weights, losses.judgement
+    )
+    gradient = clip_by_variable(
+        losses.gradient * arrays["trainable"], arrays["clipnorm"], arrays["variables"]
+    )
+    time = tf.cast(state.epoch + 1, gradient.dtype)
+    decrease, optimizer = OPTIMIZERS[program.optimizer].update(
+        time, gradient, arrays["learning_rate"], state.optimizer
+    )
+    updated = tf.clip_by_value(state.weights - decrease, arrays["lowest"], arrays["highest"])
+    goes_on = (monitor.active & (state.epoch < arrays["epochs"]))[:, None]
+    weights = tf.where(goes_on, updated, state.weights)
+    return State(state.epoch + 1, weights, optimizer, monitor)
+
+
+def start(program: Program, weights: Tensor, epochs: int) -> State:
+    """The state before the first epoch."""
+    tf = tensorflow()
+    return State(
+        epoch=tf.constant(0, tf.int32),
+        weights=weights,
+        optimizer=OPTIMIZERS[program.optimizer].state(weights),
+        monitor=stopping.start(weights, tf.constant(epochs, tf.int32)),
+    )
+
+
+class Compiled:
+    """The loop of a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.traces = 0
+        """How often the loop was compiled."""
+        self._chunk: Callable[..., Any] = tensorflow().function(self._loop, jit_compile=True)
+
+    def _loop(self, arrays: Tensors, state: State, steps: Tensor) -> State:
+        tf = tensorflow()
+        self.traces += 1
+        last = state.epoch + steps
+
+        def more(state: State) -> Tensor:
+            return (state.epoch < last) & tf.reduce_any(state.monitor.active)
+
+        def body(state: State) -> tuple[State]:
+            return (step(self.program, arrays, state),)
+
+        (end,) = tf.while_loop(more, body, (state,))
+        return State(*end)
+
+    def run(self, arrays: Tensors, state: State, steps: int) -> State:
+        """So many steps, or fewer when all models have stopped."""
+        result: State = self._chunk(arrays, state, tensorflow().constant(steps, "int32"))
+        return result
+
+
+_PROGRAMS: Final[dict[Program, Compiled]] = {}
+
+
+def compiled(program: Program) -> Compiled:
+    """The one compiled loop of a program."""
+    return _PROGRAMS.setdefault(program, Compiled(program))
+
+
+def compilations() -> int:
+    """How many loops were compiled in this process."""
+    return sum(each.traces for each in _PROGRAMS.values())
+
+
+def _dropout(shape: Architecture, arrays: Tensors, epoch: Tensor) -> Tensor | None:
+    """Random factors 0 or 1 / (1 - rate), (m * blocks, nodes, hidden).
+
+    They are a function of the model's own seed and the epoch (a hash, MurmurHash3's finalizer),
+    so that a model's fit does not depend on its batch.
+    """
+    if not shape.dropout:
+        return None
+    tf = tensorflow()
+    nodes = arrays["features"].shape[0]
+    shift = tf.bitwise.right_shift
+
+    def mix(value: Tensor) -> Tensor:
+        for multiplier, bits in ((0x85EBCA6B, 16), (0xC2B2AE35, 13)):
+            value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(bits, tf.uint32)))
+            value = value * tf.constant(multiplier, tf.uint32)
+        return tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))
+
+    places = tf.reshape(
+        tf.range(shape.blocks * nodes * shape.hidden, dtype=tf.int32),
+        (1, shape.blocks, nodes, shape.hidden),
+    )
+    seeds = mix(arrays["dropout_seeds"] + mix(tf.cast(epoch, tf.uint32)))
+    bits = mix(seeds[:, None, None, None] + mix(tf.cast(places, tf.uint32)))
+    uniform = tf.cast(shift(bits, tf.constant(8, tf.uint32)), arrays["features"].dtype) * 2.0**-24
+    kept = tf.cast(uniform >= arrays["dropout"], arrays["features"].dtype)
+    factors = kept / (1.0 - arrays["dropout"])
+    return tf.reshape(factors, (shape.models * shape.blocks, nodes, shape.hidden))
