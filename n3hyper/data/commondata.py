@@ -328,7 +328,10 @@ def _legacy_names() -> dict[str, tuple[str, str | None]]:
 
 @lru_cache(maxsize=1)
 def _version() -> str:
-    return importlib.metadata.version("nnpdf-data")
+    try:
+        return importlib.metadata.version("nnpdf-data")
+    except importlib.metadata.PackageNotFoundError:  # it came with the package nnpdf
+        return importlib.metadata.version("nnpdf")
 
 
 def _metadata_file(name: str) -> Path:

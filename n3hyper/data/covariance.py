@@ -179,7 +179,7 @@ def _joined(pieces: _Pieces, thin: list[int]) -> list[list[int]]:
     """
     alone = [[i] for i in thin if _is_regular(pieces, [i])]
     left = [i for i in thin if [i] not in alone]
-    groups = []
+    groups: list[list[int]] = []
     while left:
         group = _connected(pieces, left[0], left)
         if not _is_regular(pieces, group):
