@@ -167,8 +167,8 @@ class Scorer:
         reciprocal = self._hyper_loss.loss_type == "phi2"
         target = _reciprocal(value) if reciprocal else value
         name = "1/phi2" if reciprocal else self._hyper_loss.loss_type
-        if not is_finite(target):
-            return "nan", f"the loss ({name}) is {target}"
+        if not is_finite(value):
+            return "nan", f"the loss ({self._hyper_loss.loss_type}) is {value}"
         if not is_finite(held_out.chi2 + held_out.phi2 + held_out.logp):
             return "nan", "chi2, phi2 or logp of the ensemble is not finite"
         if target > self._kfold.threshold:

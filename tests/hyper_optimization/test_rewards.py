@@ -20,7 +20,7 @@ from n3hyper.hyper_optimization.rewards import (
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard import names
 from tests.hyper_optimization.toy_trainer import ToyPDF
-from tests.synthetic import synthetic_problem
+from tests.synthetic import synthetic_problem, toy_pdf
 
 PROBLEM = synthetic_problem(replicas=4)
 DATA = ExperimentalData.of_problem(PROBLEM, PROBLEM.folds[0].mask)
@@ -210,8 +210,12 @@ def test_fit_distance_of_equal_fits_is_zero() -> None:
 
 def test_fit_distance_is_in_standard_deviations() -> None:
     spread = np.array([0.9, 1.1])
+
     # means 1 and 1.5; variance 0.01 / 2 for each
-    distance = fit_distance([ToyPDF(spread), ToyPDF(spread + 0.5)])
+    def scaled(scales: np.ndarray):
+        return lambda x: toy_pdf(np.asarray(x).reshape(-1))[None, ..., None] * scales
+
+    distance = fit_distance([scaled(spread), scaled(spread + 0.5)])
     assert distance == pytest.approx(0.5 / np.sqrt(0.01))
 
 

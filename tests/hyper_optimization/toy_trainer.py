@@ -62,21 +62,28 @@ HYPERSCAN: dict[str, Any] = {
 }
 
 
+def tilted(x: np.ndarray, pdf: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """x f (nx, 14) times s x^((s - 1)/2) for each of the scales (...,): (..., nx, 14)."""
+    scales = scales[..., None, None]
+    return pdf * scales * x[:, None] ** (0.5 * (scales - 1.0))
+
+
 class ToyPDF:
-    """The toy proton of each replica, scaled."""
+    """The toy proton of each replica, off by a scale and a tilt."""
 
     def __init__(self, scales: np.ndarray) -> None:
         self.scales = scales
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return toy_pdf(np.asarray(x).reshape(-1))[None, ..., None] * self.scales
+        x = np.asarray(x).reshape(-1)
+        return np.moveaxis(tilted(x, toy_pdf(x), self.scales), 0, -1)[None]
 
 
 def toy_fit(problem: FitProblem, scales: np.ndarray, epochs: int = 100, **changes: Any) -> BatchFit:
-    """Fits that all give the toy proton times `scales` (k, R)."""
+    """Fits that give the toy proton `tilted` by `scales` (k, R)."""
     folds, replicas = scales.shape
-    pdf = toy_pdf(problem.theory.xgrid)
-    predictions = problem.theory.predict(pdf * scales[..., None, None])
+    xgrid = problem.theory.xgrid
+    predictions = problem.theory.predict(tilted(xgrid, toy_pdf(xgrid), scales))
     experimental = np.empty((folds, replicas))
     for number, fold in enumerate(problem.folds):
         covariance = problem.fit_covariance.masked(fold.mask)

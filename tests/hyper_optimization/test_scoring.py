@@ -1,0 +1,223 @@
+"""Scores of a trial: what stands in its record, which replicas count, how it fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from n3hyper.data.problem import Fold
+from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
+from n3hyper.hyper_optimization.penalties import PENALTIES
+from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
+from n3hyper.hyper_optimization.rewards import fit_distance
+from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.runcard.model import KFold, Partition
+from tests.hyper_optimization.toy_trainer import ToyPDF, toy_fit
+from tests.synthetic import synthetic_problem
+
+FOLDS, REPLICAS = 3, 4
+PROBLEM = synthetic_problem(folds=FOLDS, replicas=REPLICAS)
+SCALES = 1.0 + 0.02 * np.arange(1.0, 13.0).reshape(FOLDS, REPLICAS)
+
+
+def kfold(**changes: Any) -> KFold:
+    options: dict[str, Any] = {"threshold": 1e9, "reduce_proportion": 1.0, **changes}
+    return KFold(partitions=tuple(Partition(f.datasets) for f in PROBLEM.folds), **options)
+
+
+def score(fit: Any = None, problem: Any = PROBLEM, **changes: Any) -> dict[str, Any]:
+    return make_scorer(problem, kfold(**changes))(toy_fit(PROBLEM, SCALES) if fit is None else fit)
+
+
+def test_the_record_has_all_that_is_promised() -> None:
+    result = score(penalties=("saturation", "patience", "integrability"))
+    meta = result["kfold_meta"]
+    for name in REPLICA_SCORES:
+        assert np.shape(meta[name]) == (FOLDS, REPLICAS)
+    for name in FOLD_SCORES:
+        assert np.shape(meta[name]) == (FOLDS,)
+    for values in meta["penalties"].values():
+        assert np.shape(values) == (FOLDS, REPLICAS)
+    assert set(meta["penalties"]) == set(PENALTIES)
+    assert (result["status"], finished_state(result)) == ("ok", 2)
+    assert {"seconds", "epochs_run", "version", "validation_loss", "experimental_loss"} <= set(
+        result
+    )
+    json.dumps(result, allow_nan=False)
+
+
+def test_the_loss_is_the_average_of_the_held_out_chi2() -> None:
+    fit = toy_fit(PROBLEM, SCALES)
+    assert score(fit)["loss"] == pytest.approx(fit.experimental_chi2.mean())
+    worst = score(fit, fold_statistic="best_worst", replica_statistic="std")["loss"]
+    assert worst == pytest.approx(fit.experimental_chi2.std(axis=1).max())
+
+
+def test_penalties_are_in_the_loss_and_not_in_the_scores() -> None:
+    with_them, without = (
+        score(penalties=("patience", "integrability"), penalties_in_loss=inside)
+        for inside in (True, False)
+    )
+    added = sum(np.array(each) for each in with_them["kfold_meta"]["penalties"].values())
+    assert with_them["loss"] - without["loss"] == pytest.approx(added.mean())
+    for result in (with_them, without):
+        result["kfold_meta"].pop("fold_losses")
+    assert with_them["kfold_meta"] == without["kfold_meta"]
+
+
+@pytest.mark.parametrize("loss_type", ["phi2", "logp", "chi2p"])
+def test_metrics_are_those_of_the_folds(loss_type: str) -> None:
+    fit = toy_fit(PROBLEM, SCALES)
+    result = score(fit, loss_type=loss_type)
+    meta = result["kfold_meta"]
+    for number, fold in enumerate(PROBLEM.folds):
+        predictions = fit.predictions[number][:, : PROBLEM.ndata]
+        for mask, prefix in ((fold.mask, "hyper_losses"), (~fold.mask, "trvl_losses")):
+            expected = compute_hyperopt_metrics(
+                predictions[:, mask], PROBLEM.central[mask], PROBLEM.exp_covariance.masked(mask)
+            )
+            for name in ("chi2", "phi2", "logp"):
+                value = meta[f"{prefix}_{name}"][number]
+                assert value == pytest.approx(getattr(expected, name))
+        assert meta["trvl_losses_chi2exp"][number] == pytest.approx(expected.chi2exp)
+    name = {"chi2p": "chi2"}.get(loss_type, loss_type)
+    mean = np.mean(meta[f"hyper_losses_{name}"])
+    assert result["loss"] == pytest.approx(1 / mean if loss_type == "phi2" else mean)
+
+
+def test_the_best_replicas_make_the_ensemble() -> None:
+    scales = SCALES.copy()
+    scales[:, 2] = 4.0
+    fit = toy_fit(PROBLEM, scales)
+    best = score(fit, reduce_proportion=0.75, replica_statistic="average_best")
+    others = score(toy_fit(PROBLEM, scales[:, [0, 1, 3]]))
+    assert best["loss"] == pytest.approx(others["loss"])
+    for name in ("hyper_losses_chi2", "hyper_losses_phi2", "hyper_losses_logp"):
+        assert best["kfold_meta"][name] == pytest.approx(others["kfold_meta"][name])
+
+
+def test_the_threshold_is_judged_in_the_order_of_folds() -> None:
+    fit = toy_fit(PROBLEM, SCALES)
+    losses = fit.experimental_chi2.mean(axis=1)
+    limit = float(np.sort(losses)[0]) + 1e-9
+    first = int(np.flatnonzero(losses > limit)[0])
+    result = score(fit, threshold=limit)
+    assert (result["status"], result["loss"]) == ("fail", None)
+    assert result["failure"]["reason"] == "threshold"
+    assert result["failure"]["text"].startswith(f"fold {first + 1}:")
+    assert np.isfinite(result["kfold_meta"]["hyper_losses_chi2"]).all()
+    assert finished_state(result) == 2
+
+
+def test_the_threshold_of_phi2_is_for_its_reciprocal() -> None:
+    """A wide spread on the data left out is what phi2 asks for, and must not fail."""
+    wide = toy_fit(PROBLEM, 1.0 + 0.2 * (np.arange(12.0).reshape(3, 4) - 5.3))
+    narrow = toy_fit(PROBLEM, 1.0 + 1e-6 * np.arange(12.0).reshape(3, 4))
+    assert score(wide, loss_type="phi2", threshold=10.0)["status"] == "ok"
+    failed = score(narrow, loss_type="phi2", threshold=10.0)
+    assert failed["failure"]["reason"] == "threshold"
+    assert "1/phi2" in failed["failure"]["text"]
+
+
+def test_phi2_of_one_replica_is_no_score() -> None:
+    result = score(toy_fit(PROBLEM, SCALES[:, :1]), loss_type="phi2")
+    assert result["failure"]["text"].startswith("fold 1: the loss (1/phi2) inf")
+
+
+def with_some(kind: str, which: tuple[Any, Any]) -> Any:
+    """A fit of which the replicas `which` are not usable."""
+    fit = toy_fit(PROBLEM, SCALES)
+    if kind == "positivity":
+        passed = fit.positivity_passed.copy()
+        passed[which] = False
+        return replace(fit, positivity_passed=passed)
+    changes = {}
+    for name in ("predictions", "experimental_chi2", "validation_chi2", "training_chi2"):
+        values = getattr(fit, name).copy()
+        values[which] = np.nan
+        changes[name] = values
+    nan = fit.nan.copy()
+    nan[which] = True
+    return replace(fit, nan=nan, **changes)
+
+
+@pytest.mark.parametrize("kind", ["positivity", "nan"])
+def test_some_replicas_may_fail_and_are_left_out(kind: str) -> None:
+    fit = with_some(kind, (1, slice(0, 2)))
+    result = score(fit, penalties=("saturation",), penalties_in_loss=False)
+    used = np.array(result["kfold_meta"]["replicas_used"])
+    assert result["status"] == "ok"
+    assert used.sum() == 10
+    assert not used[1, :2].any()
+    good = toy_fit(PROBLEM, SCALES)
+    folds = [chi2[mask].mean() for chi2, mask in zip(good.experimental_chi2, used, strict=True)]
+    assert result["loss"] == pytest.approx(np.mean(folds))
+    assert result["kfold_meta"]["penalties"]["saturation"][1][:2] == [None, None]
+    mean = good.experimental_chi2[used].mean()
+    assert result["experimental_loss"] == pytest.approx(mean)
+    json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", ["positivity", "nan"])
+@pytest.mark.parametrize("replicas", [slice(0, 3), slice(None)], ids=["most", "all"])
+def test_a_fold_with_too_few_replicas_fails(kind: str, replicas: slice) -> None:
+    result = score(with_some(kind, (1, replicas)), penalties=("patience",))
+    assert (result["status"], result["loss"]) == ("fail", None)
+    assert result["failure"]["reason"] == kind
+    assert result["failure"]["text"].startswith("fold 2:")
+    json.dumps(result, allow_nan=False)
+    complete = not (kind == "nan" and replicas == slice(None))
+    assert finished_state(result) == (2 if complete else 3)
+
+
+def test_a_batch_of_nan_is_a_failure_and_nothing_worse() -> None:
+    result = score(with_some("nan", (slice(None), slice(None))), penalties=("saturation",))
+    assert result["failure"]["reason"] == "nan"
+    assert result["validation_loss"] is None
+
+
+def test_folds_have_weights() -> None:
+    fit = toy_fit(PROBLEM, SCALES)
+    folds = tuple(
+        replace(fold, weight=weight)
+        for fold, weight in zip(PROBLEM.folds, (1.0, 2.0, 0.0), strict=True)
+    )
+    result = score(fit, problem=replace(PROBLEM, folds=folds))
+    losses = fit.experimental_chi2.mean(axis=1)
+    assert result["loss"] == pytest.approx((losses[0] + 2 * losses[1]) / 3)
+
+
+def test_fit_distance_looks_at_the_fits() -> None:
+    fit = toy_fit(PROBLEM, SCALES)
+    expected = fit_distance([ToyPDF(row) for row in SCALES])
+    assert score(fit, fold_statistic="fit_distance")["loss"] == pytest.approx(expected)
+
+
+def test_fit_future_tests_ends_with_the_complete_fit() -> None:
+    nothing = Fold((), np.zeros(PROBLEM.ndata, dtype=bool))
+    problem = replace(PROBLEM, folds=(*PROBLEM.folds[:2], nothing))
+    fit = toy_fit(PROBLEM, SCALES)
+    result = make_scorer(problem, kfold(fold_statistic="fit_future_tests"))(fit)
+    total = 0.0
+    for number, fold in enumerate(PROBLEM.folds[:2]):
+        central, covariance = PROBLEM.central[fold.mask], PROBLEM.exp_covariance.masked(fold.mask)
+        future, last = (
+            compute_hyperopt_metrics(
+                fit.predictions[each][:, : PROBLEM.ndata][:, fold.mask], central, covariance
+            )
+            for each in (number, 2)
+        )
+        total += abs(last.chi2exp - future.chi2) * central.size
+    assert result["loss"] == pytest.approx(total)
+
+
+def test_scoring_is_the_same_the_second_time() -> None:
+    scorer = make_scorer(PROBLEM, kfold(penalties=("saturation",)))
+    fit = toy_fit(PROBLEM, SCALES)
+    once = scorer(fit)
+    scorer(toy_fit(PROBLEM, SCALES * 1.5))
+    assert scorer(fit) == once
