@@ -198,10 +198,12 @@ def _theories_in(folder: Path) -> dict[int, Path]:
     """Number -> folder of the theories in `folder`, which may be a theory itself."""
     if not folder.is_dir():
         return {}
-    candidates = [folder, *folder.glob("theory_*"), *folder.glob("theories/theory_*")]
+    # abspath, since the folder may be "." or a link whose own name counts
+    candidates = [Path(os.path.abspath(folder))]
+    candidates += [*folder.glob("theory_*"), *folder.glob("theories/theory_*")]
     found: dict[int, Path] = {}
     for path in candidates:
-        match = re.fullmatch(r"theory_(\d+)", path.resolve().name if path == folder else path.name)
+        match = re.fullmatch(r"theory_(\d+)", path.name)
         if match and path.is_dir():
             found.setdefault(int(match.group(1)), path)
     return found

@@ -36,6 +36,15 @@ def test_explicit_path_in_all_its_forms(tmp_path: Path) -> None:
         assert find_theory(77, given).path == path
 
 
+def test_links_and_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_theory(tmp_path, 77)
+    link = tmp_path / "theory_78"
+    link.symlink_to(path)
+    assert find_theory(78, link).path == link
+    monkeypatch.chdir(path)
+    assert find_theory(77, Path(".")).path == path
+
+
 def test_environment_goes_before_nnpdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_theory(tmp_path / "data" / "NNPDF" / "theories", 77)
     named = make_theory(tmp_path / "named", 77)
