@@ -11,7 +11,7 @@ from pathlib import Path
 from n3hyper.errors import StoreError
 
 
-def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
+def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
     """Replace `path` by `chunks`, one after the other.
 
     A temporary file in the same folder is written, flushed to the disk and renamed, and the folder

@@ -31,6 +31,7 @@ from n3hyper.hyper_optimization.record import (
     plain,
     to_json,
 )
+from n3hyper.hyper_optimization.record_lines import RecordLines
 from n3hyper.hyper_optimization.safe_pickle import read_state
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
 
@@ -86,7 +87,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._set_folder(replica_path)
         self._parameters = parameters
         self._rstate: np.random.Generator | None = None
-        self._texts: dict[int, str] = {}
+        self._lines = RecordLines()
         self._written = 0
         self.scan: dict[str, Any] = {}
         super().__init__(**kwargs)
@@ -138,7 +139,7 @@ class FileTrials(Trials):  # type: ignore[misc]
             The file cannot be written.
         """
         self._absorb()
-        if self._written != len(self._texts):
+        if self._written != len(self._lines):
             self.write_json()
 
     def _absorb(self) -> None:
@@ -153,7 +154,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         ]
         for trial in self._trials:
             self._ids.add(trial["tid"])
-            if trial["state"] in FINISHED and trial["tid"] not in self._texts:
+            if trial["state"] in FINISHED and trial["tid"] not in self._lines:
                 self._finish(trial)
 
     def _finish(self, trial: Record) -> None:
@@ -161,16 +162,13 @@ class FileTrials(Trials):  # type: ignore[misc]
         if self._parameters is not None and "space_vals" not in trial["misc"]:
             trial["misc"]["space_vals"] = space_eval_trial(self._parameters, trial)
         trial.update(plain(trial))
-        self._texts[trial["tid"]] = to_json(trial)
+        self._lines.add(trial)
 
     def write_json(self) -> None:
         """Write ``tries.json``: a JSON list of the finished trials."""
         if self._json_file is not None:
-            write_atomically(self._json_file, _json_lines(self._ordered_texts()))
-        self._written = len(self._texts)
-
-    def _ordered_texts(self) -> list[str]:
-        return [self._texts[tid] for tid in sorted(self._texts)]
+            write_atomically(self._json_file, (b"[", self._lines.text(), b"]\n"))
+        self._written = len(self._lines)
 
     def new_trial_ids(self, n: int) -> list[int]:
         """The next `n` numbers of trials, which nobody else is given."""
@@ -250,7 +248,7 @@ class FileTrials(Trials):  # type: ignore[misc]
             "scan": plain(self.scan),
             "space": space,
             "rstate": _generator_state(self._rstate),
-            "trials": self._ordered_texts(),
+            "trials": bytes(self._lines.text()),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -260,24 +258,16 @@ class FileTrials(Trials):  # type: ignore[misc]
                 f"{state.get('version')!r}; this version reads format {FORMAT}"
             )
         try:
-            space, texts = state["space"], state["trials"]
+            space = state["space"]
             FileTrials.__init__(self, None, exp_key=state["exp_key"], refresh=False)
             self._parameters = None if space is None else decode_space(json.loads(space))
             self.scan = dict(state["scan"])
             self._rstate = _generator(state["rstate"])
-            self._dynamic_trials = [from_json(text) for text in texts]
+            self._lines, self._dynamic_trials = RecordLines.read(state["trials"])
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise StoreError(f"not the state of trials: {type(err).__name__}: {err}") from err
-        self._texts = {
-            trial["tid"]: text for trial, text in zip(self._dynamic_trials, texts, strict=True)
-        }
-        self._written = len(self._texts)
+        self._written = len(self._lines)
         self._absorb()
-
-
-def _json_lines(texts: list[str]) -> list[bytes]:
-    """A JSON list with one trial a line."""
-    return [b"[", ",\n".join(texts).encode(), b"]\n"]
 
 
 def _generator_state(generator: np.random.Generator | None) -> Any:

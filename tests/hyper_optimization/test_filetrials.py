@@ -136,7 +136,7 @@ def crafted(kind: str, marker: Path) -> bytes:
     if kind == "constructor":
         return pickle.dumps(Malice(FileTrials, str(marker)))
     if kind == "plain object":
-        return pickle.dumps({"trials": []})
+        return pickle.dumps({"trials": b""})
     return b""
 
 
@@ -171,13 +171,13 @@ def test_crafted_pickles_are_refused_and_do_not_run(tmp_path: Path, kind: str, n
         {"format": 2, "version": "9.0"},
         {"format": 1},
         {"format": 1, "exp_key": None, "space": None, "trials": 3, "scan": {}, "rstate": None},
-        {"format": 1, "exp_key": None, "space": None, "trials": ["{}"], "scan": {}, "rstate": None},
-        {"format": 1, "exp_key": None, "space": "[3]", "trials": [], "scan": {}, "rstate": None},
+        {"format": 1, "exp_key": None, "space": None, "trials": b"{}", "scan": {}, "rstate": None},
+        {"format": 1, "exp_key": None, "space": "[3]", "trials": b"", "scan": {}, "rstate": None},
         {
             "format": 1,
             "exp_key": None,
             "space": '[{"name": "call", "args": [], "named": [], "o_len": null, "pure": true}]',
-            "trials": [],
+            "trials": b"",
             "scan": {},
             "rstate": None,
         },
@@ -185,7 +185,7 @@ def test_crafted_pickles_are_refused_and_do_not_run(tmp_path: Path, kind: str, n
             "format": 1,
             "exp_key": None,
             "space": None,
-            "trials": [],
+            "trials": b"",
             "scan": {},
             "rstate": {"bit_generator": "seed"},
         },
