@@ -1,34 +1,101 @@
-"""Fixtures of all tests."""
+"""Fixtures that several sub-packages' tests share."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from n3hyper.data.commondata import CommonData, cut, load_commondata
+from n3hyper.data.cuts import kept_points
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+_REFERENCE = Path(__file__).parent / "data" / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep parsed data beside pytest's own cache, away from the user's."""
+    cache = request.config.cache
+    if cache is None or "N3HYPER_CACHE" in os.environ:
+        yield
+        return
+    os.environ["N3HYPER_CACHE"] = str(cache.mkdir("n3hyper"))
+    yield
+    del os.environ["N3HYPER_CACHE"]
 
 
 def _shared(name: str) -> Path:
-    path = SHARED / name
-    if not path.is_dir():
-        pytest.skip(f"{path} is not here")
+    path = _SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs {name}, which is not part of the project")
     return path
 
 
 @pytest.fixture(scope="session")
 def shared_theory() -> Path:
-    """NNLO tables that are not part of the repository: a folder ``theory_40000000``."""
+    """A theory folder with DIS and hadronic tables; tests skip where it is absent."""
     return _shared("theory_40000000")
 
 
 @pytest.fixture(scope="session")
 def shared_lhapdf() -> Path:
-    """A folder of PDF sets that holds ``toy_t0``."""
+    """A folder that holds the PDF set `toy_t0`; tests skip where it is absent."""
     return _shared("lhapdf")
+
+
+@dataclass(frozen=True)
+class ReferenceCase:
+    """Data sets as loaded here, and what validphys 4.1.5 makes of them."""
+
+    datasets: list[CommonData]
+    """After cuts (q2min 3.49, w2min 12.5, NNLO)."""
+    record: dict[str, Any]
+    numbers: dict[str, np.ndarray]
+
+    @property
+    def weights(self) -> list[float]:
+        return [entry.get("weight", 1.0) for entry in self.record["inputs"]]
+
+    @property
+    def fracs(self) -> list[float]:
+        return [entry.get("frac", 1.0) for entry in self.record["inputs"]]
+
+
+def _reference_case(name: str) -> ReferenceCase:
+    record = json.loads((_REFERENCE / f"{name}.json").read_text())
+    with np.load(_REFERENCE / f"{name}.npz") as stored:
+        numbers = {key: stored[key] for key in stored.files}
+    whole = [load_commondata(e["dataset"], e.get("variant")) for e in record["inputs"]]
+    datasets = [cut(cd, kept_points(cd, 3.49, 12.5, 2)) for cd in whole]
+    return ReferenceCase(datasets, record, numbers)
+
+
+@pytest.fixture(scope="session")
+def fit_case() -> ReferenceCase:
+    """18 sets (DIS, W asymmetry, Drell-Yan) as a fit uses them, with t0 and weights."""
+    return _reference_case("fit")
+
+
+@pytest.fixture(scope="session")
+def other_case() -> ReferenceCase:
+    """12 sets with one-point sets, published covariance matrices, shared luminosities."""
+    return _reference_case("other")
+
+
+@pytest.fixture(scope="session")
+def scores_case() -> ReferenceCase:
+    """Four sets, predictions of random PDFs, and n3fit's scores of them."""
+    return _reference_case("scores")
 
 
 @pytest.fixture(scope="session")
 def shared_baseline() -> Path:
-    """Runcards that n3fit was timed with."""
+    """Runcards that n3fit was timed with; tests skip where they are absent."""
     return _shared("baseline")

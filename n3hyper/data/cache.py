@@ -72,7 +72,7 @@ def read_entry(kind: str, key: str, root: Path) -> Entry | None:
     if path is None:
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         meta = json.loads(str(arrays.pop(_META)[()]))
         files: dict[str, str] = meta.pop("files")

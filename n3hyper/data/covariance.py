@@ -43,7 +43,8 @@ def build_covariance(
     no other set, is then split anew: with v = diag(B), the smallest eigenvalue e of the
     correlation matrix R = U diag(E) U^T and D = e v, B is D plus the columns of
     sqrt(v) U sqrt(E - e), exactly. Sets whose blocks alone are singular are joined with those
-    they share uncertainties with.
+    they share uncertainties with. Columns are combined where fewer make the same matrix (1,000
+    nuclear uncertainties of 124 points are 124 columns).
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def build_covariance(
         artificial.append(placed)
         taken |= own
     sys = np.concatenate([columns[:, ~taken], *artificial], axis=1)
-    return FactoredCovariance(_frozen(diag), _frozen(sys))
+    return FactoredCovariance(_frozen(diag), _frozen(_fewest_columns(sys, pieces.slices)))
 
 
 def dense_covariance(
@@ -222,3 +223,36 @@ def _split(diag: Array, columns: Array) -> tuple[Array, Array] | None:
         return None
     artificial = deviation[:, np.newaxis] * vectors * np.sqrt(values - smallest)
     return smallest * deviation**2, artificial[:, 1:]
+
+
+# ---------------------------------------------------------------- as few columns as possible
+
+
+def _fewest_columns(sys: Array, slices: Sequence[slice]) -> Array:
+    """S with no more columns than rows in any of its blocks, and the same S S^T.
+
+    Columns that touch the same data sets are a block. Blocks within the data sets of a larger one
+    join it where together they more than fill its rows.
+    """
+    touches = np.array([sys[block].any(axis=0) for block in slices]).reshape(len(slices), -1)
+    blocks: dict[frozenset[int], Array] = {}
+    for pattern in np.unique(touches, axis=1).T:
+        members = (touches == pattern[:, np.newaxis]).all(axis=0)
+        blocks[frozenset(np.flatnonzero(pattern))] = _no_wider_than_high(sys[:, members])
+    for support in sorted(blocks, key=len, reverse=True):
+        inside = [other for other in blocks if other <= support]
+        nrows = sum(slices[i].stop - slices[i].start for i in support)
+        if sum(blocks[other].shape[1] for other in inside) > nrows:
+            joined = np.concatenate([blocks.pop(other) for other in inside], axis=1)
+            blocks[support] = _no_wider_than_high(joined)
+    return np.concatenate([np.zeros((len(sys), 0)), *blocks.values()], axis=1)
+
+
+def _no_wider_than_high(columns: Array) -> Array:
+    """The same columns @ columns.T with at most as many columns as rows that are not zero."""
+    rows = columns.any(axis=1)
+    if columns.shape[1] <= rows.sum():
+        return columns
+    fewer = np.zeros((len(columns), rows.sum()))
+    fewer[rows] = np.transpose(np.linalg.qr(columns[rows].T, mode="r"))
+    return fewer

@@ -270,8 +270,12 @@ def make_other() -> None:
     """Covariances, replicas and splits of sets that need no tables."""
     from validphys import n3fit_data
     from validphys.covmats import dataset_inputs_covmat_from_systematics
-    from validphys.filters import FilterDefaults, Rule, default_filter_rules_input
-    from validphys.filters import get_cuts_for_dataset
+    from validphys.filters import (
+        FilterDefaults,
+        Rule,
+        default_filter_rules_input,
+        get_cuts_for_dataset,
+    )
     from validphys.loader import Loader
     from validphys.pseudodata import make_replica
 

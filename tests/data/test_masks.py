@@ -1,0 +1,62 @@
+"""Training/validation splits against validphys; folds."""
+
+from __future__ import annotations
+
+import numpy as np
+from conftest import ReferenceCase
+
+from n3hyper.data.masks import dataset_slices, fold_masks, group_members, training_validation_masks
+from n3hyper.data.seeds import trvl_seeds
+
+
+def unpacked(case: ReferenceCase) -> np.ndarray:
+    ndata = sum(cd.ndata for cd in case.datasets)
+    return np.unpackbits(case.numbers["masks"], axis=1, count=ndata).astype(bool)
+
+
+def test_groups_are_those_of_validphys(fit_case: ReferenceCase) -> None:
+    members = group_members(fit_case.datasets)
+    names = [[group, [fit_case.datasets[i].name for i in sets]] for group, sets in members.items()]
+    assert names == fit_case.record["groups"]
+
+
+def test_split_of_a_fit(fit_case: ReferenceCase) -> None:
+    seeds = trvl_seeds(fit_case.record["runcard_seeds"]["trvlseed"], 3)
+    training, validation = training_validation_masks(fit_case.datasets, fit_case.fracs, seeds)
+    np.testing.assert_array_equal(training, unpacked(fit_case))
+    np.testing.assert_array_equal(validation, ~training)
+
+
+def test_split_with_sets_of_one_point(other_case: ReferenceCase) -> None:
+    datasets = other_case.datasets
+    training, _ = training_validation_masks(
+        datasets,
+        [0.75] * len(datasets),
+        other_case.record["trvl_seeds"],
+        ["ALL"] * len(datasets),
+    )
+    np.testing.assert_array_equal(training, unpacked(other_case))
+    single = [s.start for s in dataset_slices(datasets) if s.stop - s.start == 1]
+    assert len(single) == 2
+    assert {bool(value) for value in training[:, single].ravel()} == {True, False}
+
+
+def test_as_many_points_train_in_every_replica(fit_case: ReferenceCase) -> None:
+    training, _ = training_validation_masks(fit_case.datasets, fit_case.fracs, range(5))
+    slices = dataset_slices(fit_case.datasets)
+    for place, frac in zip(slices, fit_case.fracs, strict=True):
+        counts = training[:, place].sum(axis=1)
+        assert (counts == int((place.stop - place.start) * frac)).all()
+
+
+def test_folds_leave_out_whole_sets(fit_case: ReferenceCase) -> None:
+    first, second = fit_case.datasets[0].name, fit_case.datasets[3].name
+    masks = fold_masks(fit_case.datasets, [[first, second], [], [second]])
+    slices = dataset_slices(fit_case.datasets)
+    assert masks.sum(axis=1).tolist() == [
+        fit_case.datasets[0].ndata + fit_case.datasets[3].ndata,
+        0,
+        fit_case.datasets[3].ndata,
+    ]
+    assert masks[0, slices[0]].all()
+    assert masks[2, slices[3]].all()
