@@ -144,7 +144,9 @@ class Compiled:
         self.program = program
         self.traces = 0
         """How often the loop was compiled."""
-        self._chunk: Callable[..., Any] = tensorflow().function(self._loop, jit_compile=True)
+        self._chunk: Callable[..., Any] = tensorflow().function(
+            self._loop, jit_compile=True, autograph=False
+        )
 
     def _loop(self, arrays: Tensors, state: State, steps: Tensor) -> State:
         tf = tensorflow()

@@ -7,8 +7,8 @@ and S in the same units, the chi2 is found by fitting nuisance parameters
     chi2 = sum u^2 + sum lambda^2,        d chi2 / d prediction = 2 u / sqrt(D).
 
 A rounding error of lambda changes the chi2 in second order only, which makes float32 good enough.
-A^-1 is small and made once in float64; S is shared by all models. Training and validation are
-stacked, so that S is read once for both.
+A^-1 is small and made once in float64; S is shared by all models, and comes in blocks. Training
+and validation are stacked, so that S is read once for both.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem, Fold
 from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.covariance_blocks import Block, block_covariance
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Index = NDArray[np.int64]
 Tensor = Any
 Tensors = dict[str, Any]
 
@@ -62,59 +64,74 @@ class ModelMasks:
         )
 
 
-def likelihood_arrays(problem: FitProblem, masks: ModelMasks, order: NDArray[np.int64]) -> Tensors:
-    """All numbers of `chi2_and_gradient`, in NumPy.
+def likelihood_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> Tensors:
+    """All numbers of `chi2_and_gradient`, in NumPy; points are in the order of the blocks.
 
     Parameters
     ----------
     order
         (ndata,): the data point of each prediction.
     """
-    sigma = np.sqrt(problem.fit_covariance.diag[order])
-    systematics = problem.fit_covariance.sys[order] / sigma[:, None]
+    covariance = block_covariance(problem.fit_covariance)
     models = len(masks.training)
     data = np.tile(problem.replica_data, (models // problem.replicas, 1))
-    stacked = np.concatenate([masks.training, masks.validation])[:, order].astype(np.float64)
+    stacked = np.concatenate([masks.training, masks.validation]).astype(np.float64)
+    to_blocks = np.argsort(order)[covariance.points]
     return {
-        "data": data[:, order],
-        "inverse_sigma": 1.0 / sigma,
-        "masks": stacked,
-        "systematics": systematics,
-        "inverse": np.stack([_inverse(systematics, mask) for mask in stacked]),
+        "to_blocks": to_blocks.astype(np.int32),
+        "from_blocks": np.argsort(to_blocks).astype(np.int32),
+        "data": data[:, covariance.points],
+        "inverse_sigma": 1.0 / covariance.sigma,
+        "masks": stacked[:, covariance.points],
+        "systematics": tuple(block.systematics for block in covariance.blocks),
+        "inverses": tuple(_inverses(block, stacked) for block in covariance.blocks),
         "validation_points": np.maximum(masks.validation.sum(axis=1), 1).astype(np.float64),
         "training_points": np.maximum(masks.training.sum(axis=1), 1).astype(np.float64),
     }
 
 
+def _inverses(block: Block, masks: Array) -> Array:
+    """A^-1 of a block for each of some masks (a, n), (a, k, k)."""
+    unit = np.eye(block.systematics.shape[1])
+    return np.stack(
+        [
+            np.linalg.inv(unit + block.systematics.T @ (block.systematics * mask[:, None]))
+            for mask in masks[:, block.points]
+        ]
+    )
+
+
 def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
-    """Training and validation chi2 (models,) of predictions (models, ndata), in float64."""
-    residuals = (predictions - arrays["data"]) * arrays["inverse_sigma"]
+    """Training and validation chi2 (m,) of predictions (m, ndata), in float64."""
+    residuals = (predictions[:, arrays["to_blocks"]] - arrays["data"]) * arrays["inverse_sigma"]
     masked = np.concatenate([residuals, residuals]) * arrays["masks"]
-    projected = masked @ arrays["systematics"]
-    nuisance = np.einsum("akl,al->ak", arrays["inverse"], projected)
-    rest = masked - arrays["masks"] * (nuisance @ arrays["systematics"].T)
-    chi2 = np.square(rest).sum(axis=1) + np.square(nuisance).sum(axis=1)
+    chi2, start = np.zeros(len(masked)), 0
+    for systematics, inverses in zip(arrays["systematics"], arrays["inverses"], strict=True):
+        where = slice(start, start := start + len(systematics))
+        nuisance = np.einsum("akl,al->ak", inverses, masked[:, where] @ systematics)
+        masked[:, where] -= arrays["masks"][:, where] * (nuisance @ systematics.T)
+        chi2 += np.square(nuisance).sum(axis=1)
+    chi2 += np.square(masked).sum(axis=1)
     return chi2[: len(predictions)], chi2[len(predictions) :]
-
-
-def _inverse(systematics: Array, mask: Array) -> Array:
-    """A^-1, (k, k)."""
-    inner = systematics.T @ (systematics * mask[:, None])
-    inner[np.diag_indices_from(inner)] += 1.0
-    return np.asarray(np.linalg.inv(inner))
 
 
 def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Training chi2 (m,), its gradient by the predictions (m, ndata), validation chi2 (m,)."""
     tf = tensorflow()
     models = predictions.shape[0]
-    residuals = (predictions - arrays["data"]) * arrays["inverse_sigma"]
+    ordered = tf.gather(predictions, arrays["to_blocks"], axis=1)
+    residuals = (ordered - arrays["data"]) * arrays["inverse_sigma"]
     masked = tf.concat([residuals, residuals], axis=0) * arrays["masks"]
-    # a training or validation of a model, n point, k systematic
-    projected = tf.matmul(masked, arrays["systematics"])
-    nuisance = tf.linalg.matvec(arrays["inverse"], projected)
-    shifts = tf.matmul(nuisance, arrays["systematics"], transpose_b=True)
-    rest = masked - arrays["masks"] * shifts
-    chi2 = tf.reduce_sum(rest * rest, axis=1) + tf.reduce_sum(nuisance * nuisance, axis=1)
-    gradient = 2.0 * rest[:models] * arrays["inverse_sigma"]
-    return chi2[:models], gradient, chi2[models:]
+    chi2, rest, start = tf.zeros(2 * models, predictions.dtype), [], 0
+    for systematics, inverses in zip(arrays["systematics"], arrays["inverses"], strict=True):
+        where = slice(start, start := start + systematics.shape[0])
+        # a training or validation of a model, n point, k systematic
+        projected = tf.matmul(masked[:, where], systematics)
+        nuisance = tf.linalg.matvec(inverses, projected)
+        shifts = tf.matmul(nuisance, systematics, transpose_b=True)
+        rest.append(masked[:, where] - arrays["masks"][:, where] * shifts)
+        chi2 += tf.reduce_sum(nuisance * nuisance, axis=1)
+    left = tf.concat([*rest, masked[:, start:]], axis=1)
+    chi2 += tf.reduce_sum(left * left, axis=1)
+    gradient = 2.0 * left[:models] * arrays["inverse_sigma"]
+    return chi2[:models], tf.gather(gradient, arrays["from_blocks"], axis=1), chi2[models:]

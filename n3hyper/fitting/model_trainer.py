@@ -120,15 +120,13 @@ class ModelTrainer:
     def _tensors(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Integers as they are, all else in the precision of the training."""
         tf = tensorflow()
-        return {
-            name: tf.constant(
-                value,
-                None
-                if isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "iu"
-                else self.dtype,
-            )
-            for name, value in arrays.items()
-        }
+
+        def tensor(value: Any) -> Any:
+            whole = isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "iu"
+            return tf.constant(value, None if whole else self.dtype)
+
+        tensors: dict[str, Any] = tf.nest.map_structure(tensor, dict(arrays))
+        return tensors
 
     def _fixed_tensors(self) -> dict[str, Any]:
         if self._fixed is None:

@@ -129,6 +129,10 @@ def clip_by_variable(gradient: Tensor, clipnorm: Tensor, variables: Tensor) -> T
         (P, nv), one where a weight belongs to a variable and else zero.
     """
     tf = tensorflow()
-    norms = tf.sqrt(tf.matmul(gradient * gradient, variables))
+    # gradients near a pole of a quotient are so large that their squares are infinite
+    largest = tf.reduce_max(tf.abs(gradient), axis=1, keepdims=True)
+    largest = tf.where(largest > 0.0, largest, tf.ones_like(largest))
+    scaled = gradient / largest
+    norms = largest * tf.sqrt(tf.matmul(scaled * scaled, variables))
     factors = clipnorm / tf.maximum(norms, clipnorm)
     return gradient * tf.matmul(factors, variables, transpose_b=True)

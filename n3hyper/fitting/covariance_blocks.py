@@ -1,0 +1,105 @@
+"""A factored covariance cut into blocks of points that share systematics.
+
+Experiments are mostly uncorrelated with one another, and many of their systematics are nearly
+combinations of others. In units of sqrt(D), where C = 1 + S S^T, the blocks' S are replaced by
+U s of their singular value decomposition without singular values s < 1e-4: C changes by less
+than 1e-8, and the work falls (here, of 14 DIS sets) by a factor of five.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.physics.chi2 import FactoredCovariance
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+SMALLEST_SINGULAR_VALUE: Final = 1e-4
+MERGE_COST: Final = 30_000
+"""Blocks are merged if that costs fewer multiplications: small products are all overhead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Points that share systematics."""
+
+    points: Index
+    """(n,)"""
+    systematics: Array
+    """(n, k), in units of sqrt(D)."""
+
+    @property
+    def cost(self) -> int:
+        """Multiplications of a chi2."""
+        n, k = self.systematics.shape
+        return int(2 * n * k + k * k)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockCovariance:
+    """C = D^(1/2) (1 + S S^T) D^(1/2) with S block by block."""
+
+    sigma: Array
+    """(n,): sqrt(D), with the systematics of single points in it; in the order of `points`."""
+    points: Index
+    """(n,): all points, block after block, and then those without systematics."""
+    blocks: tuple[Block, ...]
+
+
+def block_covariance(covariance: FactoredCovariance) -> BlockCovariance:
+    """The blocks of a covariance."""
+    alone = np.count_nonzero(covariance.sys, axis=0) <= 1
+    variance = covariance.diag + np.square(covariance.sys[:, alone]).sum(axis=1)
+    systematics = covariance.sys[:, ~alone] / np.sqrt(variance)[:, None]
+    blocks = _merged([_compressed(points, systematics) for points in _components(systematics)])
+    inside = [block.points for block in blocks]
+    outside = np.setdiff1d(np.arange(len(variance)), np.concatenate([*inside, []]))
+    points = np.concatenate([*inside, outside]).astype(np.int64)
+    return BlockCovariance(np.sqrt(variance)[points], points, tuple(blocks))
+
+
+def _components(systematics: Array) -> list[Index]:
+    """Sets of points that no systematic connects with one another."""
+    links = systematics != 0.0
+    free = links.any(axis=1)
+    components = []
+    while free.any():
+        members = np.zeros_like(free)
+        members[np.argmax(free)] = True
+        while True:
+            grown = links[:, links[members].any(axis=0)].any(axis=1)
+            if (grown == members).all():
+                break
+            members = grown
+        components.append(np.flatnonzero(members))
+        free &= ~members
+    return components
+
+
+def _compressed(points: Index, systematics: Array) -> Block:
+    left, singular, _ = np.linalg.svd(systematics[points], full_matrices=False)
+    keep = singular > SMALLEST_SINGULAR_VALUE
+    return Block(points, left[:, keep] * singular[keep])
+
+
+def _merged(blocks: list[Block]) -> list[Block]:
+    """The blocks, of which small ones are put together."""
+    merged: list[Block] = []
+    for block in sorted(blocks, key=lambda each: each.cost):
+        if merged and _together(merged[-1], block).cost - merged[-1].cost - block.cost < MERGE_COST:
+            merged[-1] = _together(merged[-1], block)
+        else:
+            merged.append(block)
+    return merged
+
+
+def _together(one: Block, other: Block) -> Block:
+    (n, k), (m, j) = one.systematics.shape, other.systematics.shape
+    systematics = np.zeros((n + m, k + j))
+    systematics[:n, :k], systematics[n:, k:] = one.systematics, other.systematics
+    return Block(np.concatenate([one.points, other.points]), systematics)
