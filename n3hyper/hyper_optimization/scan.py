@@ -133,7 +133,7 @@ def run_scan(
         _settle(trials, hyperscanner, seed, algo, fingerprint)
         suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
         if hasattr(model_trainer, "set_hyperopt"):
-            model_trainer.set_hyperopt(True, keys=hyperscanner.hyper_keys)
+            model_trainer.set_hyperopt(True, keys=sorted(hyperscanner.hyper_keys))
         failed_in_a_row = 0
         while len(trials.finished) < max_evals:
             if reason := stop() if stop else "":

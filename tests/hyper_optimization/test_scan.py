@@ -16,10 +16,16 @@ import pytest
 from n3hyper.errors import FitError, RuncardError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
-from n3hyper.hyper_optimization.record import read_tries
+from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
 from n3hyper.hyper_optimization.scan import run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.suggest import ALGORITHMS, Suggester, trial_generator
+from n3hyper.hyper_optimization.suggest import (
+    ALGORITHMS,
+    Suggester,
+    learned_from,
+    scored,
+    trial_generator,
+)
 from n3hyper.runcard.model import KFold, Partition
 from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
 from tests.synthetic import synthetic_problem
@@ -69,7 +75,7 @@ def test_a_scan_returns_the_best_parameters(tmp_path: Path) -> None:
         len(expected["nodes_per_layer"])
     )
     assert best == expected
-    assert trainer.keys == set(PARAMETERS) - {"layer_type"}
+    assert trainer.keys == sorted(set(PARAMETERS) - {"layer_type"})
     assert len(FileTrials.from_pkl(tmp_path / "replica_1" / "tries.pkl")) == 6
 
 
@@ -279,16 +285,15 @@ def test_the_generator_of_a_trial_depends_on_seed_and_number_alone() -> None:
     assert len(set(draws.values())) == 16
 
 
-def history(space: dict[str, Any], number: int, failing: Any) -> FileTrials:
-    """`number` trials of random points of a one-dimensional space x in (0, 1)."""
+def history(space: dict[str, Any], number: int, failed: dict[str, Any]) -> FileTrials:
+    """`number` trials of random points x in (0, 1), those above 0.5 with the result `failed`."""
     trials = FileTrials(None, space)
     points = Suggester(space, 1, "random")
     for _ in range(number):
         (tid,) = trials.new_trial_ids(1)
         (document,) = points.suggest(trials, tid)
         x = document["misc"]["vals"]["x"][0]
-        bad = {"status": "fail", "loss": None} if failing is None else failing(x)
-        document["result"] = bad if x > 0.5 else {"status": "ok", "loss": (x - 0.4) ** 2}
+        document["result"] = failed if x > 0.5 else {"status": "ok", "loss": (x - 0.4) ** 2}
         document["state"] = 2
         trials.insert_trial_docs([document])
         trials.refresh()
@@ -297,26 +302,60 @@ def history(space: dict[str, Any], number: int, failing: Any) -> FileTrials:
 
 @pytest.mark.parametrize("algo", ["tpe", "anneal"])
 @pytest.mark.parametrize(
-    "failing",
+    "failed",
     [
-        lambda x: {"status": "fail", "loss": None},
-        lambda x: {"status": "fail", "loss": -1e9},
-        lambda x: {"status": "ok", "loss": math.nan},
-        lambda x: {"status": "ok", "loss": -math.inf},
+        {"status": "fail", "loss": -1e9},
+        {"status": "ok", "loss": math.nan},
+        {"status": "ok", "loss": -math.inf},
     ],
-    ids=["no loss", "made-up loss", "nan", "minus infinity"],
+    ids=["made-up loss", "nan", "minus infinity"],
 )
-def test_nothing_is_learned_from_failures(algo: str, failing: Any) -> None:
-    """The suggestion is the one that the scored trials alone give."""
+def test_no_number_of_a_failed_trial_is_learned_from(algo: str, failed: dict[str, Any]) -> None:
+    """Whatever number it may hold, the suggestion is the one without it."""
     space = {"x": hp_uniform("x", 0.0, 1.0)}
-    trials = history(space, 60, failing)
-    alone = FileTrials(None, space)
-    alone._dynamic_trials = [each for each in trials.trials if each["misc"]["vals"]["x"][0] <= 0.5]
-    alone.refresh()
-    assert 20 < len(alone) < 60
+    with_number = history(space, 60, failed)
+    without = history(space, 60, {"status": "fail", "loss": None})
     suggester = Suggester(space, 7, algo)
     for tid in range(60, 70):
-        with_failures, without = (
-            suggester.suggest(each, tid)[0]["misc"]["vals"] for each in (trials, alone)
-        )
-        assert with_failures == without
+        points = [
+            suggester.suggest(trials, tid)[0]["misc"]["vals"] for trials in (with_number, without)
+        ]
+        assert points[0] == points[1]
+
+
+@pytest.mark.parametrize("losses", [0, 1, 2, 5])
+@pytest.mark.parametrize("failures", [0, 10, 100, 1000])
+def test_failures_are_never_among_the_best_of_tpe(losses: int, failures: int) -> None:
+    documents = [
+        {
+            "tid": tid,
+            "state": 2,
+            "result": {"status": "ok", "loss": 1.0} if tid < losses else {"status": "fail"},
+        }
+        for tid in range(losses + failures)
+    ]
+    shown = learned_from(documents, failures=True)
+    assert [each["tid"] for each in shown] == sorted(each["tid"] for each in shown)
+    assert sum(scored(each) for each in shown) == losses
+    assert math.ceil(0.25 * math.sqrt(len(shown))) <= losses
+    assert learned_from(documents, failures=False) == documents[:losses]
+
+
+def test_tpe_leaves_a_region_that_fails() -> None:
+    """A failing half draws less than half of the samples, though the optimum is near its edge."""
+    space = {"x": hp_uniform("x", 0.0, 1.0), "y": hp_uniform("y", 0.0, 1.0)}
+    trials = FileTrials(None, space)
+    suggester = Suggester(space, 5)
+    failed = []
+    for _ in range(100):
+        (tid,) = trials.new_trial_ids(1)
+        (document,) = suggester.suggest(trials, tid)
+        x, y = (document["misc"]["vals"][name][0] for name in "xy")
+        failed.append(x > 0.5)
+        loss = (x - 0.3) ** 2 + (y - 0.5) ** 2
+        document["result"] = failed_result("nan", "") if x > 0.5 else {"status": "ok", "loss": loss}
+        document["state"] = finished_state(document["result"])
+        trials.insert_trial_docs([document])
+        trials.refresh()
+    assert np.mean(failed[:20]) > 0.3
+    assert np.mean(failed[40:]) < 0.4

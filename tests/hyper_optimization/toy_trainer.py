@@ -130,9 +130,9 @@ class ToyTrainer:
         self.score = score
         self.fail = fail
         self.seen: list[dict[str, Any]] = []
-        self.keys: set[str] = set()
+        self.keys: list[str] = []
 
-    def set_hyperopt(self, on: bool, keys: set[str]) -> None:
+    def set_hyperopt(self, on: bool, keys: list[str]) -> None:
         assert on
         self.keys = keys
 
