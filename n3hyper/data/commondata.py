@@ -196,30 +196,36 @@ def _parse(
     from nnpdf_data import commondataparser
 
     metadata_file = _metadata_file(name)
-    observable = name.rsplit("_", 1)[1]
-    set_metadata = commondataparser.parse_set_metadata(metadata_file)
-    if observable.upper() not in set_metadata.allowed_observables:
-        raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
-    base = set_metadata.select_observable(observable)
-    for single in (variant,) if isinstance(variant, str) else variant or ():
-        if single not in base.variants:
-            hint = nearest(single, base.variants) if base.variants else "it has no variants"
-            raise DataError(f"unknown variant of dataset {base.name}: {single!r}; {hint}")
-    metadata = commondataparser.parse_new_metadata(metadata_file, observable, variant=variant)
-    special = metadata.is_nnpdf_special
-    if not special and not metadata.data_uncertainties:
-        known = ", ".join(metadata.variants)
-        raise DataError(f"dataset {metadata.name} needs a variant; one of: {known}")
-    files = [metadata_file, metadata.path_kinematics]
-    if not special:
-        files += [metadata.path_data_central, *metadata.paths_uncertainties]
     try:
+        metadata = _select(name, variant, metadata_file)
+        files = [metadata_file, metadata.path_kinematics]
+        if not metadata.is_nnpdf_special:
+            files += [metadata.path_data_central, *metadata.paths_uncertainties]
         loaded = commondataparser.load_commondata(metadata)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (commondataparser.ValidationError, OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"dataset {metadata.name} cannot be read: {reason}") from error
+        raise DataError(f"dataset {name} cannot be read: {reason}") from error
     arrays, sys_names = _uncertainties(loaded)
     return arrays, {**_describe(metadata, loaded), "sys_names": sys_names}, files
+
+
+def _select(name: str, variant: str | tuple[str, ...] | None, metadata_file: Path) -> Any:
+    """nnpdf_data's metadata of one observable in one variant."""
+    from nnpdf_data import commondataparser
+
+    observable = name.rsplit("_", 1)[1]
+    whole = commondataparser.parse_set_metadata(metadata_file)
+    if observable.upper() not in whole.allowed_observables:
+        raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
+    known = whole.select_observable(observable).variants
+    for single in (variant,) if isinstance(variant, str) else variant or ():
+        if single not in known:
+            hint = nearest(single, known) if known else "it has no variants"
+            raise DataError(f"unknown variant of dataset {name}: {single!r}; {hint}")
+    metadata = commondataparser.parse_new_metadata(metadata_file, observable, variant=variant)
+    if not metadata.is_nnpdf_special and not metadata.data_uncertainties:
+        raise DataError(f"dataset {name} needs a variant; one of: {', '.join(known)}")
+    return metadata
 
 
 def _uncertainties(loaded: Any) -> tuple[dict[str, NDArray[Any]], list[str]]:
