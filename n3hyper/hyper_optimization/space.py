@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.hyper_scan import ActivationStr
 from n3hyper.hyper_optimization.record import plain
+from n3hyper.hyper_optimization.samplers import ActivationStr
 
 OPERATIONS: Final = frozenset(
     (

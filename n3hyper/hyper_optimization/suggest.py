@@ -7,9 +7,9 @@ scan's seed and `tid`.
 What TPE is told of failed trials. It compares where the best trials lie to where the others do,
 and goes where the former are dense and the latter are not. A failed trial has no number that it
 could be ranked by, least of all a made-up one; but where TPE does not hear of failures, the region
-that fails looks unexplored and draws nearly all samples. (Half of a square failing, 120 trials: 98 %
-of the samples after the first 40 fell there with failures hidden, 20 to 40 % otherwise.) Failures
-are therefore among "the others", after every trial with a loss, and never among the best.
+that fails looks unexplored and draws nearly all samples. (Half of a square failing, 120 trials:
+98 % of the samples after the first 40 fell there with failures hidden, 20 to 40 % otherwise.)
+Failures are therefore among "the others", after every trial with a loss, and never among the best.
 """
 
 from __future__ import annotations
