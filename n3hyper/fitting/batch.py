@@ -138,7 +138,14 @@ class Trial:
 
     def initial_weights(self) -> Array:
         """(models, P)"""
-        layers = initial_layers(self.settings, self.inputs.seeds, self.scaling.ninputs)
+        layers = initial_layers(
+            self.settings.nodes,
+            self.settings.activations,
+            self.inputs.seeds,
+            inputs=self.scaling.ninputs,
+            initializer=self.settings.initializer,
+            layer_type=self.settings.layer_type,
+        )
         alpha, beta = self.inputs.exponents
         return self.layout.flatten(layers, alpha, 0.0 * beta if self.scaling.subtracts else beta)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.pdf_model import Layer
-from n3hyper.fitting.settings import FitSettings
 from n3hyper.physics.preprocessing import Preprocessing
 
 Array = NDArray[np.float64]
@@ -45,28 +44,40 @@ def _kernel(name: str, seed: int, shape: tuple[int, int]) -> Array:
     return _draw(getattr(initializers, kind)(seed=seed), shape)
 
 
-def initial_layers(settings: FitSettings, seeds: Sequence[int], inputs: int) -> tuple[Layer, ...]:
+def initial_layers(
+    nodes: Sequence[int],
+    activations: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    inputs: int = 2,
+    initializer: str = "glorot_normal",
+    layer_type: str = "dense",
+) -> tuple[Layer, ...]:
     """Kernels drawn with the seed of the model plus the number of the layer; biases zero.
 
     In a `dense_per_flavour` network the seed advances by the number of flavours each layer.
+
+    Parameters
+    ----------
+    nodes
+        Width of each layer, the last one the number of flavours.
+    seeds
+        One for each model.
+    inputs
+        Number of inputs of the network.
     """
-    flavours = settings.nodes[-1]
-    per_flavour = settings.layer_type == "dense_per_flavour"
-    blocks = flavours if per_flavour else 1
-    widths = (inputs, *settings.nodes[:-1], 1 if per_flavour else flavours)
+    per_flavour = layer_type == "dense_per_flavour"
+    blocks = nodes[-1] if per_flavour else 1
+    widths = (inputs, *nodes[:-1], 1 if per_flavour else nodes[-1])
     layers = []
-    for number, activation in enumerate(settings.activations):
+    for number, activation in enumerate(activations):
         shape = (widths[number], widths[number + 1])
-        kernel = np.array(
-            [
-                [
-                    _kernel(settings.initializer, seed + number * blocks + block, shape)
-                    for block in range(blocks)
-                ]
-                for seed in seeds
-            ]
-        )
-        layers.append(Layer(kernel, np.zeros((len(seeds), blocks, shape[1])), activation))
+        kernels = [
+            [_kernel(initializer, seed + number * blocks + block, shape) for block in range(blocks)]
+            for seed in seeds
+        ]
+        biases = np.zeros((len(seeds), blocks, shape[1]))
+        layers.append(Layer(np.array(kernels), biases, activation))
     return tuple(layers)
 
 
