@@ -1,7 +1,7 @@
 """From the fits of a trial to its result: scores, loss, and whether it failed.
 
-Which replicas count. A replica is *usable* in a fold when it found an epoch at which positivity
-passed and all its numbers are finite. The others are left out of every statistic of the fold (their
+Which replicas count. A replica is *usable* in a fold when it found an epoch that passed positivity
+and threshold_chi2, and all its numbers are finite. The others are left out of every statistic of the fold (their
 numbers are recorded, and `replicas_used` says which counted). A fold with fewer than half of its
 replicas usable makes the trial fail: a setup that works for a few seeds is not one to be chosen.
 
@@ -225,7 +225,7 @@ def _too_few(used: Mask, finite: Mask) -> tuple[str, str] | None:
     diverged, negative = int((~finite).sum()), int((finite & ~used).sum())
     text = (
         f"{int(used.sum())} of {used.size} replicas can be used; {diverged} not finite, "
-        f"{negative} without an epoch at which positivity passed"
+        f"{negative} without an epoch that passed positivity and threshold_chi2"
     )
     return ("nan" if diverged >= negative else "positivity"), text
 

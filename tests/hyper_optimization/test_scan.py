@@ -184,6 +184,24 @@ def test_failed_trials_have_reasons_and_the_scan_goes_on(tmp_path: Path) -> None
     )
 
 
+def test_records_hold_what_vp_hyperoptplot_reads(tmp_path: Path) -> None:
+    """Each field that validphys 4.1.5 reads of a trial with state 2, and as what."""
+    run_scan(tmp_path, toy(fails_now_and_then), scanner(), 8)
+    records = [each for each in read_tries(tmp_path / "tries.json") if each["state"] == 2]
+    assert 0 < len(records) < 8
+    for record in records:
+        setup, result = record["misc"]["space_vals"], record["result"]
+        assert set(setup) >= {"epochs", "stopping_patience", "layer_type", "initializer", "dropout"}
+        assert isinstance(setup["optimizer"]["optimizer_name"], str)
+        assert isinstance(setup["positivity"]["multiplier"], float)
+        assert isinstance(setup["nodes_per_layer"], list)
+        assert isinstance(setup["activation_per_layer"], str)
+        assert {"status", "loss", "validation_loss"} <= set(result)
+        for name in ("chi2", "phi2", "logp"):
+            assert np.isfinite(np.array(result["kfold_meta"][f"hyper_losses_{name}"]).max())
+        assert np.isfinite(np.array(result["kfold_meta"]["trvl_losses_chi2exp"]).mean())
+
+
 def test_a_scan_without_success_says_why(tmp_path: Path) -> None:
     def fail(_setup: dict[str, Any]) -> None:
         raise ValueError("no")
