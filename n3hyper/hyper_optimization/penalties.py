@@ -91,6 +91,20 @@ def saturation(
 
     Examples
     --------
+    >>> from n3hyper.hyper_optimization.penalties import saturation
+    >>> from n3hyper.fitting.model_gen import pdfNN_layer_generator
+    >>> fake_fl = [
+    ...     {"fl": i, "largex": [0, 1], "smallx": [1, 2]}
+    ...     for i in ["u", "ubar", "d", "dbar", "c", "g", "s", "sbar"]
+    ... ]
+    >>> pdf_model = pdfNN_layer_generator(
+    ...     nodes=[8], activations=["linear"], seed=0, flav_info=fake_fl, fitbasis="FLAVOUR"
+    ... )
+    >>> isinstance(saturation(pdf_model, 5), float)
+    True
+
+    A slope of one everywhere, for Sigma and the gluon:
+
     >>> linear = lambda x: np.log10(x) * np.ones(14)
     >>> round(saturation(linear, 5), 6)
     2.0
@@ -150,6 +164,20 @@ def integrability(pdf_model: PDFModel | None = None, **_kwargs: Any) -> Any:
 
     Examples
     --------
+    >>> from n3hyper.hyper_optimization.penalties import integrability
+    >>> from n3hyper.fitting.model_gen import pdfNN_layer_generator
+    >>> fake_fl = [
+    ...     {"fl": i, "largex": [0, 1], "smallx": [1, 2]}
+    ...     for i in ["u", "ubar", "d", "dbar", "c", "g", "s", "sbar"]
+    ... ]
+    >>> pdf_model = pdfNN_layer_generator(
+    ...     nodes=[8], activations=["linear"], seed=0, flav_info=fake_fl, fitbasis="FLAVOUR"
+    ... )
+    >>> isinstance(integrability(pdf_model), float)
+    True
+
+    The numbers 0.3, which does not count, and 0.6 for all five:
+
     >>> integrability(lambda x: 0.1 * np.ones((1, 3, 14)))
     0.0
     >>> integrability(lambda x: 0.2 * np.ones((1, 3, 14, 2))).round(3)

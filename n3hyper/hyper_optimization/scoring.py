@@ -1,9 +1,10 @@
 """From the fits of a trial to its result: scores, loss, and whether it failed.
 
 Which replicas count. A replica is *usable* in a fold when it found an epoch that passed positivity
-and threshold_chi2, and all its numbers are finite. The others are left out of every statistic of the fold (their
-numbers are recorded, and `replicas_used` says which counted). A fold with fewer than half of its
-replicas usable makes the trial fail: a setup that works for a few seeds is not one to be chosen.
+and threshold_chi2, and all its numbers are finite. The others are left out of every statistic of
+the fold (their numbers are recorded, and `replicas_used` says which counted). A fold with fewer
+than half of its replicas usable makes the trial fail: a setup that works for a few seeds is not one
+to be chosen.
 
 In which order. Folds are judged from the first to the last, as if they had been fitted one after
 the other: the first that fails gives the reason. The record has the scores of all folds.

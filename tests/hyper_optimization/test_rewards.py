@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from n3hyper.errors import RuncardError
+from n3hyper.fitting.model_gen import generate_pdf_model
 from n3hyper.hyper_optimization.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.hyper_optimization.rewards import (
     LOSS_TYPES,
@@ -71,8 +72,17 @@ def test_the_example_of_the_documentation() -> None:
     """Positional arguments, a model and data: 9.1 and 12.2 are averaged."""
     hyper = HyperLoss(loss_type="chi2", replica_statistic="average", fold_statistic="average")
     experimental_loss = np.array([0.1, 0.2])
-    model = ToyPDF(np.array([1.0, 1.05]))
-    loss = hyper.compute_loss(PENALTIES, experimental_loss, model, DATA)
+    flavours = ["u", "ubar", "d", "dbar", "c", "g", "s", "sbar"]
+    fake_fl = [{"fl": name, "largex": [0, 1], "smallx": [1, 2]} for name in flavours]
+    pdf_model = generate_pdf_model(
+        nodes=[8],
+        activations=["linear"],
+        seed=0,
+        num_replicas=2,
+        flav_info=fake_fl,
+        fitbasis="FLAVOUR",
+    )
+    loss = hyper.compute_loss(PENALTIES, experimental_loss, pdf_model, DATA)
     assert loss == pytest.approx((9.1 + 12.2) / 2)
     assert hyper.phi2_vector[0] > 0
 
