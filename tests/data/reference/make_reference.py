@@ -69,9 +69,8 @@ OTHER = [
 SCORED = [0, 1, 3, 11]  # of FIT: the sets that scores are computed of
 
 
-def set_up(theories: Path, lhapdf: Path) -> None:
+def set_up(share: Path, theories: Path, lhapdf: Path) -> None:
     """Let validphys find the theories and the PDF set; before it is imported."""
-    share = Path(tempfile.mkdtemp())
     (share / "theories").symlink_to(theories.resolve())
     profile = share / "nnprofile.yaml"
     profile.write_text(f"nnpdf_share: {share}\n")
@@ -377,9 +376,10 @@ def main() -> None:
     parser.add_argument("lhapdf", type=Path, help="folder of the PDF set toy_t0")
     parser.add_argument("--only", choices=PARTS, help="make only this part")
     arguments = parser.parse_args()
-    set_up(arguments.theories, arguments.lhapdf)
-    for part in [arguments.only] if arguments.only else PARTS:
-        PARTS[part]()
+    with tempfile.TemporaryDirectory() as share:
+        set_up(Path(share), arguments.theories, arguments.lhapdf)
+        for part in [arguments.only] if arguments.only else PARTS:
+            PARTS[part]()
 
 
 if __name__ == "__main__":
