@@ -1,0 +1,173 @@
+"""The recipe: datasets and a theory card -> a folder of FK tables."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from n3hyper.data.cache import cache_folder
+from n3hyper.data.theory_maker.bases import X_GRID, Floats
+from n3hyper.data.theory_maker.cards import TheoryCard, write_card
+from n3hyper.data.theory_maker.cross_sections import bound_in, coefficients
+from n3hyper.data.theory_maker.evolution import Evolution, make_evolution
+from n3hyper.data.theory_maker.fktables import SUFFIX, write_fktable
+from n3hyper.data.theory_maker.kinematics import (
+    Parton,
+    StructureFunctions,
+    TableRequest,
+    requests,
+)
+from n3hyper.data.theory_maker.partons import combination_rows, parton_rows
+from n3hyper.data.theory_maker.proton import Proton, Wanted, wanted_rows
+from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
+from n3hyper.data.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
+
+FIRST_COMBINATION = 100
+"""PineAPPL's identifiers of combinations in the evolution basis start here."""
+Rows = Mapping[tuple[Wanted, float, float], Floats]
+
+
+def make_theory(
+    datasets: Sequence[str],
+    output: Path,
+    theory_card: TheoryCard | None = None,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Make all FK tables that some datasets need.
+
+    Parameters
+    ----------
+    datasets
+        Names in nnpdf_data, e.g. ``NMC_NC_NOTFIXED_P_EM-SIGMARED``.
+    output
+        The theory is written to ``<output>/theory_<ID>``; tables of the same name are replaced.
+    theory_card
+        The theory; that which ships with the package if none is given.
+    cache
+        Where operators and coefficients are kept, so that a run that was interrupted, or one with
+        more datasets, takes up what is there. The user's cache folder by default.
+    jobs
+        Number of processes.
+    report
+        Is told what is being done, a line at a time.
+
+    Returns
+    -------
+    Path
+        The folder of the theory.
+
+    Raises
+    ------
+    TheoryError
+        If a dataset is unknown or none that can be made, before anything is computed; or if the
+        extra ``n3hyper[theory]`` is not installed.
+    """
+    card = theory_card or TheoryCard()
+    tables = list({table.name: table for name in datasets for table in requests(name)}.values())
+    cache = _prepared(cache or default_cache())
+    folder = output / f"theory_{card.ID}"
+    _prepared(folder / "fastkernel")
+    write_card(card, folder / "theory.yml")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
+        report("evolution operators")
+        evolution = make_evolution(card, cache, pool)
+        report(f"structure functions ({card.FNS})")
+        proton = Proton(Calculator(card, cache, pool), evolution)
+        rows = wanted_rows(proton, _all_wanted(tables, card), report)
+    versions = {f"{name}_version": metadata.version(name) for name in ("eko", "yadism")}
+    rules = pulled_back_rules(evolution)
+    write_rules(rules, folder)
+    report(f"sum rules hold to {max(violation(rules).values()):.1e}")
+    for table in tables:
+        report(f"{table.name}: {len(table.x)} rows")
+        write_table(folder / "fastkernel", table, rows, evolution, versions)
+    _list_datasets(folder / "datasets.txt", datasets)
+    return folder
+
+
+def default_cache() -> Path:
+    """Where operators and coefficients are kept unless told otherwise.
+
+    A scratch folder, which serves one run, if the user has switched the cache off.
+    """
+    return (cache_folder() or Path(tempfile.mkdtemp())) / "theory_maker"
+
+
+def write_table(
+    folder: Path,
+    table: TableRequest,
+    rows: Rows,
+    evolution: Evolution,
+    versions: Mapping[str, str],
+) -> None:
+    """Write one FK table, from the rows of the structure functions that it is made of."""
+    card, content, nodes = evolution.card, table.content, X_GRID
+    if isinstance(content, StructureFunctions):
+        values = _measured(content, table, rows, card)
+    elif content.pid >= FIRST_COMBINATION:
+        values, nodes = combination_rows(content.pid, table.x, table.q2, card.Q0), table.x
+    else:
+        values = parton_rows(evolution, content.pid, table.x, table.q2)
+    points = np.stack([table.q2, table.x], axis=1)
+    path = folder / (table.name + SUFFIX)
+    write_fktable(path, values, nodes, card.Q0, points, {**_about(table, card), **versions})
+
+
+def _measured(
+    content: StructureFunctions, table: TableRequest, rows: Rows, card: TheoryCard
+) -> Floats:
+    """Rows (n, 14, 50) of an observable: structure functions times their coefficients."""
+    parts = coefficients(content, card, table.x, table.q2, table.y)
+    total = np.zeros(())
+    for kind, factor in parts.items():
+        wanted = _wanted(content, kind)
+        here = [rows[wanted, x, q2] for x, q2 in zip(table.x, table.q2, strict=True)]
+        total = total + factor[:, None, None] * np.stack(here)
+    return bound_in(content.nucleus, total)
+
+
+def _all_wanted(
+    tables: Sequence[TableRequest], card: TheoryCard
+) -> Iterator[tuple[Wanted, Floats, Floats]]:
+    """The structure functions that all tables need, and their points."""
+    for table in tables:
+        if not isinstance(table.content, Parton):
+            for kind in coefficients(table.content, card, table.x, table.q2, table.y):
+                yield _wanted(table.content, kind), table.x, table.q2
+
+
+def _wanted(content: StructureFunctions, kind: str) -> Wanted:
+    return Wanted(Probe.of(content), kind, content.target_mass)
+
+
+def _list_datasets(path: Path, datasets: Sequence[str]) -> None:
+    """Keep the names of all datasets that a theory was made for, a line each."""
+    before = path.read_text().split() if path.exists() else []
+    path.write_text("".join(f"{name}\n" for name in dict.fromkeys([*before, *datasets])))
+
+
+def _prepared(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _about(table: TableRequest, card: TheoryCard) -> dict[str, str]:
+    """What a table says about itself."""
+    return {
+        "description": f"{table.name}: {table.content}",
+        "theory": json.dumps(card.nnpdf()),
+        "x1_label": "Q2",
+        "x1_unit": "GeV^2",
+        "x2_label": "x",
+    }

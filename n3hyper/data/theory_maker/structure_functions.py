@@ -1,0 +1,126 @@
+"""yadism's coefficient functions of a proton, as arrays, computed in parallel and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from n3hyper.data.theory_maker.bases import FLAVOUR_PIDS, INTERPOLATION_DEGREE, X_GRID, Floats
+from n3hyper.data.theory_maker.cards import TheoryCard
+from n3hyper.data.theory_maker.kinematics import StructureFunctions
+from n3hyper.data.theory_maker.requirements import require
+from n3hyper.data.theory_maker.schemes import Term
+
+CHUNK = 16
+"""Points that one task computes, and one file of the cache holds."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What tells the structure functions of a proton apart, beside their kind and the point."""
+
+    process: str
+    projectile: str
+    flavour: str
+    charge: str | None
+
+    @classmethod
+    def of(cls, content: StructureFunctions) -> Probe:
+        """The probe of a measurement.
+
+        Unpolarised neutral currents have the same structure functions for either charge of the
+        lepton; the sign of xF3 is the cross section's.
+        """
+        projectile = content.projectile if content.process == "CC" else "electron"
+        return cls(content.process, projectile, content.flavour, content.charge)
+
+
+@dataclass(frozen=True)
+class Calculator:
+    """Computes coefficients with yadism, or takes them from earlier runs."""
+
+    card: TheoryCard
+    cache: Path
+    pool: Executor
+
+    def coefficients(self, term: Term, probe: Probe, kind: str, x: Floats, q2: Floats) -> Floats:
+        """Coefficient functions folded with the interpolation polynomials.
+
+        Parameters
+        ----------
+        term, probe
+            Which calculation, and of what.
+        kind
+            F2, FL or F3 (xF3).
+        x, q2
+            The points, shape (n,), with q2 in GeV^2.
+
+        Returns
+        -------
+        Floats
+            Shape (n, orders, 14 flavours, 50 x): a structure function is the sum over orders o,
+            flavours and nodes of a_s^o times this times f (not x f) at q2.
+        """
+        if not len(x):
+            return np.zeros((0, term.pto + 1, len(FLAVOUR_PIDS), len(X_GRID)))
+        points, inverse = np.unique(np.stack([q2, x], axis=1), axis=0, return_inverse=True)
+        chunks = [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
+        compute = partial(_chunk, self.card, self.cache, term, probe, kind)
+        return np.concatenate(list(self.pool.map(compute, chunks)))[inverse.ravel()]
+
+
+def _chunk(
+    card: TheoryCard, cache: Path, term: Term, probe: Probe, kind: str, points: Floats
+) -> Floats:
+    """Coefficients at some points (n, 2) of (Q2, x), from the cache if it has them."""
+    theory = card.for_yadism(term.scheme, term.nf, term.parts, term.pto, term.pto_evol)
+    theory = {key: value for key, value in theory.items() if key not in ("ID", "Comments")}
+    content = json.dumps([theory, asdict(probe), kind, points.tolist()], sort_keys=True)
+    path = cache / f"{kind}_{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
+    if path.exists():
+        with np.load(path) as archive:
+            return np.asarray(archive["coefficients"])
+    result = _yadism(theory, probe, f"{kind}_{probe.flavour}", points, term.pto)
+    scratch = path.with_suffix(".part")
+    with scratch.open("wb") as file:
+        np.savez_compressed(file, coefficients=result)
+    scratch.replace(path)
+    return result
+
+
+def _yadism(
+    theory: dict[str, Any], probe: Probe, observable: str, points: Floats, pto: int
+) -> Floats:
+    """Run yadism at some points (n, 2) of (Q2 in GeV^2, x): (n, orders, 14 flavours, 50 x)."""
+    runner, log = require("yadism.runner"), require("yadism.log")
+    log.silent_mode = True
+    card = {
+        "observables": {observable: [{"x": float(x), "Q2": float(q2)} for q2, x in points]},
+        "prDIS": probe.process,
+        "ProjectileDIS": probe.projectile,
+        "TargetDIS": "proton",
+        "NCPositivityCharge": probe.charge,
+        "PolarizationDIS": 0.0,
+        "PropagatorCorrection": 0.0,
+        "interpolation_xgrid": X_GRID.tolist(),
+        "interpolation_polynomial_degree": INTERPOLATION_DEGREE,
+        "interpolation_is_log": True,
+    }
+    with warnings.catch_warnings():
+        # scipy's quad complains at thresholds; its results are used with the error it estimates
+        warnings.simplefilter("ignore")
+        output = runner.Runner(theory, card).get_result()
+    return np.array(
+        [
+            [result.orders[(order, 0, 0, 0)][0] for order in range(pto + 1)]
+            for result in output[observable]
+        ]
+    )
