@@ -6,6 +6,7 @@ Needs an environment of its own: pip install nnpdf==4.1.5 lhapdf-management pdff
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import tempfile
@@ -62,6 +63,10 @@ def main() -> None:
         # lhapdf-management looks at the first, pdfflow at the second
         os.environ["LHAPDF_DATA_PATH"] = os.environ["LHAPATH"] = str(arguments.lhapdf_path)
         reference = compute(card, arguments.theory.name, arguments.pdf)
+    reference["tables"] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((arguments.theory / "fastkernel").iterdir())
+    }
     arguments.output.write_text(json.dumps(reference) + "\n")
 
 
