@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -26,9 +27,12 @@ def _silu(x: Array) -> Array:
     return x * _sigmoid(x)
 
 
+_ERF: Final = np.vectorize(math.erf, otypes=[np.float64])
+
+
 def _gelu(x: Array) -> Array:
-    """x times the normal distribution function, in Keras' form with tanh."""
-    return x * _sigmoid(2.0 * np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3))
+    """x times the normal distribution function."""
+    return np.asarray(0.5 * x * (1.0 + _ERF(x / np.sqrt(2.0))))
 
 
 def _square_singlet(x: Array) -> Array:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from types import ModuleType
+from typing import Final
+
+_LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
 
 
 @lru_cache(maxsize=1)
@@ -16,8 +19,7 @@ def tensorflow() -> ModuleType:
     GPUs give memory out as it is needed, so that several processes can share one.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with nullcontext() if "TF_CPP_MIN_LOG_LEVEL" in os.environ else _silent():
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with nullcontext() if _LOG_LEVEL in os.environ else _silent():
         import tensorflow as tf
 
     for device in tf.config.list_physical_devices("GPU"):
@@ -30,12 +32,17 @@ def tensorflow() -> ModuleType:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing on the standard error's descriptor: TensorFlow greets there before it can be told."""
+    """TensorFlow logs errors only, and what it says before it knows goes nowhere.
+
+    Only for the import, which fixes the level, so that other processes do not inherit it.
+    """
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
+    os.environ[_LOG_LEVEL] = "3"
     try:
         yield
     finally:
+        del os.environ[_LOG_LEVEL]
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

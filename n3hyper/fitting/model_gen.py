@@ -71,7 +71,7 @@ def generate_pdf_model(
     return replace(model, constants=rules.constants(seeds)) if rules else model
 
 
-def pdfNN_layer_generator(  # noqa: N802 (n3fit's name)
+def pdfNN_layer_generator(
     nodes: Sequence[int],
     activations: Sequence[str],
     seed: int = 0,

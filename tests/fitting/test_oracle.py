@@ -1,0 +1,165 @@
+"""One step of the batch against plain formulas, model by model, in float64.
+
+The oracle predicts with `TheoryStack.predict`, inverts dense covariances, and differentiates by
+finite differences; it shares no code with the batch but the networks' forward pass in NumPy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fitting_samples import make_program, make_trial, small_problem
+
+from n3hyper.fitting import engine
+from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.covariance_blocks import block_covariance
+from n3hyper.physics.chi2 import FactoredCovariance
+
+tf = tensorflow()
+EPOCH = 205
+
+
+class Oracle:
+    """The losses of a model of a trial."""
+
+    def __init__(self, trial):
+        self.trial, self.problem = trial, trial.inputs.problem
+
+    def _fold_and_replica(self, model):
+        return divmod(model, self.problem.replicas)
+
+    def predictions(self, weights, model):
+        everything = np.repeat(weights[None], self.trial.inputs.models, axis=0)
+        pdf = self.trial.pdf_model(everything, slice(model, model + 1))
+        return self.problem.theory.predict(pdf.evaluate(self.problem.theory.xgrid)[0])
+
+    def chi2(self, predictions, model, masks):
+        fold, replica = self._fold_and_replica(model)
+        mask = masks[replica] & ~self.problem.folds[fold].mask
+        residuals = (predictions[: self.problem.ndata] - self.problem.replica_data[replica])[mask]
+        covariance = self.problem.fit_covariance.dense()[np.ix_(mask, mask)]
+        return residuals @ np.linalg.solve(covariance, residuals)
+
+    def positivity(self, predictions, epoch):
+        (pos,) = self.problem.positivity
+        scaled = -2.0 * 1.3 ** (epoch // 100) * predictions[pos.slice]
+        return np.where(scaled > 0, scaled, 1e-7 * np.expm1(np.minimum(scaled, 0))).sum()
+
+    def training(self, weights, model):
+        predictions = self.predictions(weights, model)
+        (integrability,) = self.problem.integrability
+        scaled = 3.0 * 1.1 ** (EPOCH // 100) * predictions[integrability.slice]
+        return (
+            self.chi2(predictions, model, self.problem.training_masks)
+            + self.positivity(predictions, EPOCH)
+            + np.square(scaled).sum()
+        )
+
+    def validation(self, weights, model):
+        predictions = self.predictions(weights, model)
+        chi2 = self.chi2(predictions, model, self.problem.validation_masks)
+        return chi2, chi2 + self.positivity(predictions, EPOCH - 1)
+
+    def derivative(self, weights, model, place):
+        """Central differences of fourth order."""
+        step = 2e-4 * max(1.0, abs(weights[place]))
+        values = []
+        for number in (-2, -1, 1, 2):
+            moved = weights.copy()
+            moved[place] += number * step
+            values.append(self.training(moved, model))
+        return (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+
+
+def tensors(trial, dtype):
+    def tensor(value):
+        whole = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu"
+        return tf.constant(value, None if whole else dtype)
+
+    return tf.nest.map_structure(tensor, {**trial.inputs.fixed_arrays, **trial.arrays()})
+
+
+def batch_losses(trial, weights, dtype):
+    program = make_program(trial)
+    evaluate = tf.function(
+        lambda arrays, weights: engine.evaluate(program, arrays, weights, tf.constant(EPOCH)),
+        jit_compile=True,
+        autograph=False,
+    )
+    return evaluate(tensors(trial, dtype), tf.constant(weights, dtype))
+
+
+def weights_after_some_epochs(trial):
+    """Initial networks may be anything; those of a fit are what float32 must be good for."""
+    program = make_program(trial)
+    start = engine.start(program, tf.constant(trial.initial_weights(), "float32"), 1000)
+    end = engine.compiled(program).run(tensors(trial, "float32"), start, 300)
+    return end.weights.numpy().astype(np.float64)
+
+
+CASES = {
+    "dense": {},
+    "per flavour": {"layer_type": "dense_per_flavour", "nodes_per_layer": [4, 3, 8]},
+    "scaled input": {"feature_scaling_points": 12},
+    "sigmoid": {"activation_per_layer": ["sigmoid", "modified_tanh", "linear"]},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_loss_and_gradient(case):
+    trial = make_trial(small_problem(), **CASES[case])
+    oracle = Oracle(trial)
+    weights = weights_after_some_epochs(trial)
+    double = batch_losses(trial, weights, "float64")
+    single = batch_losses(trial, weights, "float32")
+    models = range(trial.inputs.models)
+    chi2, loss = np.array([oracle.validation(weights[model], model) for model in models]).T
+    points = trial.inputs.fixed_arrays["validation_points"]
+    np.testing.assert_allclose(double.judgement.loss, loss, rtol=1e-10)
+    np.testing.assert_allclose(double.judgement.chi2, chi2 / points, rtol=1e-10)
+    # a prediction rounded to 1e-6 is 5e-5 of its uncertainty here
+    np.testing.assert_allclose(single.judgement.loss, loss, rtol=1e-4)
+    exact = double.gradient.numpy()
+    _check_by_differences(oracle, weights, exact)
+    norms = np.linalg.norm(exact, axis=1)
+    assert (np.linalg.norm(single.gradient.numpy() - exact, axis=1) < 1e-4 * norms).all()
+
+
+def _check_by_differences(oracle, weights, gradient):
+    rng = np.random.default_rng(0)
+    for model in (0, 3):
+        real = np.flatnonzero(gradient[model])
+        size = np.abs(gradient[model]).max()
+        for place in rng.choice(real, 25, replace=False):
+            expected = oracle.derivative(weights[model], model, place)
+            assert gradient[model, place] == pytest.approx(expected, rel=1e-5, abs=1e-7 * size)
+
+
+def test_padding_has_no_gradient():
+    trial = make_trial(small_problem())
+    gradient = batch_losses(trial, trial.initial_weights(), "float64").gradient.numpy()
+    kept = trial.layout.flatten(*trial.layout.unflatten(gradient))
+    np.testing.assert_array_equal(kept, gradient)
+
+
+def test_covariance_blocks_are_the_covariance():
+    rng = np.random.default_rng(4)
+    systematics = np.zeros((900, 260))
+    systematics[:500, :100] = rng.normal(size=(500, 100))
+    systematics[500:520, 100:150] = rng.normal(size=(20, 50))  # more systematics than points
+    systematics[520:880, 150:255] = rng.normal(size=(360, 105))
+    systematics[700, 255] = 3.0  # of one point alone
+    systematics[np.arange(881, 885), np.arange(256, 260)] = 1.0
+    shuffle = rng.permutation(900)
+    covariance = FactoredCovariance(rng.uniform(0.5, 2.0, size=900), systematics[shuffle])
+    blocks = block_covariance(covariance)
+    assert sorted(blocks.points.tolist()) == list(range(900))
+    assert len(blocks.blocks) == 2  # the two small ones are merged
+    whitened, start = np.eye(900), 0
+    for block in blocks.blocks:
+        where = slice(start, start := start + len(block.points))
+        assert block.systematics.shape[1] <= len(block.points)
+        whitened[where, where] += block.systematics @ block.systematics.T
+    dense = whitened * np.outer(blocks.sigma, blocks.sigma)
+    expected = covariance.dense()[np.ix_(blocks.points, blocks.points)]
+    np.testing.assert_allclose(dense, expected, rtol=1e-7, atol=1e-9)
