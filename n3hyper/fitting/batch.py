@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import FitError
+from n3hyper.fitting.engine import Program
 from n3hyper.fitting.initial import fold_seeds, initial_exponents, initial_layers
 from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
@@ -135,6 +136,17 @@ class Trial:
         scaling = feature_scaling(xgrid, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
         return cls(inputs, settings, scaling, Layout.of(settings, architecture))
+
+    def program(self) -> Program:
+        """What must be compiled for it."""
+        tables = self.inputs.tables
+        return Program(
+            architecture=self.layout.architecture,
+            optimizer=self.settings.optimizer.name,
+            segments=tables.segments,
+            data_segments=tables.data_segments,
+            hadronic_start=tables.hadronic_start,
+        )
 
     def initial_weights(self) -> Array:
         """(models, P)"""

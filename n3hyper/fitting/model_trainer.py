@@ -84,14 +84,8 @@ class ModelTrainer:
         clock = _Clock()
         with clock("setup"):
             trial = Trial.of(self.inputs, FitSettings.from_params(self._unrolled(params)))
-            arrays = {**self._fixed_tensors(), **self._tensors(trial.arrays())}
-            program = engine.Program(
-                architecture=trial.layout.architecture,
-                optimizer=trial.settings.optimizer.name,
-                segments=self.inputs.tables.segments,
-                data_segments=self.inputs.tables.data_segments,
-                hadronic_start=self.inputs.tables.hadronic_start,
-            )
+            arrays = {**self._fixed_tensors(), **self.tensors(trial.arrays())}
+            program = trial.program()
             loop = engine.compiled(program)
             weights = tensorflow().constant(trial.initial_weights(), self.dtype)
             state = engine.start(program, weights, trial.settings.epochs)
@@ -117,7 +111,7 @@ class ModelTrainer:
                 flat.update(params[key])
         return flat
 
-    def _tensors(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    def tensors(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Integers as they are, all else in the precision of the training."""
         tf = tensorflow()
 
@@ -130,7 +124,7 @@ class ModelTrainer:
 
     def _fixed_tensors(self) -> dict[str, Any]:
         if self._fixed is None:
-            self._fixed = self._tensors(self.inputs.fixed_arrays)
+            self._fixed = self.tensors(self.inputs.fixed_arrays)
         return self._fixed
 
     def _train(

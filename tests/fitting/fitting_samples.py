@@ -9,7 +9,6 @@ from synthetic import synthetic_problem
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.batch import FitInputs, Trial
-from n3hyper.fitting.engine import Program
 from n3hyper.fitting.settings import FitSettings
 
 RANGES = {
@@ -59,15 +58,3 @@ def make_trial(problem: FitProblem, **changes: Any) -> Trial:
     card = runcard()
     inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
-
-
-def make_program(trial: Trial) -> Program:
-    """What is compiled for a trial."""
-    tables = trial.inputs.tables
-    return Program(
-        architecture=trial.layout.architecture,
-        optimizer=trial.settings.optimizer.name,
-        segments=tables.segments,
-        data_segments=tables.data_segments,
-        hadronic_start=tables.hadronic_start,
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fitting_samples import BASIS, make_program, make_trial, parameters, runcard, small_problem
+from fitting_samples import BASIS, make_trial, parameters, runcard, small_problem
 
 from n3hyper.errors import FitError
 from n3hyper.fitting import engine
@@ -112,8 +112,8 @@ def test_chunks_do_not_matter(problem):
     """One call of so many epochs, or many calls: the same bits."""
     trial = make_trial(problem)
     trainer = ModelTrainer(problem, runcard())
-    arrays = {**trainer._fixed_tensors(), **trainer._tensors(trial.arrays())}
-    loop = engine.compiled(make_program(trial))
+    arrays = {**trainer._fixed_tensors(), **trainer.tensors(trial.arrays())}
+    loop = engine.compiled(trial.program())
     start = engine.start(
         loop.program, tf.constant(trial.initial_weights(), "float32"), trial.settings.epochs
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fitting_samples import make_program, make_trial, small_problem
+from fitting_samples import make_trial, small_problem
 
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
@@ -80,7 +80,7 @@ def tensors(trial, dtype):
 
 
 def batch_losses(trial, weights, dtype):
-    program = make_program(trial)
+    program = trial.program()
     evaluate = tf.function(
         lambda arrays, weights: engine.evaluate(program, arrays, weights, tf.constant(EPOCH)),
         jit_compile=True,
@@ -91,7 +91,7 @@ def batch_losses(trial, weights, dtype):
 
 def weights_after_some_epochs(trial):
     """Initial networks may be anything; those of a fit are what float32 must be good for."""
-    program = make_program(trial)
+    program = trial.program()
     start = engine.start(program, tf.constant(trial.initial_weights(), "float32"), 1000)
     end = engine.compiled(program).run(tensors(trial, "float32"), start, 300)
     return end.weights.numpy().astype(np.float64)

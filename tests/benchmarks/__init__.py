@@ -1,0 +1,1 @@
+"""Benchmarks: programs to be run, not tests (a timed test fails on a busy machine)."""

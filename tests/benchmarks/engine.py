@@ -1,0 +1,153 @@
+"""What an epoch of a model costs, by folds x replicas: ``python -m tests.benchmarks.engine``.
+
+The problem is that of ``mid.yml`` (14 DIS sets, 1,804 points, 13 positivity sets of which three are
+hadronic) where its runcard, tables and t0 set are found, else a synthetic one of that size. Times
+are minima over chunks of epochs, since other programs may share the cores; CPU time is that of all
+threads. The ratio is to n3fit 4.1.5 on the same data, as measured once on two cores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from synthetic import synthetic_problem
+
+from n3hyper.data.problem import FitProblem
+from n3hyper.fitting import engine
+from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.batch import FitInputs, Trial
+from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.settings import FitSettings
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+BATCHES = ((1, 1), (4, 1), (4, 8))
+N3FIT_MS = {1: 20.0, 4: 11.0, 32: 10.5}
+"""Milliseconds an epoch of a model takes in n3fit with 1, 4 and (the most it was tried with) 8."""
+PARAMETERS: dict[str, Any] = {
+    "nodes_per_layer": [25, 20, 8],
+    "activation_per_layer": ["tanh", "tanh", "linear"],
+    "initializer": "glorot_normal",
+    "optimizer": {"optimizer_name": "Nadam", "learning_rate": 0.002621, "clipnorm": 6.073e-6},
+    "epochs": 100_000,
+    "stopping_patience": 1.0,
+    "positivity": {"initial": 1.84, "multiplier": 1.2, "threshold": 1e-6},
+    "integrability": {"initial": 10.0, "multiplier": 1.2},
+    "threshold_chi2": 3.5,
+}
+BASIS = {
+    "sng": ([1.05, 1.19], [1.47, 2.7]),
+    "g": ([0.94, 1.25], [0.11, 5.87]),
+    "v": ([0.54, 0.75], [1.15, 2.76]),
+    "v3": ([0.21, 0.57], [1.35, 3.08]),
+    "v8": ([0.52, 0.76], [0.77, 3.56]),
+    "t3": ([-0.37, 1.52], [1.74, 3.39]),
+    "t8": ([0.56, 1.29], [1.45, 3.03]),
+    "cp": ([0.12, 1.19], [1.83, 6.7]),
+}
+
+
+def runcard() -> SimpleNamespace:
+    """What the trainer reads of the runcard."""
+    basis = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in BASIS.items()]
+    return SimpleNamespace(fitting=SimpleNamespace(fitbasis="NN31IC", basis=basis), sum_rules="All")
+
+
+def mid_problem() -> FitProblem | None:
+    """The problem of mid.yml with eight replicas; None where its files are not."""
+    card = SHARED / "baseline" / "mid.yml"
+    if not card.exists():
+        return None
+    from n3hyper.data.build import build_problem
+    from n3hyper.runcard import load_runcard
+
+    os.environ.setdefault("LHAPDF_DATA_PATH", str(SHARED / "lhapdf"))
+    return build_problem(load_runcard(card), replicas=8, theory_path=SHARED)
+
+
+def synthetic_of_that_size() -> FitProblem:
+    """1,804 points in 14 sets, 239 systematics."""
+    sizes = (121, 204, 33, 34, 333, 248, 159, 204, 254, 70, 42, 39, 17, 6)
+    return synthetic_problem(
+        dis=sizes, hadronic=20, positivity=260, folds=4, replicas=8, nx=50, systematics=15
+    )
+
+
+def part(problem: FitProblem, folds: int, replicas: int) -> FitProblem:
+    """Some of its folds and replicas; one fold stands for a fit of all data."""
+    return dataclasses.replace(
+        problem,
+        folds=problem.folds[:folds] if folds > 1 else (),
+        replica_data=problem.replica_data[:replicas],
+        training_masks=problem.training_masks[:replicas],
+        validation_masks=problem.validation_masks[:replicas],
+        nn_seeds=problem.nn_seeds[:replicas],
+    )
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, float]:
+    """Wall-clock and CPU time."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+class Loop:
+    """A fit that can be driven on, chunk by chunk."""
+
+    def __init__(self, problem: FitProblem) -> None:
+        card = runcard()
+        inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
+        trial = Trial.of(inputs, FitSettings.from_params(PARAMETERS))
+        trainer = ModelTrainer(problem, card)
+        self.arrays = trainer.tensors(inputs.fixed_arrays) | trainer.tensors(trial.arrays())
+        self.loop = engine.compiled(trial.program())
+        weights = tensorflow().constant(trial.initial_weights(), "float32")
+        self.state = engine.start(self.loop.program, weights, trial.settings.epochs)
+
+    def run(self, steps: int) -> None:
+        """So many epochs; waits for their end."""
+        self.state = self.loop.run(self.arrays, self.state, steps)
+        self.state.epoch.numpy()
+
+
+def measure(problem: FitProblem, chunks: int = 8, steps: int = 50) -> tuple[float, ...]:
+    """Seconds: setup, compilation, epoch (wall), epoch (CPU)."""
+    begin = time.perf_counter()
+    loop = Loop(problem)
+    setup = time.perf_counter() - begin
+    compilation, _ = seconds(lambda: loop.run(0))
+    times = np.array([seconds(lambda: loop.run(steps)) for _ in range(chunks)]) / steps
+    return setup, compilation, *times.min(axis=0)
+
+
+def main() -> None:
+    """Print the table."""
+    tensorflow()
+    problem = mid_problem()
+    print("mid.yml" if problem else "synthetic", (problem or synthetic_of_that_size()).describe())
+    problem = problem or synthetic_of_that_size()
+    print("folds x replicas   setup s  compile s  ms/epoch  CPU ms/epoch  ms/model-epoch  x n3fit")
+    for folds, replicas in BATCHES:
+        setup, compilation, wall, cpu = measure(part(problem, folds, replicas))
+        models = folds * replicas
+        ratio = N3FIT_MS[models] / (1e3 * wall / models)
+        print(
+            f"{folds:8d} x {replicas:<7d} {setup:9.2f} {compilation:10.2f} {1e3 * wall:9.3f}"
+            f" {1e3 * cpu:13.3f} {1e3 * wall / models:15.3f} {ratio:8.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
