@@ -89,6 +89,15 @@ def build_problem(
     folds = _folds(runcard, data)
     weights = nn_seeds(seeds.nnseed, replicas)
     first = len(loaded)
+    parts = {
+        "theory": fingerprint(stack),
+        "data": fingerprint([(one.asked, one.data) for one in loaded]),
+        "cuts and t0": fingerprint(runcard.datacuts, _t0_hash(runcard)),
+        "seeds": fingerprint(runcard.seeds, training, weights),
+        "folds": fingerprint(folds),
+        "replicas": str(replicas),
+        "positivity and integrability": fingerprint(runcard.positivity, runcard.integrability),
+    }
     return FitProblem(
         theory=stack,
         datasets=_dataset_infos(loaded),
@@ -103,13 +112,8 @@ def build_problem(
         folds=folds,
         positivity=_lagrange_infos(runcard.positivity, stack, first),
         integrability=_lagrange_infos(runcard.integrability, stack, first + len(positivity)),
-        fingerprint=fingerprint(
-            stack,
-            [(one.asked, one.data) for one in loaded],
-            (runcard.datacuts, _t0_hash(runcard), runcard.seeds, replicas),
-            (training, weights, folds),
-            (runcard.positivity, runcard.integrability),
-        ),
+        fingerprint=fingerprint(parts),
+        fingerprints=parts,
     )
 
 
@@ -232,7 +236,12 @@ def _replica_data(
     if not runcard.seeds.genrep:
         return np.tile(central, (replicas, 1))
     seeds = mc_seeds(runcard.seeds.mcseed, replicas)
-    return make_replica_data(data, covariance, seeds.tolist())
+    return make_replica_data(
+        data,
+        covariance,
+        seeds.tolist(),
+        resample_negative=runcard.seeds.resample_negative_pseudodata,
+    )
 
 
 def _folds(runcard: Runcard, data: Sequence[CommonData]) -> tuple[Fold, ...]:

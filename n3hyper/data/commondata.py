@@ -325,7 +325,7 @@ def _legacy_names() -> dict[str, tuple[str, str | None]]:
     from ruamel.yaml import YAML
 
     file = commondata_folder() / "dataset_names.yml"
-    entries: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    entries: dict[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
     return {
         old: (new, None) if isinstance(new, str) else (new["dataset"], new.get("variant"))
         for old, new in entries.items()

@@ -149,6 +149,14 @@ def test_replicas_fluctuate_by_the_covariance_of_the_fit(theory_path: Path) -> N
     assert np.array_equal(build(theory_path, 3).replica_data, problem.replica_data[:3])
 
 
+def test_negative_pseudodata_are_drawn_again_on_request(theory_path: Path) -> None:
+    hera = build(theory_path).datasets[1].slice
+    as_drawn = build(theory_path, replicas=100).replica_data[:, hera]
+    assert (as_drawn < 0).any()
+    again = build(theory_path, replicas=100, resample_negative_pseudodata=True)
+    assert (again.replica_data[:, hera] >= 0).all()
+
+
 def test_no_pseudodata(theory_path: Path) -> None:
     problem = build(theory_path, genrep=False)
     assert (problem.replica_data == problem.central).all()
