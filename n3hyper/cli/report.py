@@ -1,0 +1,205 @@
+"""``n3hyper report``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+STATISTICS = click.Choice(["average", "average_best", "best_worst", "std"])
+
+
+def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if value != "best" and not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is neither a number nor 'best'")
+    return value
+
+
+@click.command("report")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Trials in the table."
+)
+@click.option(
+    "--sort",
+    default="loss",
+    show_default=True,
+    metavar="COLUMN",
+    help="Sort the table by a column; -COLUMN: largest first.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page with tables, figures and the runcard.",
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the figures to this folder.",
+)
+@click.option(
+    "--figure-format",
+    type=click.Choice(["png", "pdf", "svg"]),
+    multiple=True,
+    help="Format of the figures; may be repeated. Default: png.",
+)
+@click.option(
+    "-f",
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="CONDITION",
+    help="Keep trials for which it holds: 'optimizer=Nadam', 'lr<0.01', 'nl!=2'.",
+)
+@click.option(
+    "--autofilter",
+    multiple=True,
+    metavar="KEY",
+    help="Leave out the values of KEY that do worst; may be repeated.",
+)
+@click.option("--include-failures", is_flag=True, help="List failed trials as well.")
+@click.option("-t", "--threshold", type=float, help="A trial with a larger loss has failed.")
+@click.option(
+    "--chi2-threshold",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="Largest chi2 in the running means of -logp and chi2.",
+)
+@click.option(
+    "--chi2exp-threshold",
+    type=float,
+    default=1.35,
+    show_default=True,
+    help="Largest chi2 of fitted data in the running mean of the loss.",
+)
+@click.option("-c", "--combine", is_flag=True, help="Take all replica folders of a folder.")
+@click.option(
+    "--thermalization",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Leave out the first N trials.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["chi2", "phi2", "logp", "chi2p"]),
+    help="Score again by this loss, without fitting.",
+)
+@click.option("-l", "--fold-statistic", type=STATISTICS, help="Score again: over the folds.")
+@click.option("--replica-statistic", type=STATISTICS, help="Score again: over the replicas.")
+@click.option("--penalties/--no-penalties", default=None, help="Score again: in the loss or not.")
+@click.option(
+    "-v",
+    "--val-multiplier",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="X",
+    help="Loss: (1-X) loss + X validation loss.",
+)
+@click.option(
+    "--export-runcard",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a runcard that fits --trial, or the trials of --select.",
+)
+@click.option(
+    "--trial",
+    default="best",
+    show_default=True,
+    callback=_number_of_trials,
+    metavar="TID",
+    help="Trial to export: its number, or best.",
+)
+@click.option(
+    "--select",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Select the best N trials, for a runcard.",
+)
+@click.option(
+    "--chi2-window",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="Select by phi2, among trials whose chi2 is at most X above the lowest.",
+)
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["parameters", "trial_specs", "ranges"]),
+    default="parameters",
+    show_default=True,
+    help="Selection as a list of setups, n3fit's trial_specs, or narrowed ranges.",
+)
+@click.option("--title", default="", help="Title of the report.")
+@click.option("--author", default="", help="Author, for the page.")
+@click.option("--keywords", default="", help="Keywords, for the page; separated by commas.")
+def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
+    """Show what a scan found.
+
+    PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), or mongodb://...;
+    several are shown together. Without PATH: the newest scan below the current folder.
+    """
+    from n3hyper.report.prepare import Request, prepare
+
+    outputs = {
+        name: options.pop(name)
+        for name in (
+            "format_",
+            "html",
+            "figures",
+            "figure_format",
+            "export_runcard",
+            "trial",
+            "select",
+            "chi2_window",
+            "as_",
+        )
+    }
+    if outputs["chi2_window"] is not None and outputs["select"] is None:
+        raise click.UsageError("--chi2-window goes with --select")
+    files = tuple(Path(path) for path in paths if "://" not in path)
+    view = prepare(
+        Request(
+            paths=files,
+            databases=tuple(_database(path) for path in paths if "://" in path),
+            autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
+            keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
+            command=" ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
+            **options,
+        )
+    )
+    return _write(view, **outputs)
+
+
+def _database(uri: str) -> Any:
+    """Name, records and runcard of a scan in a database."""
+    if not uri.startswith("mongodb"):
+        raise click.UsageError(f"{uri}: not a database; mongodb://host:port/name is one")
+    try:
+        store = importlib.import_module("n3hyper.hyper_optimization.mongofiletrials")
+    except ImportError as error:
+        raise click.UsageError(f"{uri}: scans in a database cannot be read: {error}") from None
+    records, runcard = store.read_scan(uri)
+    return uri.rsplit("@", 1)[-1], records, runcard
+
+
+def _write(view: Any, **outputs: Any) -> int:
+    """All that was asked for; the table on the terminal when nothing else was."""
+    from n3hyper.report.deliver import deliver
+
+    encoding = getattr(sys.stdout, "reconfigure", None)
+    if encoding is not None:
+        encoding(errors="replace")
+    deliver(view, **outputs)
+    return 0

@@ -1,0 +1,97 @@
+"""Hands a report over: to the terminal, to files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from n3hyper.report.errors import ReportError
+from n3hyper.report.view import View
+
+
+def deliver(
+    view: View,
+    format_: str = "table",
+    html: Path | None = None,
+    figures: Path | None = None,
+    figure_format: tuple[str, ...] = (),
+    export_runcard: Path | None = None,
+    trial: str = "best",
+    select: int | None = None,
+    chi2_window: float | None = None,
+    as_: str = "parameters",
+) -> None:
+    """Write what the options of ``n3hyper report`` ask for.
+
+    Files are named on standard error; what is printed goes to standard output.
+    """
+    said = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    if export_runcard is not None or select is not None:
+        from n3hyper.report.export import export
+
+        text = export(view, export_runcard, trial, select, chi2_window, as_)
+        if export_runcard is None:
+            _print(text)
+            return
+        said.print(f"runcard   {export_runcard}")
+        if html is None and figures is None:
+            return
+    if figures is not None:
+        from n3hyper.report.figures import write_figures
+
+        files = write_figures(view, figures, figure_format or ("png",))
+        said.print(f"figures   {len(files)} in {figures}")
+    if html is not None:
+        from n3hyper.report.page import write_page
+
+        write_page(view, html)
+        said.print(f"page      {html}")
+    if format_ == "table":
+        _table(view)
+    else:
+        from n3hyper.report import formats
+
+        write = {"json": formats.to_json, "csv": formats.to_csv, "markdown": formats.to_markdown}
+        _print(write[format_](view))
+
+
+def _table(view: View) -> None:
+    from n3hyper.report.terminal import Terminal
+
+    try:
+        Terminal(view, Console(highlight=False, markup=False, emoji=False)).show()
+    except BrokenPipeError:
+        _forget_output()
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+
+
+def _forget_output() -> None:
+    """The reader of a pipe has gone: nothing more can be written, nor has to be."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises
+    ------
+    ReportError
+        It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as err:
+        raise ReportError(f"{path}: cannot be written: {err.strerror}") from None

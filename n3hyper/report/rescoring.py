@@ -1,0 +1,254 @@
+"""Scoring trials again from their stored folds and replicas, by another loss or statistic.
+
+It is the scoring of `n3hyper.hyper_optimization.scoring` on all trials at once: a trial gets the
+loss, or the failure, that a scan with these settings would have given it. What a record does not
+hold cannot be had again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
+of the scan, and the statistics over whole fits (fit_distance, fit_future_tests) are not known.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.report.errors import ReportError
+from n3hyper.report.scan import FOLD_REDUCTIONS, Scan, partitions
+from n3hyper.report.text import number
+from n3hyper.report.trial import Trial
+
+Array = NDArray[np.float64]
+
+LOSSES: Final = ("chi2", "phi2", "logp", "chi2p")
+STATISTICS: Final = ("average", "average_best", "best_worst", "std")
+_METRIC: Final = {"phi2": "phi2", "logp": "logp", "chi2p": "chi2"}
+_LASTING: Final = ("exception", "memory", "timeout", "lost", "positivity")
+_MIN_USABLE: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How trials are scored, by the keys of a runcard's ``kfold``."""
+
+    loss_type: str = "chi2"
+    replica_statistic: str = "average"
+    fold_statistic: str = "average"
+    penalties_in_loss: bool = True
+    reduce_proportion: float = 1.0
+    threshold: float = math.inf
+    weights: tuple[float, ...] = ()
+    """Of the folds; 1 where there is none."""
+
+    @property
+    def in_words(self) -> str:
+        """What the loss is.
+
+        >>> Settings(loss_type="phi2", penalties_in_loss=False).in_words
+        '1/phi2, average of folds'
+        """
+        reciprocal = "1/" if self.loss_type == "phi2" else ""
+        words = [f"{reciprocal}{self.loss_type}, {self.fold_statistic} of folds"]
+        if self.loss_type == "chi2":
+            words.append(f"{self.replica_statistic} of replicas")
+        if self.loss_type != "phi2":
+            words.append("penalties added" if self.penalties_in_loss else "no penalties")
+        return ", ".join(words)
+
+
+def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
+    """The settings that a scan was run with, n3fit's defaults for one of n3fit."""
+    kfold = runcard.get("kfold")
+    kfold = kfold if isinstance(kfold, Mapping) else {}
+    replica = kfold.get("replica_statistic", "average")
+    fold = kfold.get("fold_statistic", kfold.get("target", "average"))
+    loss = kfold.get("loss_type", "chi2")
+    penalties = kfold.get("penalties_in_loss", ours)
+    default = 1.0 if ours and replica != "average_best" else 0.85
+    proportion = number(kfold.get("reduce_proportion", default))
+    threshold = number(kfold.get("threshold", 50.0 if ours else math.inf))
+    weights = [number(each.get("weight", 1.0)) for each in partitions(runcard)]
+    return Settings(
+        loss_type=loss if loss in LOSSES else "chi2",
+        replica_statistic=replica if replica in STATISTICS else "average",
+        fold_statistic=fold if fold in FOLD_REDUCTIONS else "average",
+        penalties_in_loss=penalties if isinstance(penalties, bool) else ours,
+        reduce_proportion=proportion if 0 < proportion <= 1 else default,
+        threshold=threshold if math.isfinite(threshold) else math.inf,
+        weights=tuple(weight if math.isfinite(weight) else 1.0 for weight in weights),
+    )
+
+
+def rescore(scan: Scan, settings: Settings) -> Scan:
+    """The scan with the losses that `settings` give.
+
+    Raises
+    ------
+    ReportError
+        No trial has what the loss is made of.
+    """
+    contaminated = _penalties_inside(scan)
+    scored = [_scored(trial, settings, contaminated) for trial in scan.trials]
+    if not any(trial.ok for trial in scored):
+        reasons = sorted({trial.failure for trial in scored if trial.failure})
+        why = f": {reasons[0]}" if reasons else ""
+        raise ReportError(f"no trial has a loss when scored by {settings.in_words}{why}")
+    found = scan.with_trials(
+        scored, fold_statistic=settings.fold_statistic, loss_name=settings.in_words
+    )
+    if not scan.trials[0].ours:
+        found = found.with_notes("n3fit's trials, scored again by n3hyper's definition of the loss")
+    missing = sum(t.reason == "not stored" for t in scored)
+    if missing:
+        found = found.with_notes(f"{missing} trials do not hold what this loss is made of")
+    return found
+
+
+def _penalties_inside(scan: Scan) -> bool:
+    """n3fit adds the penalties to what it stores as well, when they are in its loss."""
+    kfold = scan.runcard.get("kfold")
+    inside = isinstance(kfold, Mapping) and kfold.get("penalties_in_loss") is True
+    return inside and bool(scan.trials) and not scan.trials[0].ours
+
+
+def _scored(trial: Trial, settings: Settings, contaminated: bool) -> Trial:
+    loss, reason, text = _judge(trial, settings, contaminated)
+    ok = not reason
+    loss = loss if ok else math.nan
+    return dataclasses.replace(
+        trial, ok=ok, reason=reason, failure=text, loss=loss, stored_loss=loss
+    )
+
+
+def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float, str, str]:
+    """Loss, reason and text of the failure of a trial."""
+    # n3fit stops at the first bad fold: the others are not there to be looked at
+    if trial.reason in _LASTING or (trial.reason and not trial.ours):
+        return math.nan, trial.reason, trial.failure
+    folds = fold_losses(trial, settings, contaminated)
+    if folds is None:
+        if trial.reason and trial.reason != "threshold":
+            return math.nan, trial.reason, trial.failure
+        return math.nan, "not stored", "what the loss is made of is not in the record"
+    used = trial.matrix("replicas_used")
+    metrics = [trial.fold(f"hyper_losses_{name}") for name in ("chi2", "phi2", "logp")]
+    for place, value in enumerate(folds):
+        where = f"fold {place + 1}"
+        if used is not None and used[place].mean() < _MIN_USABLE:
+            return math.nan, trial.reason or "nan", trial.failure or f"{where}: too few replicas"
+        if not math.isfinite(value):
+            return math.nan, "nan", f"{where}: the loss is not a number"
+        stored = [each[place] for each in metrics if each is not None and place < each.size]
+        if trial.ours and not all(map(math.isfinite, stored)):
+            return math.nan, "nan", f"{where}: chi2, phi2 or logp is not a number"
+        target = _reciprocal(value) if settings.loss_type == "phi2" else value
+        if target > settings.threshold:
+            text = f"{where}: the loss {target:.6g} is above {settings.threshold:g}"
+            return math.nan, "threshold", text
+    loss = float(FOLD_REDUCTIONS[settings.fold_statistic](folds * _weights(settings, folds.size)))
+    loss = _reciprocal(loss) if settings.loss_type == "phi2" else loss
+    if not math.isfinite(loss):
+        return math.nan, "nan", "the loss is not a number"
+    return loss, "", ""
+
+
+def _weights(settings: Settings, folds: int) -> Array:
+    weights = settings.weights if len(settings.weights) == folds else (1.0,) * folds
+    return np.array(weights)
+
+
+def _reciprocal(value: float) -> float:
+    return 1.0 / value if value else math.inf
+
+
+def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) -> Array | None:
+    """(k,): the loss of each fold before its weight; None when the record does not hold it."""
+    penalties = list(trial.penalties.values())
+    experimental = trial.matrix("hyper_losses")
+    if experimental is None:
+        experimental = trial.matrix("experimental_losses")
+    if settings.loss_type != "chi2":
+        metric = trial.fold(f"hyper_losses_{_METRIC[settings.loss_type]}")
+        if metric is None or settings.loss_type == "phi2" or not settings.penalties_in_loss:
+            return metric
+        if not penalties:
+            return metric
+        experimental = np.zeros_like(penalties[0])
+        shape = experimental.shape
+    elif experimental is None:
+        return None
+    else:
+        metric, shape = None, experimental.shape
+    if any(each.shape != shape for each in penalties):
+        return None
+    extra = sum(penalties, np.zeros(shape))
+    if contaminated and metric is None:
+        experimental = experimental - extra
+    extra = extra if settings.penalties_in_loss else np.zeros(shape)
+    used = _matrix(trial, "replicas_used", shape, 1.0) > 0
+    validation = _matrix(trial, "validation_losses", shape, math.nan)
+    if metric is not None and metric.size != shape[0]:
+        return None
+    found = np.full(shape[0], math.nan)
+    for fold in range(shape[0]):
+        rows = used[fold]
+        if not rows.any():
+            continue
+        best = _best(validation[fold][rows], settings.reduce_proportion)
+        if metric is not None:
+            found[fold] = metric[fold] + extra[fold][rows][best].mean()
+            continue
+        losses = (experimental[fold] + extra[fold])[rows]
+        chosen = best if settings.replica_statistic == "average_best" else slice(None)
+        found[fold] = FOLD_REDUCTIONS[settings.replica_statistic](losses[chosen])
+    return found
+
+
+def _matrix(trial: Trial, name: str, shape: tuple[int, ...], default: float) -> Array:
+    found = trial.matrix(name)
+    return found if found is not None and found.shape == shape else np.full(shape, default)
+
+
+def _best(validation: Array, proportion: float) -> NDArray[np.intp]:
+    """The replicas that make the ensemble, as the rewards choose them."""
+    if not np.isfinite(validation).any():
+        return np.arange(validation.size)
+    count = math.ceil(round(proportion * validation.size, 9))
+    return np.sort(np.argsort(validation, kind="stable")[:count])
+
+
+def mix_validation(scan: Scan, share: float) -> Scan:
+    """The losses (1 - share) loss + share x validation loss."""
+    trials = [
+        dataclasses.replace(trial, loss=(1 - share) * trial.loss + share * trial.validation_loss)
+        for trial in scan.trials
+    ]
+    trials = [
+        trial
+        if math.isfinite(trial.loss) or not trial.ok
+        else dataclasses.replace(trial, ok=False, reason="not stored", failure="no validation loss")
+        for trial in trials
+    ]
+    return scan.with_trials(
+        trials, loss_name=f"{1 - share:g} ({scan.loss_name}) + {share:g} valid."
+    )
+
+
+def apply_threshold(scan: Scan, threshold: float) -> Scan:
+    """Trials with a loss above `threshold` have failed."""
+    return scan.with_trials(
+        dataclasses.replace(
+            trial,
+            ok=False,
+            loss=math.nan,
+            reason="threshold",
+            failure=f"the loss {trial.loss:.6g} is above {threshold:g}",
+        )
+        if trial.ok and trial.loss > threshold
+        else trial
+        for trial in scan.trials
+    )

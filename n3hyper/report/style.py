@@ -1,0 +1,90 @@
+"""How figures look: one font size for a slide, colours that colour-blind people tell apart."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+SIZE: Final = (6.4, 4.2)
+"""Inches."""
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, YELLOW, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#777777"
+"""Okabe and Ito's palette."""
+CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)
+
+SETTINGS: Final[dict[str, Any]] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "axes.edgecolor": "#555555",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "n3hyper",
+    "mathtext.fontset": "dejavusans",
+    "text.usetex": False,
+}
+
+RASTER: Final = 400
+"""Points from which a cloud is drawn as pixels inside of a vector figure."""
+
+
+def figure(width: float = 1.0, height: float = 1.0) -> tuple[Figure, Axes]:
+    """A figure with one axes, its size in units of `SIZE`."""
+    made = Figure(figsize=(SIZE[0] * width, SIZE[1] * height), layout="constrained")
+    FigureCanvasAgg(made)
+    return made, made.add_subplot()
+
+
+def plain(text: str) -> str:
+    """Text from a file, of which no part is taken for mathematics.
+
+    Examples
+    --------
+    >>> print(plain("cost in $"))
+    cost in \\$
+    """
+    return text.replace("$", r"\$")
+
+
+def legend_above(axes: Axes, columns: int = 4) -> None:
+    """The legend above the axes, where no point can hide it."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 0.995), ncols=columns, borderaxespad=0.2,
+        handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def styled() -> Any:
+    """The context in which figures are made and saved."""
+    return rc_context(cast(Any, SETTINGS))
+
+
+def log_x(axes: Axes) -> None:
+    """A logarithmic x axis with quiet minor ticks."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def mark_best(axes: Axes, x: float, y: float, label: str = "best trial") -> None:
+    """The star of the best trial, above all else."""
+    axes.plot(
+        [x], [y], marker="*", markersize=17, color=RED, markeredgecolor="white",
+        markeredgewidth=1.2, linestyle="none", label=label, zorder=10, clip_on=False,
+    )  # fmt: skip
