@@ -6,7 +6,8 @@ reads it and never changes it. All arrays are float64 (or bool, or int64) and re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -222,6 +223,8 @@ class FitProblem:
     integrability: tuple[LagrangeInfo, ...]
     fingerprint: str
     """Hash of all of the above."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a part its hash; `fingerprint` is made of them."""
 
     @property
     def replicas(self) -> int:

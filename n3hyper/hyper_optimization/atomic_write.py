@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from n3hyper.errors import StoreError
+
+_SUFFIX: Final = ".part"
+"""Of temporary files; one that is left was being written by a process that was killed."""
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
@@ -24,7 +28,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
     """
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor, temporary = tempfile.mkstemp(_SUFFIX, f".{path.name}.", path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)
             file.flush()
@@ -44,6 +48,16 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes left behind when they wrote `path`.
+
+    Only for who may be sure that no other process is writing it.
+    """
+    for leftover in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
+        with suppress(OSError):
+            leftover.unlink()
 
 
 def _umask() -> int:

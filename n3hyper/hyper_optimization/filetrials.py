@@ -11,6 +11,8 @@ own folder: it may be moved, and is read by `FileTrials.from_pkl` from wherever 
 
 from __future__ import annotations
 
+import copyreg
+import io
 import json
 import pickle
 from collections.abc import Iterable, Mapping
@@ -32,12 +34,13 @@ from n3hyper.hyper_optimization.record import (
     to_json,
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
-from n3hyper.hyper_optimization.safe_pickle import read_state
+from n3hyper.hyper_optimization.safe_pickle import MissingStoreError, read_state
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
 
 FORMAT: Final = 1
 """Of the pickle; a change that older versions cannot read raises it."""
-_PICKLE_PROTOCOL: Final = 4
+_PICKLE_PROTOCOL: Final = 5
+"""The first that writes a bytearray as it is."""
 _GENERATORS: Final = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
@@ -86,6 +89,7 @@ class FileTrials(Trials):  # type: ignore[misc]
     def __init__(self, replica_path: Path | None, parameters: Any = None, **kwargs: Any) -> None:
         self._set_folder(replica_path)
         self._parameters = parameters
+        self._space_text: str | None = None
         self._rstate: np.random.Generator | None = None
         self._lines = RecordLines()
         self._written = 0
@@ -201,7 +205,9 @@ class FileTrials(Trials):  # type: ignore[misc]
         if self.pkl_file is None:
             raise StoreError("these trials have no folder to be written to")
         self._absorb()
-        write_atomically(self.pkl_file, [pickle.dumps(self, protocol=_PICKLE_PROTOCOL)])
+        chunks = _Chunks()
+        pickle.Pickler(chunks, _PICKLE_PROTOCOL).dump(self)
+        write_atomically(self.pkl_file, chunks.chunks)
 
     @classmethod
     def from_pkl(cls, pickle_filepath: Path | str) -> FileTrials:
@@ -209,8 +215,8 @@ class FileTrials(Trials):  # type: ignore[misc]
 
         Raises
         ------
-        FileNotFoundError
-            There is no such file.
+        MissingStoreError
+            There is no such file; it is a FileNotFoundError, too.
         StoreError
             The file is not, or not wholly, the pickle of a FileTrials. No class but FileTrials is
             admitted, and nothing in the file runs.
@@ -219,6 +225,8 @@ class FileTrials(Trials):  # type: ignore[misc]
         trials = cls.__new__(cls)
         try:
             trials.__setstate__(read_state(path))
+        except MissingStoreError:
+            raise
         except StoreError as err:
             message = str(err)
             raise StoreError(message if str(path) in message else f"{path}: {message}") from err
@@ -231,24 +239,63 @@ class FileTrials(Trials):  # type: ignore[misc]
     ) -> FileTrials:
         """A store of finished trials, as read from a ``tries.json``; others are left out."""
         trials = cls(replica_path, parameters)
+        trials.add_records(records)
+        return trials
+
+    def add_records(self, records: Iterable[Record]) -> None:
+        """Take up finished trials as read from a ``tries.json``; others are left out.
+
+        Raises
+        ------
+        StoreError
+            Something is not the record of a trial.
+        """
         for record in records:
             check_record(record)
             if record["state"] in FINISHED:
-                trials._dynamic_trials.append(from_json(to_json(record)))
-        trials._absorb()
-        return trials
+                self._dynamic_trials.append(from_json(to_json(record)))
+        self._absorb()
+
+    def move_to(self, folder: Path) -> None:
+        """Keep the trials in `folder` from now on, and write both files there.
+
+        Raises
+        ------
+        StoreError
+            They cannot be written.
+        """
+        self._set_folder(folder)
+        self.to_pkl()
+        self.write_json()
+
+    def is_written_as(self, path: Path) -> bool:
+        """Whether the file holds what `write_json` would write."""
+        text = self._lines.text()
+        try:
+            with open(path, "rb") as file:
+                return file.read() == b"[" + text + b"]\n"
+        except OSError:
+            return False
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        state = self.__getstate__()
+        if protocol < _PICKLE_PROTOCOL:
+            state["trials"] = bytes(state["trials"])
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
+        """In plain types; the text of the trials is the store's own, not to be changed."""
         self._absorb()
-        space = None if self._parameters is None else json.dumps(encode_space(self._parameters))
+        if self._space_text is None and self._parameters is not None:
+            self._space_text = json.dumps(encode_space(self._parameters))
         return {
             "format": FORMAT,
             "version": __version__,
             "exp_key": self._exp_key,
             "scan": plain(self.scan),
-            "space": space,
+            "space": self._space_text,
             "rstate": _generator_state(self._rstate),
-            "trials": bytes(self._lines.text()),
+            "trials": self._lines.text(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -268,6 +315,17 @@ class FileTrials(Trials):  # type: ignore[misc]
             raise StoreError(f"not the state of trials: {type(err).__name__}: {err}") from err
         self._written = len(self._lines)
         self._absorb()
+
+
+class _Chunks(io.RawIOBase):
+    """Takes what a pickler writes without a copy: it hands large bytes over as they are."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Any] = []
+
+    def write(self, chunk: Any) -> int:
+        self.chunks.append(chunk)
+        return len(chunk)
 
 
 def _generator_state(generator: np.random.Generator | None) -> Any:

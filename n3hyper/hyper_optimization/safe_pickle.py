@@ -25,6 +25,12 @@ _BROKEN: Final = (
 """What reading bytes that are not a whole pickle may raise."""
 
 
+class MissingStoreError(StoreError, FileNotFoundError):
+    """There are no trials where they were looked for."""
+
+    exit_code = 2
+
+
 class _Refused(pickle.UnpicklingError):
     """The pickle names a class that a store does not hold."""
 
@@ -51,12 +57,19 @@ class _Unpickler(pickle.Unpickler):
         raise _Refused("a persistent object")
 
 
+def missing(path: Path) -> MissingStoreError:
+    """The error that says so of `path`."""
+    return MissingStoreError(
+        f"{path}: there is no such pickle; a scan writes tries.pkl to <output>/nnfit/replica_1"
+    )
+
+
 def read_state(path: Path) -> dict[str, Any]:
     """The state of the FileTrials in a pickle, in plain Python types.
 
     Raises
     ------
-    FileNotFoundError
+    MissingStoreError
         There is no such file.
     StoreError
         The file cannot be read, is not the whole pickle of a store, or names a class that a store
@@ -67,9 +80,7 @@ def read_state(path: Path) -> dict[str, Any]:
             loaded = _Unpickler(file).load()
             rest = file.read(1)
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{path}: there is no such pickle; a scan writes tries.pkl to <output>/nnfit/replica_1"
-        ) from None
+        raise missing(path) from None
     except OSError as err:
         raise StoreError(f"{path}: cannot be read: {err.strerror or err}") from err
     except _Refused as err:

@@ -7,13 +7,18 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from n3hyper.errors import FitError, StoreError
+from n3hyper.hyper_optimization.atomic_write import remove_leftovers
+from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
+from n3hyper.hyper_optimization.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.interruption import uninterrupted
 from n3hyper.hyper_optimization.record import (
     STATE_RUNNING,
     STATUS_OK,
@@ -21,21 +26,20 @@ from n3hyper.hyper_optimization.record import (
     failed_result,
     finished_result,
     finished_state,
+    plain,
 )
-from n3hyper.hyper_optimization.space import (
-    evaluate_space,
-    runcard_parameters,
-    space_fingerprint,
-)
+from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
+from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
-
-if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.filetrials import FileTrials
 
 log = logging.getLogger(__name__)
 
-_OUT_OF_MEMORY: Final = ("MemoryError", "ResourceExhaustedError")
-"""Python's and TensorFlow's."""
+_LONGEST: Final = 500
+"""Characters kept of what an exception says."""
+_OUT_OF_MEMORY: Final = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
+"""Python's, NumPy's and TensorFlow's."""
+_OUT_OF_MEMORY_TEXT: Final = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
+"""What errors of other kinds say when a compiled program lacks memory."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ScanOutcome:
     trials: FileTrials
     stopped: str = ""
     """Why it ended before all trials were run; empty when they were."""
+    gave_up: bool = False
+    """Whether too many failures are why."""
 
     @property
     def best(self) -> Record | None:
@@ -88,10 +94,13 @@ def run_scan(
     algo: str | None = None,
     restart: bool = False,
     fingerprint: Mapping[str, str] | None = None,
+    keep: Mapping[str, Any] | None = None,
     max_failures: int | None = None,
     on_start: Callable[[int, dict[str, Any]], None] | None = None,
     on_trial: Callable[[Record], None] | None = None,
+    on_open: Callable[[FileTrials, list[str]], None] | None = None,
     stop: Callable[[], str] | None = None,
+    lock: bool = True,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -114,12 +123,19 @@ def run_scan(
     fingerprint
         What trials must share to be compared, by name (data, theory, folds, version, ...). It is
         kept with the trials, together with the space's, and a restart compares it.
+    keep
+        What else to keep with the trials, in plain types, anew at each restart.
     max_failures
-        Failed trials in a row after which the scan gives up.
+        Failed trials in a row, since this start, after which the scan gives up.
     on_start, on_trial
         Called with number and parameters before a trial, with the record after it.
+    on_open
+        Called once with the trials that there are, and with one line for each thing that had to be
+        put right in the files of a scan that is restarted.
     stop
         Asked before each trial; a reason ends the scan.
+    lock
+        Hold the folder; False for a caller that holds it already.
 
     Raises
     ------
@@ -127,11 +143,17 @@ def run_scan(
         The folder holds trials and `restart` is not set, or it is set and there are none, or they
         are those of another scan; another process is writing there; a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked_folder(folder):
-        trials = _open_store(folder, hyperscanner, restart)
-        _settle(trials, hyperscanner, seed, algo, fingerprint)
+    _make(folder)
+    with locked_folder(folder) if lock else nullcontext():
+        identity = complete_identity(fingerprint, hyperscanner.as_dict())
+        trials, notes = _open_store(folder, hyperscanner, restart, identity)
+        _settle(trials, hyperscanner, seed, algo, identity)
+        trials.scan.update(keep or {})
         suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+        if restart:
+            _mend(trials, folder, notes)
+        if on_open:
+            on_open(trials, notes)
         if hasattr(model_trainer, "set_hyperopt"):
             model_trainer.set_hyperopt(True, keys=sorted(hyperscanner.hyper_keys))
         failed_in_a_row = 0
@@ -143,8 +165,15 @@ def run_scan(
                 on_trial(record)
             failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
             if max_failures is not None and failed_in_a_row >= max_failures:
-                return ScanOutcome(trials, _gave_up(failed_in_a_row, record))
+                return ScanOutcome(trials, _gave_up(failed_in_a_row, record), gave_up=True)
     return ScanOutcome(trials)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise StoreError(f"{folder}: cannot be made: {err.strerror or err}") from err
 
 
 def _gave_up(failures: int, record: Record) -> str:
@@ -152,23 +181,39 @@ def _gave_up(failures: int, record: Record) -> str:
     return f"{failures} trials in a row failed, the last by {failure['reason']}: {failure['text']}"
 
 
-def _open_store(folder: Path, hyperscanner: HyperScanner, restart: bool) -> FileTrials:
-    """A new store, or that of the folder."""
-    from n3hyper.hyper_optimization.filetrials import FileTrials
+def _open_store(
+    folder: Path, hyperscanner: HyperScanner, restart: bool, identity: Mapping[str, str]
+) -> tuple[FileTrials, list[str]]:
+    """A new store, or that of the folder with what had to be put right."""
+    if restart:
+        return reopen(folder, hyperscanner.as_dict(), identity)
+    for path in (folder / PICKLE, folder / JSON):
+        if path.exists():
+            raise StoreError(
+                f"{path} exists: the folder holds a scan already; "
+                f"n3hyper restart --pkl {folder / PICKLE} goes on with it"
+            )
+    return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 
-    pickle, json = folder / "tries.pkl", folder / "tries.json"
-    if not restart:
-        for path in (pickle, json):
-            if path.exists():
-                raise StoreError(
-                    f"{path} exists: the folder holds a scan already; "
-                    f"n3hyper restart --pkl {pickle} goes on with it"
-                )
-        return FileTrials(folder, parameters=hyperscanner.as_dict())
-    trials = FileTrials.from_pkl(pickle)
-    # a kill between the two files leaves the JSON one trial ahead or behind
-    trials.write_json()
-    return trials
+
+def _mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
+    """Make the files of a store that was opened again whole, and remove what a kill left."""
+    for name in (PICKLE, JSON):
+        remove_leftovers(folder / name)
+    if notes:
+        save(trials)
+    elif not trials.is_written_as(folder / JSON):
+        trials.write_json()
+
+
+def save(trials: FileTrials) -> None:
+    """Write both files; a signal that comes meanwhile acts afterwards.
+
+    The pickle is first: it is what a restart reads, and what the JSON is mended from.
+    """
+    with uninterrupted():
+        trials.to_pkl()
+        trials.refresh()
 
 
 def _settle(
@@ -176,35 +221,25 @@ def _settle(
     hyperscanner: HyperScanner,
     seed: int | None,
     algo: str | None,
-    fingerprint: Mapping[str, str] | None,
+    identity: Mapping[str, str],
 ) -> None:
     """Keep with the trials what a restart must find the same, or compare it."""
-    wanted: dict[str, Any] = {
-        "seed": seed,
-        "algo": algo,
-        "fingerprint": {
-            **(fingerprint or {}),
-            "space": space_fingerprint(hyperscanner.as_dict()),
-        },
-    }
     if not trials.scan:
-        defaults = {"seed": HYPEROPT_SEED, "algo": "tpe"}
-        trials.scan = {key: defaults.get(key) if v is None else v for key, v in wanted.items()}
+        trials.scan = {
+            "seed": HYPEROPT_SEED if seed is None else seed,
+            "algo": "tpe" if algo is None else algo,
+            "fingerprint": dict(identity),
+        }
         trials.rstate = trial_generator(trials.scan["seed"], 0)
         return
-    for key in ("seed", "algo"):
-        if wanted[key] is not None and wanted[key] != trials.scan[key]:
+    for key, wanted in (("seed", seed), ("algo", algo)):
+        if wanted is not None and wanted != trials.scan[key]:
             raise StoreError(
                 f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
-                f"{wanted[key]!r}"
+                f"{wanted!r}"
             )
-    before, now = trials.scan["fingerprint"], wanted["fingerprint"]
-    differing = [name for name in sorted(before) if name in now and before[name] != now[name]]
-    if differing:
-        raise StoreError(
-            f"not the scan that the trials belong to: {', '.join(differing)} "
-            f"{'differs' if len(differing) == 1 else 'differ'}"
-        )
+    spaces = (trials.parameters, hyperscanner.as_dict())
+    check_identity(trials.scan["fingerprint"], identity, spaces)
 
 
 def _run_trial(
@@ -223,6 +258,7 @@ def _run_trial(
         trial["state"] = STATE_RUNNING
         trial["book_time"] = trial["refresh_time"] = _now()
         parameters = evaluate_space(hyperscanner.as_dict(), trial["misc"]["vals"])
+        trial["misc"]["space_vals"] = plain(parameters)
         if on_start:
             on_start(tid, runcard_parameters(parameters))
         begin = time.perf_counter()
@@ -233,6 +269,7 @@ def _run_trial(
             "total": time.perf_counter() - begin,
         }
         result["seed"] = suggester.seed
+        result["scan"] = trial_origin(trials.scan)
         trial["result"] = result
         trial["refresh_time"] = _now()
         trial["state"] = finished_state(result)
@@ -240,8 +277,7 @@ def _run_trial(
         trials.discard_unfinished()
         raise
     trials.rstate = trial_generator(suggester.seed, tid + 1)
-    trials.to_pkl()
-    trials.refresh()
+    save(trials)
     return trial
 
 
@@ -253,10 +289,16 @@ def evaluate(model_trainer: Any, parameters: Mapping[str, Any]) -> Record:
     try:
         return finished_result(model_trainer.hyperparametrizable(dict(parameters)))
     except Exception as err:  # whatever ends one trial must not end the scan
-        name = type(err).__name__
+        name, text = type(err).__name__, str(err)
         log.debug("trial failed", exc_info=True)
-        reason = "memory" if name in _OUT_OF_MEMORY else "exception"
-        return failed_result(reason, f"{name}: {err}" if str(err) else name)
+        lacked_memory = name in _OUT_OF_MEMORY or any(each in text for each in _OUT_OF_MEMORY_TEXT)
+        reason = "memory" if lacked_memory else "exception"
+        return failed_result(reason, _shortened(f"{name}: {text}" if text else name))
+
+
+def _shortened(text: str) -> str:
+    """Errors of compiled programs come with pages of them."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _now() -> datetime.datetime:

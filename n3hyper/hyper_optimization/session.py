@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from n3hyper import __version__
 from n3hyper.errors import StoreError
 from n3hyper.fitting.result import Progress
+from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
+from n3hyper.hyper_optimization.budget import Budget
+from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.scan import ScanOutcome, run_scan
 from n3hyper.runcard import Runcard, load_runcard, require_scan
+
+if TYPE_CHECKING:
+    from n3hyper.hyper_optimization.filetrials import FileTrials
+    from n3hyper.hyper_optimization.scan import ScanOutcome
 
 RUNCARD_COPY: Final = "filter.yml"
 REPLICA_FOLDER: Final = Path("nnfit") / "replica_1"
@@ -61,6 +64,10 @@ class ScanRequest:
         Go on with the trials in `output`.
     max_failures
         Failed trials in a row that end the scan; None for no limit.
+    done
+        Trials that a scan which is restarted has.
+    runcard_text
+        What a restart has to write to `runcard`, where the file is missing and the pickle knows.
     """
 
     runcard: Path
@@ -73,6 +80,8 @@ class ScanRequest:
     theory_path: Path | None = None
     restart: bool = False
     max_failures: int | None = None
+    done: int = 0
+    runcard_text: str | None = None
 
     @property
     def replica_folder(self) -> Path:
@@ -83,48 +92,6 @@ class ScanRequest:
     def pickle(self) -> Path:
         """The file that a restart is given."""
         return self.replica_folder / PICKLE
-
-
-@dataclass
-class Budget:
-    """Says when a scan has to end so that the time it was given is kept.
-
-    >>> budget = Budget(100.0, clock=iter([0.0, 40.0, 75.0]).__next__)
-    >>> budget.begin(), budget.end()
-    (None, None)
-    >>> budget.spent()
-    'the next trial is expected to take 40 s, and 25 s are left of 100 s'
-    """
-
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-    durations: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._start = self._begun = self.clock()
-
-    def begin(self) -> None:
-        """A trial starts; the first one's compilation counts with it."""
-        self._begun = self._start if not self.durations else self.clock()
-
-    def end(self) -> None:
-        """A trial has ended."""
-        self.durations.append(self.clock() - self._begun)
-
-    def spent(self) -> str:
-        """Why no further trial should start, or nothing.
-
-        A trial is expected to take as long as the longest so far: a job that its batch system kills
-        loses the trial under way.
-        """
-        left = self._start + self.seconds - self.clock()
-        expected = max(self.durations, default=0.0)
-        if left > expected:
-            return ""
-        return (
-            f"the next trial is expected to take {expected:.0f} s, "
-            f"and {max(left, 0.0):.0f} s are left of {self.seconds:.0f} s"
-        )
 
 
 def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
@@ -138,37 +105,55 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         The folder holds a scan already, or the trials cannot be read or written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
-    runcard = load_runcard(request.runcard)
-    if not request.restart:
-        refuse_used_folder(request)
-    trainer, scanner, fingerprint = prepare(request, runcard, listener)
-    if not request.restart:
-        keep_runcard(request)
+    with ExitStack() as held:
+        if request.restart:
+            held.enter_context(locked_folder(request.replica_folder))
+            _put_runcard_back(request, listener)
+        runcard = load_runcard(request.runcard)
+        if not request.restart:
+            refuse_used_folder(request)
+        trainer, scanner, fingerprint = prepare(request, runcard, listener)
+        if not request.restart:
+            _make_folder(request)
+            held.enter_context(locked_folder(request.replica_folder))
+            # while this one was reading, another may have begun here
+            refuse_used_folder(request)
+            keep_runcard(request)
+        from n3hyper.hyper_optimization.scan import run_scan
 
-    def on_start(tid: int, params: dict[str, Any]) -> None:
-        if budget:
-            budget.begin()
-        listener.trial_started(tid, params)
+        def on_open(trials: FileTrials, notes: list[str]) -> None:
+            for note in notes:
+                listener.stage(note)
+            if budget:
+                budget.learn(trials.finished)
 
-    def on_trial(trial: Record) -> None:
-        if budget:
-            budget.end()
-        listener.trial_ended(trial)
+        def on_start(tid: int, params: dict[str, Any]) -> None:
+            if budget:
+                budget.begin()
+            listener.trial_started(tid, params)
 
-    return run_scan(
-        request.replica_folder,
-        trainer,
-        scanner,
-        request.max_evals,
-        seed=request.seed,
-        algo=request.algo,
-        restart=request.restart,
-        fingerprint=fingerprint,
-        max_failures=request.max_failures,
-        on_start=on_start,
-        on_trial=on_trial,
-        stop=budget.spent if budget else None,
-    )
+        def on_trial(trial: Record) -> None:
+            if budget:
+                budget.end()
+            listener.trial_ended(trial)
+
+        return run_scan(
+            request.replica_folder,
+            trainer,
+            scanner,
+            request.max_evals,
+            seed=request.seed,
+            algo=request.algo,
+            restart=request.restart,
+            fingerprint=fingerprint,
+            keep={"runcard": _text(request.runcard), "max_evals": request.max_evals},
+            max_failures=request.max_failures,
+            on_start=on_start,
+            on_trial=on_trial,
+            on_open=on_open,
+            stop=budget.spent if budget else None,
+            lock=False,
+        )
 
 
 def prepare(
@@ -182,6 +167,7 @@ def prepare(
     """
     from n3hyper.data.build import build_problem
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.identity import scan_identity
 
     kfold = require_scan(runcard)
     for note in runcard.notes:
@@ -198,12 +184,7 @@ def prepare(
 
     score = make_scorer(problem, kfold)
     trainer = ModelTrainer(problem, runcard, score, on_progress=listener.fit_progress)
-    fingerprint = {
-        "problem": problem.fingerprint,
-        "replicas": str(request.replicas),
-        "version": __version__.split(".", maxsplit=1)[0],
-    }
-    return trainer, scanner, fingerprint
+    return trainer, scanner, scan_identity(problem, runcard)
 
 
 def refuse_used_folder(request: ScanRequest) -> None:
@@ -218,47 +199,124 @@ def refuse_used_folder(request: ScanRequest) -> None:
         raise StoreError(f"{request.output} is a file; choose a folder with -o")
 
 
-def keep_runcard(request: ScanRequest) -> None:
-    """Put the runcard, as it is being run, into the output folder."""
+def _make_folder(request: ScanRequest) -> None:
     try:
         request.replica_folder.mkdir(parents=True, exist_ok=True)
-        copy = request.output / RUNCARD_COPY
-        if not (copy.exists() and copy.samefile(request.runcard)):
-            shutil.copyfile(request.runcard, copy)
     except OSError as error:
         raise StoreError(f"{request.output}: {error.strerror or error}") from error
 
 
-def restart_request(pickle: Path, max_evals: int | None, **options: Any) -> ScanRequest:
-    """The request that goes on with the scan of `pickle`, found by where the pickle lies.
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+
+
+def keep_runcard(request: ScanRequest) -> None:
+    """Put the runcard, as it is being run, into the output folder.
 
     Raises
     ------
     StoreError
-        The pickle cannot be read, or its folder has no runcard.
+        It cannot be written.
     """
-    from n3hyper.hyper_optimization.filetrials import FileTrials
+    _make_folder(request)
+    copy = request.output / RUNCARD_COPY
+    remove_leftovers(copy)
+    if not (copy.exists() and copy.samefile(request.runcard)):
+        write_atomically(copy, [_text(request.runcard).encode()])
 
-    trials = FileTrials.from_pkl(pickle)
-    output = pickle.resolve().parent.parent.parent
-    runcard = output / RUNCARD_COPY
-    if not runcard.is_file():
+
+def _put_runcard_back(request: ScanRequest, listener: Listener) -> None:
+    if request.runcard_text is not None:
+        write_atomically(request.runcard, [request.runcard_text.encode()])
+        listener.stage(f"{RUNCARD_COPY} is missing: written as the pickle has it")
+
+
+def find_store(path: Path) -> Path:
+    """The pickle of a scan from what a user names: it, its JSON, or a folder above it.
+
+    Where none of them exists, the path of the pickle that would be there.
+    """
+    if path.is_dir():
+        inner = path / REPLICA_FOLDER
+        return (inner if inner.is_dir() else path) / PICKLE
+    return path.with_name(PICKLE) if path.name == "tries.json" else path
+
+
+def restart_request(
+    pickle: Path, max_evals: int | None, output: Path | None = None, **options: Any
+) -> ScanRequest:
+    """The request that goes on with the scan of `pickle`, found by where the pickle lies.
+
+    Parameters
+    ----------
+    pickle
+        It, or what `find_store` takes for it.
+    max_evals
+        Trials of the scan in all; None for as many as it was begun with.
+    output
+        Make a scan folder of its own there first, from the pickle alone.
+
+    Raises
+    ------
+    StoreError
+        The trials cannot be read, or their runcard is missing.
+    """
+    from n3hyper.hyper_optimization.recovery import summarise
+
+    pickle = find_store(pickle)
+    if output is not None:
+        pickle = _unpacked(pickle, output)
+    folder = pickle.resolve().parent
+    if pickle.name != PICKLE or Path(folder.parent.name, folder.name) != REPLICA_FOLDER:
+        if pickle.exists():
+            raise StoreError(
+                f"{pickle}: not {REPLICA_FOLDER / PICKLE} in the folder of a scan; "
+                "with -o DIR, such a folder is made of it"
+            )
+        raise _missing(pickle)
+    found = summarise(folder)
+    scan_folder = folder.parent.parent
+    runcard = scan_folder / RUNCARD_COPY
+    if not runcard.is_file() and found.runcard is None:
         raise StoreError(f"{pickle}: the runcard of its scan, {runcard}, is missing")
-    known = trials.scan.get("fingerprint", {})
     return ScanRequest(
         runcard=runcard,
-        output=output,
-        max_evals=len(trials.finished) + 1 if max_evals is None else max_evals,
-        replicas=int(known.get("replicas", 1)),
+        output=scan_folder,
+        max_evals=max_evals or max(found.max_evals or found.finished + 1, 1),
+        replicas=found.replicas,
         restart=True,
+        done=found.finished,
+        runcard_text=None if runcard.is_file() else found.runcard,
         **options,
     )
 
 
-def finished_trials(request: ScanRequest) -> int:
-    """How many trials the scan has before it is run: none unless it is a restart."""
-    if not request.restart:
-        return 0
+def _missing(pickle: Path) -> StoreError:
+    from n3hyper.hyper_optimization.safe_pickle import missing
+
+    return missing(pickle)
+
+
+def _unpacked(pickle: Path, output: Path) -> Path:
+    """The pickle of a new scan folder, made of a pickle that may lie anywhere."""
     from n3hyper.hyper_optimization.filetrials import FileTrials
 
-    return len(FileTrials.from_pkl(request.pickle).finished)
+    trials = FileTrials.from_pkl(pickle)
+    runcard = trials.scan.get("runcard")
+    if not isinstance(runcard, str):
+        raise StoreError(f"{pickle}: does not hold the runcard of its scan")
+    request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
+    refuse_used_folder(request)
+    _make_folder(request)
+    with locked_folder(request.replica_folder):
+        write_atomically(request.runcard, [runcard.encode()])
+        trials.move_to(request.replica_folder)
+    return request.pickle
+
+
+def finished_trials(request: ScanRequest) -> int:
+    """How many trials the scan has before it is run: none unless it is a restart."""
+    return request.done

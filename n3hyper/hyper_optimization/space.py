@@ -150,3 +150,20 @@ def space_fingerprint(space: Any) -> str:
     """Hash of the space: the same for the same distributions, labels and fixed values."""
     text = json.dumps(encode_space(space), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differing_keys(one: Any, other: Any) -> list[str]:
+    """The parameters that two spaces, mappings or the expressions of such, treat differently."""
+    first, second = _by_key(one), _by_key(other)
+    names = sorted({*first, *second})
+    return [name for name in names if first.get(name) != second.get(name)]
+
+
+def _by_key(space: Any) -> dict[str, str]:
+    """The fingerprint of each entry of a space; nothing where it is no dictionary."""
+    from hyperopt.pyll.base import as_apply
+
+    node = as_apply(space)
+    if node.name != "dict":
+        return {}
+    return {str(name): space_fingerprint(entry) for name, entry in node.named_args}

@@ -1,0 +1,70 @@
+"""The time that a scan was given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from n3hyper.hyper_optimization.record import Record, is_finite
+
+
+@dataclass
+class Budget:
+    """Says when a scan has to end so that the time it was given is kept.
+
+    Parameters
+    ----------
+    seconds
+        From now on.
+    clock
+        Seconds since any instant.
+    durations
+        Of the trials so far, in seconds.
+
+    Examples
+    --------
+    >>> budget = Budget(100.0, clock=iter([0.0, 5.0, 45.0, 75.0]).__next__)
+    >>> budget.begin(), budget.end()
+    (None, None)
+    >>> budget.spent()
+    'the next trial is expected to take 40 s, and 25 s are left of 100 s'
+    """
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    durations: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._start = self._begun = self.clock()
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Take the durations of trials of an earlier run."""
+        for record in records:
+            seconds = record["result"].get("seconds")
+            total = seconds.get("total") if isinstance(seconds, dict) else None
+            if is_finite(total):
+                self.durations.append(float(total))  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        """A trial starts."""
+        self._begun = self.clock()
+
+    def end(self) -> None:
+        """A trial has ended."""
+        self.durations.append(self.clock() - self._begun)
+
+    def spent(self) -> str:
+        """Why no further trial should start, or nothing.
+
+        A trial is expected to take as long as the longest so far: a job that its batch system kills
+        loses the trial under way.
+        """
+        left = self._start + self.seconds - self.clock()
+        expected = max(self.durations, default=0.0)
+        if left > expected:
+            return ""
+        return (
+            f"the next trial is expected to take {expected:.0f} s, "
+            f"and {max(left, 0.0):.0f} s are left of {self.seconds:.0f} s"
+        )

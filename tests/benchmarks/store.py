@@ -1,0 +1,130 @@
+"""`python -m tests.benchmarks.store`: what a store and a suggestion cost at 100 to 10,000 trials.
+
+The store writes ``tries.pkl`` and ``tries.json`` after each trial. Beside it stands the write
+itself: the same bytes to two other files of the same folder, flushed and renamed as well. What the
+store adds is the difference, and the processor time of the store without its writes.
+
+    --folder DIR   on the disk to be measured (default: a temporary folder)
+    --trials N...  sizes of the scan
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from n3hyper.hyper_optimization import filetrials
+from n3hyper.hyper_optimization.atomic_write import write_atomically
+from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
+from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+from n3hyper.hyper_optimization.scan import save
+from n3hyper.hyper_optimization.suggest import Suggester
+from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+
+FOLDS, REPLICAS = 4, 8
+REPEATS = 9
+
+
+def result(rng: np.random.Generator) -> dict[str, Any]:
+    """A result as large as that of a fit with `FOLDS` folds of `REPLICAS` replicas."""
+    scores = ("hyper_losses_chi2", "hyper_losses_phi2", "hyper_losses_logp", "trvl_losses_chi2")
+    matrices = ("validation_losses", "experimental_losses", "hyper_losses", "training_losses")
+    penalties = ("saturation", "patience", "integrability")
+
+    def matrix() -> list[list[float]]:
+        return [list(row) for row in rng.random((FOLDS, REPLICAS)).tolist()]
+
+    meta: dict[str, Any] = {name: rng.random(FOLDS).tolist() for name in scores}
+    meta.update({name: matrix() for name in matrices})
+    meta["penalties"] = {name: matrix() for name in penalties}
+    return {"status": "ok", "loss": float(rng.random()), "kfold_meta": meta}
+
+
+def add_trials(trials: FileTrials, suggester: Suggester, number: int) -> None:
+    """`number` finished trials of random points, in memory."""
+    rng = np.random.default_rng(len(trials))
+    for tid in trials.new_trial_ids(number):
+        (document,) = suggester.suggest(trials, tid)
+        # as the scan does: the parameters that were evaluated for the fit
+        document["misc"]["space_vals"] = space_eval_trial(trials.parameters, document)
+        document["result"], document["state"] = result(rng), 2
+        trials.insert_trial_docs([document])
+
+
+def milliseconds(task: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """By `clock`."""
+    begin = clock()
+    task()
+    return 1e3 * (clock() - begin)
+
+
+def store_times(trials: FileTrials, random: Suggester, folder: Path) -> dict[str, float]:
+    """Medians in ms of saving one more trial, of the raw write, and of the store's own work."""
+    names = ("tries.pkl", "tries.json")
+    measured: dict[str, list[float]] = {"store": [], "write": [], "own": []}
+    for _ in range(REPEATS):
+        add_trials(trials, random, 1)
+        measured["store"].append(milliseconds(lambda: save(trials), time.perf_counter))
+        contents = {name: (folder / name).read_bytes() for name in names}
+
+        def write(contents: dict[str, bytes] = contents) -> None:
+            for name, content in contents.items():
+                write_atomically(folder / f"raw_{name}", [content])
+
+        measured["write"].append(milliseconds(write, time.perf_counter))
+        add_trials(trials, random, 1)
+        measured["own"].append(milliseconds(lambda: save_nowhere(trials), time.perf_counter))
+    return {name: statistics.median(times) for name, times in measured.items()}
+
+
+def save_nowhere(trials: FileTrials) -> None:
+    """All that the store does but writing."""
+    writer = filetrials.write_atomically
+    filetrials.write_atomically = lambda path, chunks: None
+    try:
+        save(trials)
+    finally:
+        filetrials.write_atomically = writer
+
+
+def main() -> None:
+    """Print one line a size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--trials", type=int, nargs="+", default=[100, 1_000, 10_000])
+    arguments = parser.parse_args()
+    space = HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
+    random, tpe = Suggester(space, 1, "random"), Suggester(space, 1, "tpe")
+    print(f"records of {FOLDS} folds x {REPLICAS} replicas; medians in ms a trial")
+    print("trials    MB  store  write  store-write  store's own work  suggestion (TPE)  reading")
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        trials = FileTrials(folder, space)
+        for number in sorted(arguments.trials):
+            add_trials(trials, random, number - len(trials))
+            times = store_times(trials, random, folder)
+            suggestion = statistics.median(
+                milliseconds(lambda: tpe.suggest(trials, len(trials)), time.perf_counter)
+                for _ in range(3)
+            )
+            reading = milliseconds(
+                lambda: FileTrials.from_pkl(folder / "tries.pkl"), time.perf_counter
+            )
+            size = sum((folder / each).stat().st_size for each in ("tries.pkl", "tries.json"))
+            print(
+                f"{number:6d} {size / 1e6:5.1f} {times['store']:6.1f} {times['write']:6.1f}"
+                f" {times['store'] - times['write']:12.1f} {times['own']:17.2f}"
+                f" {suggestion:17.1f} {reading:8.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
