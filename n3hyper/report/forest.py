@@ -148,7 +148,7 @@ class Anova:
     score: float
 
 
-def forest_anova(points: Array, target: Array, trees: int = 32, seed: int = 0) -> Anova:
+def forest_anova(points: Array, target: Array, trees: int = 24, seed: int = 0) -> Anova:
     """Grow a forest on bootstrap samples and take it apart.
 
     Parameters

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 METHOD: Final = "fANOVA (random forest on the ranks of the losses): share of the variance"
 FEWEST: Final = 12
 """Trials below which nothing can be said."""
-_MOST: Final = 1000
+_MOST: Final = 600
 """Trials that are looked at, drawn at random from more."""
 _PER_OPTIMIZER: Final = ("learning_rate", "clipnorm")
 _MOST_FACTORS: Final = 30

@@ -83,22 +83,25 @@ def groups_of(scan: Scan, name: str) -> list[str]:
     if name not in ("learning_rate", "clipnorm") or "optimizer" not in scan.factors:
         return [""]
     counts = Counter(
-        str(trial.values.get("optimizer"))
+        optimizer
         for trial in scan.trials
-        if trial.values.get(name) is not None
+        if isinstance(optimizer := trial.values.get("optimizer"), str)
+        and trial.values.get(name) is not None
     )
     return [optimizer for optimizer, _ in counts.most_common(12)]
 
 
 def in_group(trial: Trial, group: str) -> bool:
     """Whether a trial is one of a group of `groups_of`."""
-    return not group or str(trial.values.get("optimizer")) == group
+    return not group or trial.values.get("optimizer") == group
 
 
 def values_of(trials: tuple[Trial, ...], name: str, group: str = "") -> Array:
     """The numbers of a column, of a group's trials that have one."""
-    found = [trial.values.get(name) for trial in trials if in_group(trial, group)]
-    return np.array([float(v) for v in found if isinstance(v, (int, float))], dtype=np.float64)
+    if group:
+        trials = tuple(trial for trial in trials if in_group(trial, group))
+    found = [trial.values.get(name) for trial in trials]
+    return np.array([v for v in found if isinstance(v, (int, float))], dtype=np.float64)
 
 
 def _ranges(scan: Scan, name: str, good: tuple[Trial, ...]) -> list[Range]:

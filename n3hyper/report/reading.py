@@ -22,7 +22,6 @@ from n3hyper.report.errors import ReportError
 
 Array = NDArray[np.float64]
 
-_KEY_END: Final = re.compile(rb'[^\\]?[^\\]": ?')
 _PLACE: Final = re.compile(r"@(\d+):(\d+)")
 MAX_DEPTH_ERROR: Final = "nested too deeply"
 
@@ -174,28 +173,24 @@ def _without_matrices(data: bytes) -> bytes:
     parts, end = [], 0
     start = data.find(b"[[")
     while start >= 0:
-        stop = data.find(b"]]", start) + 2
-        if stop < 2:
-            break
-        if _is_matrix(data, start, stop):
+        stop, after = data.find(b"]]", start) + 2, data.find(b"[[", start + 1)
+        # rows in rows would begin again before the first end
+        if stop > 1 and not 0 <= after < stop and _is_value(data, start, stop):
             parts += [data[end:start], b'"@%d:%d"' % (start, stop)]
             end = stop
-            start = data.find(b"[[", stop)
-        else:
-            start = data.find(b"[[", start + 1)
+        start = after
     return b"".join([*parts, data[end:]])
 
 
-def _is_matrix(data: bytes, start: int, stop: int) -> bool:
-    """Whether the bytes are the value of a key, rows without text, and no part of more.
+def _is_value(data: bytes, start: int, stop: int) -> bool:
+    """Whether the bytes are the value of a key, and rows of numbers.
 
     Inside a text the quotation mark after a key would have a backslash before it.
     """
-    return (
-        _KEY_END.fullmatch(data, start - 4, start) is not None
-        and data.find(b'"', start, stop) < 0
-        and data.count(b"[", start, stop) == data.count(b"]", start, stop)
-    )
+    before = data[start - 4 : start]
+    key = before[1:3] == b'":' and before[3:] == b" " and before[:1] != b"\\"
+    key = key or (before[2:] == b'":' and before[1:2] != b"\\")
+    return key and data.find(b'"', start, stop) < 0 and data.find(b"}", start, stop) < 0
 
 
 def _whole_ones(data: bytes) -> list[Any]:

@@ -19,7 +19,7 @@ from n3hyper.report.errors import ReportError
 from n3hyper.report.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.sources import Source, find_sources, read_bytes, read_runcard
 from n3hyper.report.text import clean
-from n3hyper.report.trial import Trial, Value, trial_of
+from n3hyper.report.trial import Trial, trial_of
 
 Array = NDArray[np.float64]
 
@@ -95,8 +95,12 @@ class Scan:
         return tuple(name for name in found if name not in ("stopping_epochs",))
 
     def _varies(self, name: str) -> bool:
-        kinds = {_key(trial.values.get(name)) for trial in self.trials}
-        return len(kinds) > 1
+        first = self.trials[0].values.get(name)
+        kind = type(first)
+        return any(
+            (value := trial.values.get(name)) != first or type(value) is not kind
+            for trial in self.trials
+        )
 
     @functools.cached_property
     def factors(self) -> tuple[str, ...]:
@@ -230,10 +234,6 @@ def _fold_numbers(trials: Sequence[Trial], name: str) -> list[Array | None]:
         if place not in done and raw[place] is not None:
             found[place] = trial.fold(name)
     return found
-
-
-def _key(value: Value) -> Any:
-    return tuple(value) if isinstance(value, list) else (type(value).__name__ == "str", value)
 
 
 def _or_none(value: float) -> float | None:

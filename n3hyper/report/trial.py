@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR
+from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.reading import Matrices
 from n3hyper.report.text import clean, clean_tree, number
 
@@ -61,8 +62,6 @@ class Trial:
     meta: Mapping[str, Any]
     """``kfold_meta`` as it was read; use `fold` and `matrix`."""
     matrices: Matrices = field(repr=False)
-    labels: tuple[str, ...] = ()
-    """What was sampled, by hyperopt's labels."""
     version: str = ""
     """Of n3hyper, which wrote it; empty for n3fit."""
 
@@ -115,7 +114,6 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
     ok = result.get("status") == "ok" and state == STATE_DONE and math.isfinite(loss)
     reason, text = ("", "") if ok else _failure(result)
     began, ended = _time(record.get("book_time")), _time(record.get("refresh_time"))
-    vals = misc.get("vals")
     return Trial(
         iteration=iteration,
         tid=tid if isinstance(tid, int) and abs(tid) < 2**62 else iteration,
@@ -134,7 +132,6 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
         values=flat_values(parameters),
         meta=meta if isinstance(meta, dict) else {},
         matrices=matrices,
-        labels=tuple(k for k, v in vals.items() if v) if isinstance(vals, dict) else (),
         version=clean(str(result.get("version", "")))[:40],
     )
 
@@ -196,6 +193,8 @@ def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
         reader = _READERS.get(key)
         if reader is not None:
             reader(found, value, parameters)
+        elif type(value) is float and key in PARAMETERS:
+            found[key] = value if math.isfinite(value) else None
         else:
             _other(found, clean(key), value)
         if len(found) > MOST_PARAMETERS:
