@@ -17,6 +17,7 @@ from n3hyper.errors import N3HyperError, nearest
 COMMANDS = {
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
     "restart": ("n3hyper.cli.restart", "Go on with a scan."),
+    "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
     "report": ("n3hyper.cli.report", "Show what a scan found."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
 }

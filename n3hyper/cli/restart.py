@@ -15,13 +15,19 @@ from n3hyper.cli.running import run
     "--pkl",
     required=True,
     type=click.Path(path_type=Path),
-    help="The tries.pkl of the scan; its folder may have been moved.",
+    help="The tries.pkl of the scan, or its folder, which may have been moved.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Make a new scan folder of the pickle alone, and go on there.",
 )
 @click.option(
     "-n",
     "--max-evals",
     type=click.IntRange(min=1),
-    help="Trials of the scan in all. Default: one more than there are.",
+    help="Trials of the scan in all. Default: as many as were asked for the last time.",
 )
 @timeout
 @theory_path
@@ -29,16 +35,26 @@ from n3hyper.cli.running import run
 @quiet
 def command(
     pkl: Path,
+    output: Path | None,
     max_evals: int | None,
     timeout: float | None,
     theory_path: Path | None,
     max_failures: int | None,
     quiet: bool,
 ) -> int:
-    """Go on with a scan."""
+    """Go on with a scan, as if it had never stopped.
+
+    Where only one of the files is left, the others are made again: tries.json and the runcard from
+    tries.pkl, tries.pkl from tries.json.
+    """
     from n3hyper.hyper_optimization.session import restart_request
 
     request = restart_request(
-        pkl, max_evals, timeout=timeout, theory_path=theory_path, max_failures=max_failures
+        pkl,
+        max_evals,
+        output=output,
+        timeout=timeout,
+        theory_path=theory_path,
+        max_failures=max_failures,
     )
     return run(request, quiet=quiet)

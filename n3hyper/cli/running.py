@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -16,41 +12,39 @@ from n3hyper.cli.summary import summary
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.session import ScanRequest
 
-# What batch systems send before they kill.
-TERMINATION = ("SIGTERM", "SIGUSR1")
-
-
-@contextmanager
-def termination_interrupts() -> Iterator[None]:
-    """Let the signals of `TERMINATION` end the scan as Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in TERMINATION if hasattr(signal, name)]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
 
 def run(request: ScanRequest, quiet: bool = False) -> int:
-    """Run the scan that was asked for; the exit status of the command."""
+    """Run the scan that was asked for; the exit status of the command.
+
+    0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
+    130 when a signal ended it.
+    """
+    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.session import finished_trials, perform_scan
 
-    done = finished_trials(request)
+    def last_words() -> str:
+        return f"interrupted; {resume_hint(request)}"
+
     try:
-        with termination_interrupts(), make_display(request.max_evals, done, quiet) as display:
-            outcome = perform_scan(request, display)
+        with interrupted_by_signals(last_words):
+            done = finished_trials(request)
+            with make_display(request.max_evals, done, quiet) as display:
+                outcome = perform_scan(request, display)
     except KeyboardInterrupt:
-        click.echo(f"interrupted; {resume_hint(request)}", err=True)
-        return 130
+        click.echo(last_words(), err=True)
+        return INTERRUPTED
     click.echo(summary(request, outcome))
     if outcome.stopped:
         click.echo(f"ended early: {outcome.stopped}; {resume_hint(request)}", err=True)
-    return 0 if outcome.best is not None else 1
+    elif request.restart and done >= request.max_evals:
+        click.echo(
+            f"the scan has {done} trials already, no more than -n asks for; "
+            f"go on with: n3hyper restart --pkl {request.pickle} -n {done + 10}",
+            err=True,
+        )
+    if outcome.stopped and not outcome.gave_up:
+        return 0
+    return 0 if outcome.best is not None and not outcome.gave_up else 1
 
 
 def resume_hint(request: ScanRequest) -> str:

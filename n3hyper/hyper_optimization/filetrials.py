@@ -93,6 +93,8 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._rstate: np.random.Generator | None = None
         self._lines = RecordLines()
         self._written = 0
+        self._absorbed = 0
+        self._absorbed_of: Any = None
         self.scan: dict[str, Any] = {}
         super().__init__(**kwargs)
 
@@ -127,6 +129,11 @@ class FileTrials(Trials):  # type: ignore[misc]
         return self._parameters
 
     @property
+    def number_finished(self) -> int:
+        """How many trials have finished, those since the last `refresh` not counted."""
+        return len(self._lines)
+
+    @property
     def finished(self) -> list[Record]:
         """The finished trials, in the order of their numbers."""
         return sorted(
@@ -151,15 +158,23 @@ class FileTrials(Trials):  # type: ignore[misc]
 
         hyperopt hides trials that raised; here they count as trials of the scan.
         """
-        self._trials = [
-            trial
-            for trial in self._dynamic_trials
-            if self._exp_key is None or trial["exp_key"] == self._exp_key
-        ]
-        for trial in self._trials:
-            self._ids.add(trial["tid"])
-            if trial["state"] in FINISHED and trial["tid"] not in self._lines:
-                self._finish(trial)
+        documents = self._dynamic_trials
+        if self._exp_key is None:
+            self._trials = list(documents)
+        else:
+            self._trials = [each for each in documents if each["exp_key"] == self._exp_key]
+        if documents is not self._absorbed_of or len(documents) < self._absorbed:
+            self._absorbed_of, self._absorbed = documents, 0
+        # those before are final, and have been taken up
+        final = True
+        for trial in documents[self._absorbed :]:
+            if self._exp_key is None or trial["exp_key"] == self._exp_key:
+                self._ids.add(trial["tid"])
+                if trial["state"] not in FINISHED:
+                    final = False
+                elif trial["tid"] not in self._lines:
+                    self._finish(trial)
+            self._absorbed += final
 
     def _finish(self, trial: Record) -> None:
         """Turn the document of a finished trial into its record."""

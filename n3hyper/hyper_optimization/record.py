@@ -103,7 +103,7 @@ def _time_text(value: Any) -> str:
     return str(value)
 
 
-def from_json(text: str | bytes) -> Record:
+def from_json(text: str | bytes | bytearray) -> Record:
     """The record of a line that `to_json` wrote, its times as times.
 
     Raises

@@ -60,7 +60,7 @@ def summarise(folder: Path) -> StoreSummary:
         trials = _from_pickle(folder)
         scan = trials.scan
         return StoreSummary(
-            finished=len(trials.finished),
+            finished=trials.number_finished,
             replicas=int(scan.get("fingerprint", {}).get("replicas", 1)),
             max_evals=scan.get("max_evals"),
             runcard=scan.get("runcard"),
@@ -98,10 +98,10 @@ def reopen(
         trials.add_records(added)
         notes.append(
             f"{JSON} has {_number(len(added))} that {PICKLE} lacks, taken up: "
-            f"{_number(len(trials.finished))} in all"
+            f"{_number(trials.number_finished)} in all"
         )
         if "seed" in trials.scan:
-            trials.rstate = trial_generator(trials.scan["seed"], len(trials.finished))
+            trials.rstate = trial_generator(trials.scan["seed"], trials.number_finished)
     return trials, notes
 
 

@@ -157,7 +157,7 @@ def run_scan(
         if hasattr(model_trainer, "set_hyperopt"):
             model_trainer.set_hyperopt(True, keys=sorted(hyperscanner.hyper_keys))
         failed_in_a_row = 0
-        while len(trials.finished) < max_evals:
+        while trials.number_finished < max_evals:
             if reason := stop() if stop else "":
                 return ScanOutcome(trials, reason)
             record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start)

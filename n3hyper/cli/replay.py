@@ -1,0 +1,94 @@
+"""``n3hyper replay``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from n3hyper.cli.options import quiet, theory_path
+
+if TYPE_CHECKING:
+    from n3hyper.hyper_optimization.replay import Replay
+
+# Rows of the table, as far as the trial has them; all other entries are compared as well.
+SHOWN = (
+    "loss",
+    "validation_loss",
+    "experimental_loss",
+    "kfold_meta.hyper_losses_chi2",
+    "kfold_meta.hyper_losses_phi2",
+    "kfold_meta.hyper_losses_logp",
+    "kfold_meta.trvl_losses_chi2exp",
+    "epochs_run",
+)
+
+
+@click.command("replay")
+@click.argument("tid", type=click.IntRange(min=0))
+@click.option(
+    "--pkl",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The tries.pkl of the scan, or its folder.",
+)
+@theory_path
+@quiet
+def command(tid: int, pkl: Path, theory_path: Path | None, quiet: bool) -> int:
+    """Run trial TID of a scan again, and show its metrics beside the recorded ones.
+
+    Parameters, seeds, data and theory are the same; nothing is written.
+    """
+    from n3hyper.cli.display import make_display
+    from n3hyper.hyper_optimization.replay import replay
+
+    with make_display(1, quiet=quiet) as display:
+        outcome = replay(pkl, tid, display, theory_path)
+    for line in table(outcome):
+        click.echo(line)
+    return 0
+
+
+def table(outcome: Replay) -> Iterator[str]:
+    """The lines to be shown.
+
+    >>> from n3hyper.hyper_optimization.replay import Replay
+    >>> print("\\n".join(table(Replay(3, {"loss": 1.5}, {"loss": 1.5}, ()))))
+    trial 3                             recorded         again
+    status                                  None          None
+    loss                                     1.5           1.5
+    all numbers are the same
+    """
+    yield row(f"trial {outcome.tid}", "recorded", "again")
+    yield row("status", status(outcome.recorded), status(outcome.again))
+    for name, before, after in outcome.compared():
+        if name in SHOWN:
+            label = name.removeprefix("kfold_meta.")
+            if isinstance(before, list) and isinstance(after, list):
+                for fold, pair in enumerate(zip(before, after, strict=False)):
+                    yield row(f"{label}, fold {fold + 1}", *pair)
+            else:
+                yield row(label, before, after)
+    if outcome.differences:
+        yield f"not as it was: {', '.join(outcome.differences)}"
+    if outcome.same:
+        yield "all numbers are the same"
+    else:
+        yield f"largest relative difference of two numbers: {outcome.largest_difference():.2g}"
+
+
+def status(result: dict[str, Any]) -> Any:
+    """With the reason of a failure."""
+    return result.get("failure", {}).get("reason") or result.get("status")
+
+
+def row(name: str, before: Any, after: Any) -> str:
+    """One line of the table."""
+    return f"{name:<30}{number(before):>14}{number(after):>14}"
+
+
+def number(value: Any) -> str:
+    """As many digits as single precision has."""
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
