@@ -94,14 +94,13 @@ class FitInputs:
         return initial_exponents(self.preprocessing, self.seeds)
 
     @cached_property
-    def fixed_arrays(self) -> dict[str, Array]:
+    def fixed_arrays(self) -> dict[str, Any]:
         """Tables, data and covariances."""
         tables = self.tables
         data_order = tables.order[: tables.ndata]
         return {
-            "linear": tables.linear,
-            "factors": tables.factors,
-            "signs": tables.signs,
+            "matrices": tuple(product.matrix for product in tables.products),
+            "signs": tuple(product.signs for product in tables.products),
             "unvalidated": (~self.masks.validated).astype(np.float64),
             **likelihood_arrays(self.problem, self.masks, data_order),
         }
@@ -145,7 +144,7 @@ class Trial:
             optimizer=self.settings.optimizer.name,
             segments=tables.segments,
             data_segments=tables.data_segments,
-            hadronic_start=tables.hadronic_start,
+            products=tuple((each.start, each.quadratic) for each in tables.products),
         )
 
     def initial_weights(self) -> Array:

@@ -36,7 +36,8 @@ class Program:
     optimizer: str
     segments: tuple[Segment, ...]
     data_segments: int
-    hadronic_start: int
+    products: tuple[tuple[int, bool], ...]
+    """First node of the x-grid and whether the rows are squared, of each product."""
 
 
 class State(NamedTuple):
@@ -64,19 +65,19 @@ def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any
     tf = tensorflow()
     models = weights.shape[0]
     pdf = network.pdf(program.architecture, arrays, weights, dropout)
-    nodes = tf.reshape(pdf, (models, -1))
-    # m model, r row of the tables, v node of the x-grid and flavour
-    rows = tf.matmul(nodes, arrays["linear"], transpose_b=True)
-    squares = None
-    if arrays["factors"].shape[0]:
-        high = tf.reshape(pdf[:, program.hadronic_start :], (models, -1))
-        projected = tf.matmul(high, arrays["factors"], transpose_b=True)
-        squares = arrays["signs"] * projected * projected
+    rows = []
+    for (start, quadratic), matrix, signs in zip(
+        program.products, arrays["matrices"], arrays["signs"], strict=True
+    ):
+        nodes = tf.reshape(pdf[:, start:], (models, -1))
+        # m model, r row of the tables, v node of the x-grid and flavour
+        values = tf.matmul(nodes, matrix, transpose_b=True)
+        rows.append(signs * values * values if quadratic else values)
 
     def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
         return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
 
-    made = [evaluate_segment(each, rows, squares, sum_groups) for each in program.segments]
+    made = [evaluate_segment(each, rows, sum_groups) for each in program.segments]
     constraints = made[program.data_segments :] or [tf.zeros((models, 0), weights.dtype)]
     return tf.concat(made[: program.data_segments], axis=1), tf.concat(constraints, axis=1)
 

@@ -1,6 +1,6 @@
-"""All theory of a fit as two matrices, made once: one product with each a step.
+"""All theory of a fit as a few matrices, made once: one product with each a step.
 
-The tables are rewritten in two ways that change nothing but rounding:
+The tables are rewritten in three ways that change nothing but rounding:
 
 - **Flavours.** Of the 14 evolution flavours only some are different from one another (without
   charm asymmetry V15 = V24 = V35 = V, T24 = T35 = Sigma): eight in NNPDF's bases. Table columns
@@ -15,8 +15,10 @@ sums of tables are done here.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +32,11 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 PLAIN, QUOTIENT, LESS_MAGNITUDE = "plain", "quotient", "less magnitude"
-RANK_STEP: Final = 32
+NEGLIGIBLE: Final = 1e-13
+"""Table entries below this part of the largest one of their row count as zero."""
+PRODUCT_COST: Final = 8_000
+"""What one more product costs, in rows times nodes: below it the time goes into starting it."""
+RANK_STEP: Final = 16
 """Ranks of quadratic forms are padded to multiples of it, so that few shapes occur."""
 RANK_TOLERANCE: Final = 1e-9
 """Eigenvalues below this part of the largest one are left out."""
@@ -112,14 +118,32 @@ class Segment:
     """Consecutive predictions that are made in the same way."""
 
     form: str
-    hadronic: bool
+    product: int
+    """The number of the product that holds their rows."""
     first: tuple[int, int]
-    """Start and stop: rows of the linear matrix, or of the factors of quadratic forms."""
+    """Start and stop of the rows."""
     second: tuple[int, int] | None
     size: int
     """Number of predictions."""
-    rank: int = 0
-    """Factors of each quadratic form (padded)."""
+    rank: int
+    """Rows of each prediction (padded) if they are quadratic forms; 0 for linear ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """Rows that need the x-grid from some node on: one matrix."""
+
+    start: int
+    """The first node."""
+    matrix: Array
+    """(rows, (nx - start) * nb)"""
+    signs: Array
+    """(rows,): of quadratic forms 1 or -1, 0 for padding; empty when the rows are linear."""
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the rows are factors of quadratic forms."""
+        return self.signs.size > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,15 +151,7 @@ class Tables:
     """The theory of a fit; `v` is the PDF at (x, flavour of the basis), flattened."""
 
     basis: FlavourBasis
-    nx: int
-    linear: Array
-    """(rows, nx * nb)"""
-    factors: Array
-    """(factors, (nx - hadronic_start) * nb)"""
-    signs: Array
-    """One for each row of `factors`: 1 or -1, 0 for padding."""
-    hadronic_start: int
-    """The first node of the x-grid that hadronic rows need."""
+    products: tuple[Product, ...]
     segments: tuple[Segment, ...]
     """Those of the data first."""
     data_segments: int
@@ -160,15 +176,15 @@ class Tables:
         array (..., npredictions)
         """
         chosen = pdf[..., self.basis.flavours]
-        rows = chosen.reshape(*pdf.shape[:-2], -1) @ self.linear.T
-        nodes = chosen[..., self.hadronic_start :, :].reshape(*pdf.shape[:-2], -1)
-        squares = self.signs * np.square(nodes @ self.factors.T)
-        made = np.concatenate(
-            [evaluate_segment(segment, rows, squares, sum_groups) for segment in self.segments],
-            axis=-1,
-        )
-        predictions = np.empty_like(made)
-        predictions[..., self.order] = made
+        rows = []
+        for product in self.products:
+            nodes = chosen[..., product.start :, :].reshape(*pdf.shape[:-2], -1)
+            values = nodes @ product.matrix.T
+            rows.append(product.signs * np.square(values) if product.quadratic else values)
+        made = [evaluate_segment(segment, rows, sum_groups) for segment in self.segments]
+        joined = np.concatenate(made, axis=-1)
+        predictions = np.empty_like(joined)
+        predictions[..., self.order] = joined
         return predictions
 
 
@@ -177,23 +193,20 @@ def sum_groups(values: Array, size: int, rank: int) -> Array:
     return np.asarray(values.reshape(*values.shape[:-1], size, rank).sum(axis=-1))
 
 
-def evaluate_segment(segment: Segment, rows: Any, squares: Any, sum_groups: Any) -> Any:
+def evaluate_segment(segment: Segment, rows: Any, sum_groups: Any) -> Any:
     """The predictions of a segment, of NumPy arrays or of tensors.
 
     Parameters
     ----------
     rows
-        (..., rows): the linear matrix times v.
-    squares
-        (..., factors): signs times the squares of the factors times v.
+        What each product gives, (..., rows): the matrix times v, or signs times its square.
     sum_groups
         `sum_groups`, or the same for tensors.
     """
 
     def operand(where: tuple[int, int]) -> Any:
-        if not segment.hadronic:
-            return rows[..., slice(*where)]
-        return sum_groups(squares[..., slice(*where)], segment.size, segment.rank)
+        values = rows[segment.product][..., slice(*where)]
+        return sum_groups(values, segment.size, segment.rank) if segment.rank else values
 
     first = operand(segment.first)
     if segment.second is None:
@@ -229,132 +242,155 @@ def _predictions(observables: tuple[Observable, ...]) -> Iterator[_Prediction]:
             )
 
 
-class _Builder:
-    """Collects the rows of `Tables`, segment by segment."""
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """A prediction with the rows of its operands."""
+
+    prediction: _Prediction
+    first: int
+    """The first node of the x-grid that it needs."""
+    rank: int
+    """Padded; 0 when linear."""
+    operands: tuple[tuple[Array, Array], ...]
+    """(rows, nx - first, nb) and the rows' signs."""
+
+    def padded(self, number: int, start: int) -> tuple[Array, Array]:
+        """The rows of an operand, (rank or 1, nx - start, nb), and their signs."""
+        rows, signs = self.operands[number]
+        missing = max(self.rank, 1) - len(rows)
+        return (
+            np.pad(rows, ((0, missing), (self.first - start, 0), (0, 0))),
+            np.pad(signs, (0, missing)),
+        )
+
+
+class _Maker:
+    """Makes rows of tables."""
 
     def __init__(self, theory: TheoryStack, basis: FlavourBasis) -> None:
         self.theory, self.basis = theory, basis
+        self.nx, self.nb = theory.xgrid.size, basis.flavours.size
         self.dis_rows = theory.dis.rows if theory.dis else 0
         self.starts = self.dis_rows + np.cumsum([0, *(table.rows for table in theory.hadronic)])
-        nodes = [int(table.x_index.min()) for table in theory.hadronic]
-        self.hadronic_start = min(nodes, default=0)
-        self.dis = self._reduced_dis()
-        self.linear: list[Array] = []
-        self.factors: list[Array] = []
-        self.signs: list[Array] = []
-        self.segments: list[Segment] = []
-        self.order: list[int] = []
+        self.dis = np.zeros((0, self.nx, self.nb))
+        if theory.dis is not None:
+            self.dis = theory.dis.table @ basis.expansion[theory.dis.flavours]
 
-    def _reduced_dis(self) -> Array:
-        """(rows, nx * nb)"""
-        nb = self.basis.flavours.size
-        if self.theory.dis is None:
-            return np.zeros((0, self.theory.xgrid.size * nb))
-        expansion = self.basis.expansion[self.theory.dis.flavours]
-        return (self.theory.dis.table @ expansion).reshape(self.dis_rows, -1)
-
-    def is_hadronic(self, prediction: _Prediction) -> bool:
-        """Whether its rows are bilinear in the PDF."""
+    def rows(self, prediction: _Prediction) -> _Rows:
+        """The rows of a prediction."""
         kinds = {row >= self.dis_rows for part in prediction.operands for row, _ in part}
         if len(kinds) > 1:
             raise TheoryError("a data set mixes linear and bilinear FK tables; none may")
-        return kinds.pop()
+        return self._quadratic(prediction) if kinds.pop() else self._linear(prediction)
 
-    def add(self, predictions: list[_Prediction]) -> None:
-        """Segments of predictions of one role (data, or constraints)."""
-        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
-            alike = [each for each in predictions if each.form == form]
-            self._add_linear(form, [each for each in alike if not self.is_hadronic(each)])
-            self._add_hadronic(form, [each for each in alike if self.is_hadronic(each)])
+    def _linear(self, prediction: _Prediction) -> _Rows:
+        sums = []
+        for operand in prediction.operands:
+            factors = np.array([factor for _, factor in operand])
+            sums.append(np.tensordot(factors, self.dis[[row for row, _ in operand]], axes=1))
+        # a point of some x is made of PDFs at larger x only
+        sizes = np.max([np.abs(each).max(axis=1) for each in sums], axis=0)
+        first = int(np.argmax(sizes > NEGLIGIBLE * sizes.max(initial=0.0)))
+        operands = tuple((each[None, first:], np.ones(1)) for each in sums)
+        return _Rows(prediction, first, 0, operands)
 
-    def _append(
-        self, form: str, chosen: list[_Prediction], where: list[tuple[int, int]], rank: int
-    ) -> None:
-        second = where[1] if len(where) > 1 else None
-        self.segments.append(Segment(form, rank > 0, where[0], second, len(chosen), rank))
-        self.order.extend(each.place for each in chosen)
-
-    def _add_linear(self, form: str, chosen: list[_Prediction]) -> None:
-        if not chosen:
-            return
-        where = []
-        for operands in zip(*(each.operands for each in chosen), strict=True):
-            start = sum(len(part) for part in self.linear)
-            self.linear.append(np.stack([self._row(operand) for operand in operands]))
-            where.append((start, start + len(chosen)))
-        self._append(form, chosen, where, rank=0)
-
-    def _row(self, combination: _Combination) -> Array:
-        rows = [row for row, _ in combination]
-        return np.array([factor for _, factor in combination]) @ self.dis[rows]
-
-    def _add_hadronic(self, form: str, chosen: list[_Prediction]) -> None:
-        """One segment for each padded rank."""
-        forms = [[self._eigen(operand) for operand in each.operands] for each in chosen]
-        ranks = np.array([_padded(max(signs.size for _, signs in each)) for each in forms], int)
-        for rank in np.unique(ranks):
-            members = np.flatnonzero(ranks == rank)
-            where = []
-            for number in range(len(forms[members[0]])):
-                start = sum(len(part) for part in self.factors)
-                for member in members:
-                    factors, signs = forms[member][number]
-                    missing = rank - signs.size
-                    self.factors.append(np.pad(factors, ((0, missing), (0, 0))))
-                    self.signs.append(np.pad(signs, (0, missing)))
-                where.append((start, start + members.size * int(rank)))
-            self._append(form, [chosen[member] for member in members], where, int(rank))
-
-    def _eigen(self, combination: _Combination) -> tuple[Array, Array]:
-        """Factors (rank, nh * nb) and signs (rank,) of a sum of hadronic rows."""
-        nb, nh = self.basis.flavours.size, self.theory.xgrid.size - self.hadronic_start
-        located = [(*self._locate(row), factor) for row, factor in combination]
-        nodes = np.unique(np.concatenate([table.x_index for table, _, _ in located]))
-        form = np.zeros((nodes.size, nb, nodes.size, nb))
-        for table, row, factor in located:
-            place = np.searchsorted(nodes, table.x_index)
-            form[place[:, None], :, place[None, :], :] += factor * self._quadratic(table, row)
-        matrix = form.reshape(nodes.size * nb, -1)
-        values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-        keep = np.abs(values) > RANK_TOLERANCE * np.abs(values).max(initial=0.0)
-        factors = np.zeros((int(keep.sum()), nh, nb))
-        scaled = np.sqrt(np.abs(values[keep]))[:, None] * vectors[:, keep].T
-        factors[:, nodes - self.hadronic_start] = scaled.reshape(-1, nodes.size, nb)
-        return factors.reshape(-1, nh * nb), np.sign(values[keep])
+    def _quadratic(self, prediction: _Prediction) -> _Rows:
+        tables = [
+            [(*self._locate(row), factor) for row, factor in part] for part in prediction.operands
+        ]
+        first = min(int(table.x_index[0]) for part in tables for table, _, _ in part)
+        operands = tuple(self._factors(part, first) for part in tables)
+        largest = max(len(signs) for _, signs in operands)
+        rank = max(1, -(-largest // RANK_STEP)) * RANK_STEP
+        return _Rows(prediction, first, rank, operands)
 
     def _locate(self, row: int) -> tuple[HadronicTable, int]:
         number = int(np.searchsorted(self.starts, row, side="right")) - 1
         return self.theory.hadronic[number], row - int(self.starts[number])
 
-    def _quadratic(self, table: HadronicTable, row: int) -> Array:
+    def _factors(
+        self, part: list[tuple[HadronicTable, int, float]], first: int
+    ) -> tuple[Array, Array]:
+        """Factors (rank, nx - first, nb) and signs (rank,) of a sum of hadronic rows."""
+        nodes = np.unique(np.concatenate([table.x_index for table, _, _ in part]))
+        form = np.zeros((nodes.size, self.nb, nodes.size, self.nb))
+        for table, row, factor in part:
+            place = np.searchsorted(nodes, table.x_index)
+            form[place[:, None], :, place[None, :], :] += factor * self._form(table, row)
+        matrix = form.reshape(nodes.size * self.nb, -1)
+        values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+        keep = np.abs(values) > RANK_TOLERANCE * np.abs(values).max(initial=0.0)
+        factors = np.zeros((int(keep.sum()), self.nx - first, self.nb))
+        scaled = np.sqrt(np.abs(values[keep]))[:, None] * vectors[:, keep].T
+        factors[:, nodes - first] = scaled.reshape(-1, nodes.size, self.nb)
+        return factors, np.sign(values[keep])
+
+    def _form(self, table: HadronicTable, row: int) -> Array:
         """(nxt, nxt, nb, nb): one row with the luminosities in the basis."""
-        first = self.basis.expansion[table.luminosity[:, 0]]
-        second = self.basis.expansion[table.luminosity[:, 1]]
-        channels = np.einsum("lb,lc->lbc", first, second).reshape(len(first), -1)
-        nxt, nb = table.x_index.size, first.shape[1]
+        one = self.basis.expansion[table.luminosity[:, 0]]
+        other = self.basis.expansion[table.luminosity[:, 1]]
+        channels = np.einsum("lb,lc->lbc", one, other).reshape(len(one), -1)
+        nxt = table.x_index.size
         # x and y nodes of the two partons, b and c their flavours
-        product: Array = table.table[row].reshape(len(first), -1).T @ channels
-        return product.reshape(nxt, nxt, nb, nb)
-
-    def tables(self, data_segments: int) -> Tables:
-        """What was collected."""
-        nb, nx = self.basis.flavours.size, self.theory.xgrid.size
-        empty = np.zeros((0, (nx - self.hadronic_start) * nb))
-        return Tables(
-            basis=self.basis,
-            nx=nx,
-            linear=np.concatenate([np.zeros((0, nx * nb)), *self.linear]),
-            factors=np.concatenate([empty, *self.factors]),
-            signs=np.concatenate([np.zeros(0), *self.signs]),
-            hadronic_start=self.hadronic_start,
-            segments=tuple(self.segments),
-            data_segments=data_segments,
-            order=np.array(self.order, dtype=np.int64),
-        )
+        product: Array = table.table[row].reshape(len(one), -1).T @ channels
+        return product.reshape(nxt, nxt, self.nb, self.nb)
 
 
-def _padded(rank: int) -> int:
-    return max(1, -(-rank // RANK_STEP)) * RANK_STEP
+def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
+    """Where up to three matrices should start on the x-grid, so that least work is done."""
+    if not rows:
+        return ()
+    firsts = np.array([each.first for each in rows])
+    weights = [max(each.rank, 1) * len(each.operands) for each in rows]
+    options = np.unique(firsts)
+    work = np.array([np.sum(weights, where=firsts == option) for option in options])
+
+    def cost(starts: tuple[int, ...]) -> float:
+        chosen = np.array(starts)[np.searchsorted(starts, options, side="right") - 1]
+        return float(work @ (nx - chosen)) + PRODUCT_COST * len(starts)
+
+    inner = [int(option) for option in options[1:]]
+    candidates = ((int(options[0]), *c) for k in (0, 1, 2) for c in combinations(inner, k))
+    return min(candidates, key=cost)
+
+
+class _Builder:
+    """Puts rows into products, segment by segment."""
+
+    def __init__(self, starts: tuple[int, ...], quadratic: bool, first_product: int) -> None:
+        self.starts, self.quadratic, self.first_product = starts, quadratic, first_product
+        self.rows: list[list[Array]] = [[] for _ in starts]
+        self.signs: list[list[Array]] = [[] for _ in starts]
+
+    def segments(self, rows: list[_Rows]) -> Iterator[tuple[Segment, list[int]]]:
+        """Segments of predictions of one form, and the places of the predictions."""
+        keys = [(bisect_right(self.starts, each.first) - 1, each.rank) for each in rows]
+        for key in sorted(set(keys)):
+            chosen = [each for each, its in zip(rows, keys, strict=True) if its == key]
+            where = [self._add(chosen, key[0], k) for k in range(len(chosen[0].operands))]
+            second = where[1] if len(where) > 1 else None
+            form, product = chosen[0].prediction.form, self.first_product + key[0]
+            segment = Segment(form, product, where[0], second, len(chosen), key[1])
+            yield segment, [each.prediction.place for each in chosen]
+
+    def _add(self, chosen: list[_Rows], product: int, operand: int) -> tuple[int, int]:
+        start = sum(len(part) for part in self.signs[product])
+        for each in chosen:
+            rows, signs = each.padded(operand, self.starts[product])
+            self.rows[product].append(rows.reshape(len(rows), -1))
+            self.signs[product].append(signs)
+        return start, sum(len(part) for part in self.signs[product])
+
+    def products(self) -> list[Product]:
+        """What was put together."""
+        return [
+            Product(
+                start,
+                np.concatenate(rows),
+                np.concatenate(signs) if self.quadratic else np.zeros(0),
+            )
+            for start, rows, signs in zip(self.starts, self.rows, self.signs, strict=True)
+        ]
 
 
 def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRules | None) -> Tables:
@@ -369,9 +405,31 @@ def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRule
     rules
         The sum rules of the fit.
     """
-    builder = _Builder(theory, flavour_basis(rotation, rules))
-    predictions = list(_predictions(theory.observables))
-    builder.add([each for each in predictions if each.place < ndata])
-    data_segments = len(builder.segments)
-    builder.add([each for each in predictions if each.place >= ndata])
-    return builder.tables(data_segments)
+    basis = flavour_basis(rotation, rules)
+    maker = _Maker(theory, basis)
+    everything = [maker.rows(each) for each in _predictions(theory.observables)]
+    linear, quadratic = (
+        [each for each in everything if bool(each.rank) == kind] for kind in (False, True)
+    )
+    starts = _best_starts(linear, maker.nx)
+    builders = (
+        (linear, _Builder(starts, False, 0)),
+        (quadratic, _Builder(_best_starts(quadratic, maker.nx), True, len(starts))),
+    )
+    segments: list[Segment] = []
+    order: list[int] = []
+    data_segments = 0
+    for is_data in (True, False):
+        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
+            for rows, builder in builders:
+                alike = [
+                    each
+                    for each in rows
+                    if each.prediction.form == form and (each.prediction.place < ndata) == is_data
+                ]
+                for segment, places in builder.segments(alike):
+                    segments.append(segment)
+                    order.extend(places)
+        data_segments = len(segments) if is_data else data_segments
+    products = (*builders[0][1].products(), *builders[1][1].products())
+    return Tables(basis, products, tuple(segments), data_segments, np.array(order, np.int64))

@@ -35,9 +35,9 @@ def _gauss_legendre(n: int, low: float, high: float) -> tuple[Array, Array]:
 
 
 def sum_rule_quadrature(
-    logarithmic: int = 72,
-    linear: int = 40,
-    split: float = 0.1,
+    logarithmic: int = 40,
+    linear: int = 24,
+    split: float = 0.3,
     x_min: float = X_MIN,
     end_power: float = 4.0,
 ) -> Quadrature:
@@ -46,7 +46,8 @@ def sum_rule_quadrature(
     Below `split` the variable is log x, in which both x^a and a network of log x are smooth.
     Above it is u with 1 - x = (1 - split) u^end_power: (1 - x)^b with a broken power b has no
     derivative at x = 1, while u^(end_power (b + 1) - 1) has enough of them for the nodes to
-    converge at every b >= 0.
+    converge at every b >= 0. With 64 nodes initial networks are integrated to 1e-10, and those
+    with first layers four times as steep to 1e-6.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def sum_rule_quadrature(
 
     >>> rule = sum_rule_quadrature()
     >>> rule.nodes.size, f"{rule.integrate(rule.nodes**-0.5):.7f}"
-    (112, '1.9999368')
+    (64, '1.9999368')
     """
     low, low_weights = _gauss_legendre(logarithmic, np.log(x_min), np.log(split))
     end, end_weights = _gauss_legendre(linear, 0.0, 1.0)
