@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ from n3hyper.data.theory_maker.evolution import (
     node_scales,
 )
 from n3hyper.data.theory_maker.fktables import without_heavy_quarks, write_fktable
+from n3hyper.data.theory_maker.folding import fold
 from n3hyper.data.theory_maker.kinematics import (
     NUCLEI,
     Parton,
@@ -105,7 +108,7 @@ def test_shipped_rows_carry_the_points_of_the_commondata() -> None:
 
 def test_shipped_card_is_the_default_one() -> None:
     card = read_card(SHIPPED_THEORY / "theory.yml")
-    assert card == TheoryCard(Comments=card.Comments, FNS=card.FNS)
+    assert card == TheoryCard(Comments=card.Comments)
 
 
 def test_shipped_theory_is_small() -> None:
@@ -276,6 +279,7 @@ def test_cards_of_nnpdf_data_are_understood() -> None:
         ("PT: 1", "unknown key 'PT'; did you mean 'PTO'"),
         ("Q0: 1.0", "must lie between"),
         ("QED: 1", "QED: 1 cannot be made"),
+        ("FNS: FONLL-C", "PTO: FONLL-C needs 2"),
     ],
 )
 def test_wrong_cards_name_the_key(text: str, message: str, tmp_path: Path) -> None:
@@ -301,11 +305,14 @@ def test_light_quarks_are_counted_once(fns: str, q2: float) -> None:
     assert sum(t.sign for t in terms if t.counts(np.array([q2]))[0]) == 1
 
 
-def test_subtraction_cancels_the_massless_limit_at_high_scales() -> None:
-    """Each FFN0 term has a partner of opposite sign with the same number of flavours."""
-    terms = [t for t in scheme_terms(TheoryCard(FNS="FONLL-B")) if t.counts(np.array([1e4]))[0]]
-    by_nf = {nf: [t for t in terms if t.nf == nf and t.parts != "massive"] for nf in (3, 4, 5)}
-    assert [sum(t.sign for t in by_nf[nf]) for nf in (3, 4, 5)] == [0, 0, 1]
+@pytest.mark.parametrize("fns", ["FONLL-A", "FONLL-B", "FONLL-C"])
+def test_what_is_subtracted_is_there_to_the_same_order(fns: str) -> None:
+    card = TheoryCard(FNS=fns, PTO=2 if fns == "FONLL-C" else 1)
+    terms = [t for t in scheme_terms(card) if t.counts(np.array([1e4]))[0]]
+    assert [t.nf for t in terms if t.parts == "massless"] == [5]
+    for limit in (t for t in terms if t.sign < 0):
+        (full,) = [t for t in terms if t.parts == "full" and t.sign > 0 and t.nf == limit.nf]
+        assert (full.pto, limit.pto_evol) == (limit.pto, card.PTO)
 
 
 # --- interpolation in x and in the scale
@@ -326,6 +333,49 @@ def test_integrals_match_a_fine_sum(lowest: float, power: int) -> None:
     values = interpolation_matrix(u) @ shape * u ** (1 - power)
     expected = np.trapezoid(values, np.log(u)) if hasattr(np, "trapezoid") else np.nan
     np.testing.assert_allclose(integral_weights(lowest, power) @ shape, expected, rtol=1e-4)
+
+
+def distribution(**parts: Callable[[float], float]) -> SimpleNamespace:
+    """What yadism calls RSL: regular, singular and local parts that take arguments."""
+    functions = {
+        name: (lambda z, _, part=parts[name]: part(z)) if name in parts else None
+        for name in ("reg", "sing", "loc")
+    }
+    return SimpleNamespace(**functions, args=dict.fromkeys(functions))
+
+
+@given(st.floats(1e-6, 0.99))
+def test_folding_a_constant_with_a_logarithm(x: float) -> None:
+    result = fold(distribution(reg=lambda z: 1.0), x) @ np.log(X_GRID)
+    assert result == pytest.approx(-0.5 * math.log(x) ** 2, rel=1e-6)
+
+
+@given(st.floats(1e-6, 0.99))
+def test_folding_a_plus_distribution_with_one(x: float) -> None:
+    """[1/(1-z)]_+ on f = 1, whose integrand 1/(1-z) (1/z - 1) is 1/z."""
+    plus = distribution(sing=lambda z: 1 / (1 - z), loc=lambda x: math.log(1 - x))
+    result = fold(plus, x) @ np.ones(50)
+    assert result == pytest.approx(math.log(1 - x) - math.log(x), rel=1e-6, abs=1e-6)
+
+
+@given(st.floats(1e-6, 0.2), st.floats(0.25, 0.99))
+def test_folding_stops_at_the_threshold(x: float, threshold: float) -> None:
+    step = distribution(reg=lambda z: float(z < threshold))
+    assert fold(step, x) @ np.ones(50) == pytest.approx(math.log(threshold / x), rel=1e-7)
+
+
+@given(st.floats(1e-6, 0.2), st.floats(0.25, 0.99))
+def test_folding_resolves_the_rise_above_the_threshold(x: float, threshold: float) -> None:
+    """A square root, as the phase space of a pair: sqrt(1 - z/t) dz/z has a closed integral."""
+    rise = distribution(reg=lambda z: math.sqrt(max(1 - z / threshold, 0.0)))
+    root = math.sqrt(1 - x / threshold)
+    expected = 2 * math.atanh(root) - 2 * root
+    assert fold(rise, x) @ np.ones(50) == pytest.approx(expected, rel=1e-6)
+
+
+def test_nothing_folds_to_nothing() -> None:
+    assert not fold(distribution(), 0.1).any()
+    assert not fold(distribution(reg=lambda z: 1.0), 1.0).any()
 
 
 @given(st.floats(Q2_MIN, Q2_MAX))

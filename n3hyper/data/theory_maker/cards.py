@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from n3hyper.data.theory_maker.bases import INTERPOLATION_DEGREE, X_GRID
 from n3hyper.errors import TheoryError, nearest
 
-SCHEMES = ("ZM-VFNS", "FONLL-A", "FONLL-B", "FONLL-C")
+FONLL_ORDERS = {"FONLL-A": 1, "FONLL-B": 1, "FONLL-C": 2}
+"""The order of the evolution that goes with each variant of FONLL."""
+SCHEMES = ("ZM-VFNS", *FONLL_ORDERS)
 EVOLUTION_METHODS = {"TRN": "truncated", "EXA": "iterate-exact"}
 QUARKS = ("c", "b", "t")
 
@@ -27,7 +29,7 @@ class TheoryCard:
     Comments: str = ""
     PTO: int = 1
     """Order of the evolution and of massless coefficient functions: 0 is LO, 1 is NLO."""
-    FNS: str = "FONLL-A"
+    FNS: str = "FONLL-B"
     """How heavy quarks are treated, one of `SCHEMES`."""
     DAMP: int = 0
     """Damping of the FONLL subtraction; only 0 (none but a step at the threshold)."""
@@ -88,6 +90,8 @@ class TheoryCard:
                 raise TheoryError(
                     f"theory card: {key}: {value!r} cannot be made; one of: {options}"
                 )
+        if FONLL_ORDERS.get(self.FNS, self.PTO) != self.PTO:
+            raise TheoryError(f"theory card: PTO: {self.FNS} needs {FONLL_ORDERS[self.FNS]}")
         if not self.mc * self.kcThr < self.Q0 < self.mb * self.kbThr:
             raise TheoryError(
                 f"theory card: Q0: {self.Q0} GeV must lie between the charm and bottom thresholds"

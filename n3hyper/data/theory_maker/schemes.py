@@ -1,15 +1,18 @@
 """Flavour-number schemes as signed sums of calculations with a fixed number of flavours.
 
-FONLL (Forte, Laenen, Nason, Rojo, NPB 834 (2010) 116) joins, for each heavy quark, the massive
-calculation below and above its threshold with the massless one above it, and subtracts what both
-contain. Every term is folded with PDFs and a coupling of its own number of flavours (Barontini,
-Bonvini, Laurenti, arXiv:2408.07383), so that the sum is made of separately evolved tables:
+FONLL (Forte, Laenen, Nason, Rojo, NPB 834 (2010) 116) adds to the massless calculation with n(Q)
+active flavours, for each heavy quark h and the n flavours below it, what its mass changes:
 
-    F = FFNS3 - step(Q > m_c) FFN0_3 + step(Q > m_c) massless_4          (charm)
-        + massive_4 - step(Q > m_b) FFN0_4 + step(Q > m_b) massless_5    (bottom)
+    F = massless_n(Q) + sum over h of (massive_n - step(Q > m_h) limit_n)
 
-FFNS3 holds light quarks and massive charm, massive_4 only massive bottom, and FFN0 is the limit of
-either for a vanishing mass, in which logarithms of the mass are kept.
+massive_n is the calculation with n massless flavours and a massive h, and limit_n the same for a
+vanishing mass, in which logarithms of the mass are kept: these are in massless_n+1 already. Every
+term is folded with PDFs and a coupling of its own number of flavours (Barontini, Bonvini, Laurenti,
+arXiv:2408.07383). Above the threshold both contain the light quarks, which cancel, so that only
+corrections to them from virtual or radiated h remain; below it massive_n is the production of h.
+
+The letter says to which order: A, O(alpha_s) throughout; B, massive terms to O(alpha_s^2) with the
+massless ones to O(alpha_s); C, O(alpha_s^2) throughout.
 """
 
 from __future__ import annotations
@@ -64,18 +67,18 @@ def _zero_mass(card: TheoryCard) -> tuple[Term, ...]:
 
 
 def _fonll(card: TheoryCard) -> tuple[Term, ...]:
-    """FONLL with a massive charm and a massive bottom quark.
-
-    FONLL-B takes the massive terms to one order more than the massless ones.
-    """
+    """FONLL with a massive charm and a massive bottom quark."""
     charm, bottom, _ = card.thresholds
     order = card.PTO
     massive = order + 1 if card.FNS == "FONLL-B" else order
-    return (
-        Term("FONLL-FFNS", 3, "full", massive, massive),
-        Term("FONLL-FFN0", 3, "full", massive, order, sign=-1, q2_min=charm),
-        Term("FONLL-FFNS", 4, "massless", order, order, q2_min=charm),
-        Term("FONLL-FFNS", 4, "massive", massive, massive),
-        Term("FONLL-FFN0", 4, "full", massive, order, sign=-1, q2_min=bottom),
-        Term("FONLL-FFNS", 5, "massless", order, order, q2_min=bottom),
-    )
+    scheme, limit = "FONLL-FFNS", "FONLL-FFN0"
+    terms = []
+    for nf, lower, upper in ((3, 0.0, charm), (4, charm, bottom), (5, bottom, np.inf)):
+        terms.append(Term(scheme, nf, "massless", order, order, q2_min=lower, q2_max=upper))
+    for nf, threshold in ((3, charm), (4, bottom)):
+        terms += [
+            Term(scheme, nf, "massive", massive, massive, q2_max=threshold),
+            Term(scheme, nf, "full", massive, massive, q2_min=threshold),
+            Term(limit, nf, "full", massive, order, sign=-1, q2_min=threshold),
+        ]
+    return tuple(terms)

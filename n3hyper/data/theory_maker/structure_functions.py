@@ -1,10 +1,14 @@
-"""yadism's coefficient functions of a proton, as arrays, computed in parallel and kept on disk."""
+"""yadism's coefficient functions of a proton, as arrays, computed in parallel and kept on disk.
+
+yadism says which channels there are, with what couplings and functions of z; `folding` integrates.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,9 +19,11 @@ import numpy as np
 
 from n3hyper.data.theory_maker.bases import FLAVOUR_PIDS, INTERPOLATION_DEGREE, X_GRID, Floats
 from n3hyper.data.theory_maker.cards import TheoryCard
+from n3hyper.data.theory_maker.folding import fold
 from n3hyper.data.theory_maker.kinematics import StructureFunctions
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.schemes import Term
+from n3hyper.errors import TheoryError
 
 CHUNK = 16
 """Points that one task computes, and one file of the cache holds."""
@@ -88,7 +94,7 @@ def _chunk(
     if path.exists():
         with np.load(path) as archive:
             return np.asarray(archive["coefficients"])
-    result = _yadism(theory, probe, f"{kind}_{probe.flavour}", points, term.pto)
+    result = _computed(theory, probe, f"{kind}_{probe.flavour}", points, term.pto)
     scratch = path.with_suffix(".part")
     with scratch.open("wb") as file:
         np.savez_compressed(file, coefficients=result)
@@ -96,12 +102,12 @@ def _chunk(
     return result
 
 
-def _yadism(
+def _computed(
     theory: dict[str, Any], probe: Probe, observable: str, points: Floats, pto: int
 ) -> Floats:
-    """Run yadism at some points (n, 2) of (Q2 in GeV^2, x): (n, orders, 14 flavours, 50 x)."""
-    runner, log = require("yadism.runner"), require("yadism.log")
-    log.silent_mode = True
+    """Coefficients at some points (n, 2) of (Q2 in GeV^2, x): (n, orders, 14 flavours, 50 x)."""
+    runner, combiner = require("yadism.runner"), require("yadism.coefficient_functions").Combiner
+    require("yadism.log").silent_mode = True
     card = {
         "observables": {observable: [{"x": float(x), "Q2": float(q2)} for q2, x in points]},
         "prDIS": probe.process,
@@ -114,13 +120,22 @@ def _yadism(
         "interpolation_polynomial_degree": INTERPOLATION_DEGREE,
         "interpolation_is_log": True,
     }
-    with warnings.catch_warnings():
-        # scipy's quad complains at thresholds; its results are used with the error it estimates
-        warnings.simplefilter("ignore")
-        output = runner.Runner(theory, card).get_result()
-    return np.array(
-        [
-            [result.orders[(order, 0, 0, 0)][0] for order in range(pto + 1)]
-            for result in output[observable]
-        ]
-    )
+    points_of = runner.Runner(theory, card).observables[observable].elements
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # at thresholds; `_folded` looks at the result
+        return np.stack([_folded(combiner(point).collect_elems(), pto) for point in points_of])
+
+
+def _folded(channels: Iterable[Any], pto: int) -> Floats:
+    """The sum of yadism's channels at one point: (orders, 14 flavours, 50 x)."""
+    result = np.zeros((pto + 1, len(FLAVOUR_PIDS), len(X_GRID)))
+    for channel in channels:
+        partons = np.array([channel.partons.get(pid, 0.0) for pid in FLAVOUR_PIDS])
+        for order in range(pto + 1):
+            distribution = channel.coeff[order]() if channel.has_order(order) else None
+            if distribution is not None:
+                x = channel.coeff.convolution_point()  # above Bjorken's for a massive final state
+                result[order] += np.outer(partons, x * fold(distribution, x))
+    if not np.all(np.isfinite(result)):
+        raise TheoryError("yadism gives coefficients that are no numbers")
+    return result
