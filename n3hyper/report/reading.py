@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.report.errors import ReportError
+from n3hyper.report.text import LARGEST
 
 Array = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ class Matrices:
             found = _forgiving(value)
         if found is None or found.ndim not in (1, 2) or found.size == 0:
             return None
-        found[~np.isfinite(found)] = np.nan
+        found[~(np.abs(found) < LARGEST)] = np.nan
         return found
 
     def _text(self, text: str) -> Any:

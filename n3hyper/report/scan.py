@@ -18,7 +18,7 @@ from n3hyper.report.columns import PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
 from n3hyper.report.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.sources import Source, find_sources, read_bytes, read_runcard
-from n3hyper.report.text import clean
+from n3hyper.report.text import LARGEST, clean
 from n3hyper.report.trial import Trial, trial_of
 
 Array = NDArray[np.float64]
@@ -226,7 +226,7 @@ def _fold_numbers(trials: Sequence[Trial], name: str) -> list[Array | None]:
         except (ValueError, TypeError, OverflowError):
             continue
         if rows.ndim == 2:
-            rows[~np.isfinite(rows)] = math.nan
+            rows[~(np.abs(rows) < LARGEST)] = math.nan
             for place, row in zip(places, rows, strict=True):
                 found[place] = row
             done.update(places)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-LONGEST = 300
+LONGEST: Final = 300
 """Characters that are kept of a text."""
+LARGEST: Final = 1e100
+"""No number of a scan is larger; squares of smaller ones can be added up."""
 
 
 @lru_cache(maxsize=4096)
@@ -48,14 +50,14 @@ def number(value: Any) -> float:
     (2.4351041, nan, nan, nan)
     """
     if isinstance(value, float):
-        return value if math.isfinite(value) else math.nan
+        return value if abs(value) < LARGEST else math.nan
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return math.nan
     try:
         found = float(value)
     except (ValueError, OverflowError):
         return math.nan
-    return found if math.isfinite(found) else math.nan
+    return found if abs(found) < LARGEST else math.nan
 
 
 def show(value: Any, digits: int = 4) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR
 from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.reading import Matrices
-from n3hyper.report.text import clean, clean_tree, number
+from n3hyper.report.text import LARGEST, clean, clean_tree, number
 
 Array = NDArray[np.float64]
 Value = float | int | str | bool | list[Any] | None
@@ -194,7 +194,7 @@ def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
         if reader is not None:
             reader(found, value, parameters)
         elif type(value) is float and key in PARAMETERS:
-            found[key] = value if math.isfinite(value) else None
+            found[key] = value if abs(value) < LARGEST else None
         else:
             _other(found, clean(key), value)
         if len(found) > MOST_PARAMETERS:
@@ -206,7 +206,7 @@ def _scalar(value: Any) -> Value:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if abs(value) < LARGEST else None
     if isinstance(value, int):
         return value if abs(value) < 2**62 else None
     return None
