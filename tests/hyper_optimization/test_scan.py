@@ -254,9 +254,9 @@ def test_a_restart_needs_the_same_scan(tmp_path: Path) -> None:
         run_scan(tmp_path, toy(), scanner(), 1, restart=True)
     run_scan(tmp_path, toy(), scanner(), 1, fingerprint={"data": "a", "theory": "t"})
     again = {"restart": True}
-    with pytest.raises(StoreError, match="data .a before, b now. differs"):
+    with pytest.raises(StoreError, match=r"data .a before, b now. differs"):
         run_scan(tmp_path, toy(), scanner(), 2, fingerprint={"data": "b", "theory": "t"}, **again)
-    with pytest.raises(StoreError, match="space .dropout, epochs.*differs"):
+    with pytest.raises(StoreError, match=r"space .dropout, epochs.*differs"):
         run_scan(tmp_path, toy(), scanner(stopping=HYPERSCAN["stopping"]), 2, **again)
     with pytest.raises(StoreError, match="begun with seed 42"):
         run_scan(tmp_path, toy(), scanner(), 2, seed=1, **again)
