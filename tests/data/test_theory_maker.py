@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,9 +45,9 @@ from n3hyper.data.theory_maker.kinematics import (
 )
 from n3hyper.data.theory_maker.make import write_table
 from n3hyper.data.theory_maker.partons import combination_rows
-from n3hyper.data.theory_maker.proton import Wanted
-from n3hyper.data.theory_maker.schemes import scheme_terms
-from n3hyper.data.theory_maker.structure_functions import Probe
+from n3hyper.data.theory_maker.proton import Proton, Wanted
+from n3hyper.data.theory_maker.schemes import Term, scheme_terms
+from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.sum_rules import (
     EXPECTED,
     FILE,
@@ -292,6 +292,7 @@ def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "eko", None)
     with pytest.raises(TheoryError, match=r"needs eko: pip install 'n3hyper\[theory\]'"):
         make_theory(["NNPDF_INTEG_3GEV_XV"], tmp_path, cache=tmp_path, report=lambda _: None)
+    assert not list(tmp_path.iterdir())
 
 
 # --- flavour-number schemes
@@ -529,3 +530,40 @@ def test_evolution_obeys_the_sum_rules(tmp_path: Path, monkeypatch: pytest.Monke
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         evolution = make_evolution(TheoryCard(PTO=0, FNS="ZM-VFNS"), tmp_path, pool)
     assert max(violation(pulled_back_rules(evolution)).values()) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["F2", "FL", "F3"])
+def test_coefficients_are_those_of_yadism(kind: str, tmp_path: Path) -> None:
+    """A massive calculation with target-mass corrections, against yadism's own (a minute)."""
+    runner = pytest.importorskip("yadism.runner")
+    x, q2 = np.array([0.3, 0.01]), np.array([4.0, 12.0])
+    term, probe = Term("FONLL-FFNS", 3), Probe("NC", "electron", "total", None)
+    card = TheoryCard(FNS="FONLL-A")
+    with ThreadPoolExecutor(1) as pool:
+        proton = Proton(Calculator(card, tmp_path, pool), None)  # type: ignore[arg-type]
+        wanted = Wanted(probe, kind, target_mass=True)
+        correction = target_mass(kind, x, q2, card.MP)
+        ours = proton._corrected(wanted, term, correction, q2)
+    observable = f"{kind}_total"
+    theirs = runner.Runner(
+        {**card.for_yadism("FONLL-FFNS", 3, "full", 1, 1), "TMC": 1},
+        {
+            "observables": {observable: [{"x": a, "Q2": b} for a, b in zip(x, q2, strict=True)]},
+            "prDIS": "NC",
+            "ProjectileDIS": "electron",
+            "TargetDIS": "proton",
+            "NCPositivityCharge": None,
+            "PolarizationDIS": 0.0,
+            "PropagatorCorrection": 0.0,
+            "interpolation_xgrid": X_GRID.tolist(),
+            "interpolation_polynomial_degree": 4,
+            "interpolation_is_log": True,
+        },
+    ).get_result()[observable]
+    for n, result in enumerate(theirs):
+        for order in (0, 1):
+            expected = result.orders[(order, 0, 0, 0)][0]
+            scale = max(np.abs(expected).max(), 1e-12)
+            np.testing.assert_allclose(ours[n, order], expected, atol=1e-6 * scale)

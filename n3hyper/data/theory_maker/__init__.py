@@ -7,7 +7,9 @@ cards                theory card -> what yadism and eko are told
 kinematics           a dataset of nnpdf_data -> the tables it needs, and what each row of them is
 schemes              a flavour-number scheme -> the signed terms it is made of
 structure_functions  yadism: F2, FL, xF3 of a proton at given points, as arrays
+folding              integrals of coefficient functions with the interpolation polynomials
 target_mass          target-mass corrections
+proton               all of these put together: structure functions over PDFs at Q0
 cross_sections       structure functions -> what was measured, and on which nucleus
 evolution            eko: operators at a few scales, interpolated to all others
 partons              rows of PDFs themselves (positivity, integrability)

@@ -147,7 +147,6 @@ def make_evolution(card: TheoryCard, cache: Path, pool: Executor) -> Evolution:
     ]
     missing = [batch for batch in missing if batch]
     if missing:
-        require("eko")
         list(pool.map(partial(_solve, card, folder), missing))
     operators = {
         nf: np.stack([np.load(_path(folder, float(q2), nf)) for q2 in node_scales(card, nf)])

@@ -26,6 +26,7 @@ from n3hyper.data.theory_maker.kinematics import (
 )
 from n3hyper.data.theory_maker.partons import combination_rows, parton_rows
 from n3hyper.data.theory_maker.proton import Proton, Wanted, wanted_rows
+from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
 
@@ -74,6 +75,8 @@ def make_theory(
     """
     card = theory_card or TheoryCard()
     tables = list({table.name: table for name in datasets for table in requests(name)}.values())
+    for program in ("eko", "yadism"):
+        require(program)
     cache = _prepared(cache or default_cache())
     folder = output / f"theory_{card.ID}"
     _prepared(folder / "fastkernel")
