@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+LONGEST_LIST: Final = 25
+"""How many names a hint lists in full."""
 
 
 class N3HyperError(Exception):
@@ -89,4 +92,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     options = sorted({str(option) for option in known})
     close = difflib.get_close_matches(str(word), options, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"one of: {', '.join(options)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if len(options) <= LONGEST_LIST:
+        return f"one of: {', '.join(options)}"
+    likely = difflib.get_close_matches(str(word), options, n=3, cutoff=0.0)
+    return f"one of {len(options)} names, such as: {', '.join(sorted(likely))}"
