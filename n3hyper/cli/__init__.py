@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,8 @@ COMMANDS = {
     "restart": ("n3hyper.cli.restart", "Go on with a scan."),
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
     "report": ("n3hyper.cli.report", "Show what a scan found."),
+    "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
+    "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
 }
 
@@ -67,6 +70,9 @@ def main(args: Sequence[str] | None = None) -> Any:
     # --debug is understood anywhere on the line: people add it at the end of what just failed.
     arguments = [argument for argument in given if argument != "--debug"]
     debug = len(arguments) < len(given)
+    # Before NumPy is loaded: OpenBLAS threads that wait for a busy core make a start of a second
+    # one of ten, and the fit has TensorFlow's own threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = cli.main(args=arguments, prog_name="n3hyper", standalone_mode=False)
     except click.ClickException as error:

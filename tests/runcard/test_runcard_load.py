@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import json
 import os
 import subprocess
@@ -173,7 +174,8 @@ def test_a_runcard_cannot_be_changed() -> None:
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     text = (ROOT / "runcards" / "quickstart.yml").read_text(encoding="utf-8")
     path = tmp_path / "card.yml"
-    path.write_text(text.replace("epochs: 1500", "epochs: 2e1").replace("1650", "1_650"))
+    text = re.sub(r"^  epochs: \d+", "  epochs: 2e1", text, flags=re.MULTILINE)
+    path.write_text(text.replace("1650", "1_650"))
     runcard = load_runcard(path)
     assert runcard.parameters["epochs"] == 20
     assert runcard.theory.theoryid == 1650
