@@ -86,9 +86,9 @@ with interrupted_by_signals(lambda: "last words", grace=0.2):
                 time.sleep(0.01)
             print("saved", flush=True)
     task = {"deaf": seconds_in_c, "swallowing": lambda: time.sleep(60)}[sys.argv[1]]
-    ready()
     while True:
         try:
+            ready()
             task()
         except KeyboardInterrupt:
             pass
