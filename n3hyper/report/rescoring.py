@@ -138,7 +138,7 @@ def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float,
     metrics = [trial.fold(f"hyper_losses_{name}") for name in ("chi2", "phi2", "logp")]
     for place, value in enumerate(folds):
         where = f"fold {place + 1}"
-        if used is not None and used[place].mean() < _MIN_USABLE:
+        if used is not None and place < len(used) and used[place].mean() < _MIN_USABLE:
             return math.nan, trial.reason or "nan", trial.failure or f"{where}: too few replicas"
         if not math.isfinite(value):
             return math.nan, "nan", f"{where}: the loss is not a number"

@@ -117,18 +117,10 @@ class Scan:
         return tuple(found)
 
     def column(self, name: str) -> list[Any]:
-        """A column by its name, one value a trial, None where there is none.
-
-        Raises
-        ------
-        KeyError
-            There is no such column.
-        """
+        """A column by its name, one value a trial, None where there is none."""
         if name in SCORES:
             return self._score(name)
-        if name in PARAMETERS or name in self.parameters:
-            return [trial.values.get(name) for trial in self.trials]
-        raise KeyError(name)
+        return [trial.values.get(name) for trial in self.trials]
 
     def numbers(self, name: str) -> Array:
         """A column as floats (trials,), NaN for what is no number."""

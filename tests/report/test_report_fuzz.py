@@ -77,7 +77,7 @@ def mutate_tree(rng: random.Random, records: list[Any]) -> bytes:
                     del target[last]
                 elif isinstance(target, dict):
                     target[key] = target.pop(last) if action == 2 else copy.deepcopy(value)
-                else:
+                elif isinstance(target, list):
                     target.append(copy.deepcopy(value))
             except (KeyError, IndexError, TypeError):
                 continue
@@ -95,7 +95,9 @@ def mutate_bytes(rng: random.Random, data: bytes) -> bytes:
         elif action == 1:
             found[place : place + 1] = bytes([rng.randrange(256)])
         elif action == 2:
-            found[place:place] = rng.choice([b"[", b"]]", b'"', b"NaN", b"\\", b"\x00", b"[[", b"}"])
+            found[place:place] = rng.choice(
+                [b"[", b"]]", b'"', b"NaN", b"\\", b"\x00", b"[[", b"}"]
+            )
         else:
             del found[place : place + rng.randrange(200)]
         if not found:
@@ -114,9 +116,9 @@ def make_file(rng: random.Random) -> bytes:
 
 def options(rng: random.Random, folder: Path, number: int) -> list[str]:
     """The report in one of its shapes; the slow ones now and then."""
-    if number % 40 == 0:
+    if number % 100 == 0:
         return ["--html", str(folder / "page.html")]
-    if number % 40 == 20:
+    if number % 100 == 50:
         return ["--figures", str(folder / "figures")]
     chosen = ["--format", rng.choice(FORMATS)]
     chosen += rng.choice(

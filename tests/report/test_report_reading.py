@@ -99,8 +99,10 @@ def test_cut_out_matrices_are_read_again(indent: int | None) -> None:
 ROWS = st.lists(st.lists(st.floats(-1e9, 1e9) | st.integers(-9, 9), max_size=3), max_size=3)
 TREES = st.recursive(
     st.none() | st.integers(-99, 99) | st.text(alphabet='ab"\\[]{}:, @1', max_size=8) | ROWS,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(alphabet='ab"\\[:', max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(alphabet='ab"\\[:', max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -164,8 +166,10 @@ def test_what_is_no_scan_is_one_line(tmp_path: Path, text: str, message: str) ->
     with pytest.raises(ReportError, match=message) as raised:
         load_scan([path])
     assert "\n" not in str(raised.value)
-    assert str(path) in str(raised.value) or "tries" in str(raised.value) or tmp_path.name in str(
-        raised.value
+    assert (
+        str(path) in str(raised.value)
+        or "tries" in str(raised.value)
+        or tmp_path.name in str(raised.value)
     )
 
 
