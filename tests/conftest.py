@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 from n3hyper.data.commondata import CommonData, cut, load_commondata
 from n3hyper.data.cuts import kept_points
+from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from tests.mongo_servers import engines, fresh_database, running
 
 # They make the stored reference numbers, with programs that are not installed here.
 collect_ignore_glob = ["*/make_*reference.py"]
@@ -102,3 +105,26 @@ def scores_case() -> ReferenceCase:
 def shared_baseline() -> Path:
     """Runcards that n3fit was timed with; tests skip where they are absent."""
     return _shared("baseline")
+
+
+@pytest.fixture(scope="session")
+def mongo_servers(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], MongodRunner]]:
+    """Gives the running server of an engine, which is started when it is first asked for."""
+    servers: dict[str, MongodRunner] = {}
+    with ExitStack() as held:
+
+        def server(engine: str) -> MongodRunner:
+            if engine not in servers:
+                dbpath = tmp_path_factory.mktemp(engine)
+                servers[engine] = held.enter_context(running(engine, dbpath))
+            return servers[engine]
+
+        yield server
+
+
+@pytest.fixture(params=engines())
+def mongo_uri(request: pytest.FixtureRequest, mongo_servers: Callable[[str], MongodRunner]) -> str:
+    """The URI of a database that nobody has used, on a server of each kind that there is."""
+    return fresh_database(mongo_servers(request.param))

@@ -34,12 +34,26 @@ ALLOWED = {
     },
 }
 # Heavy libraries and the only places that may import them.
+_MONGO = (
+    "services",
+    *(
+        f"hyper_optimization.{name}"
+        for name in (
+            "mongofiletrials",
+            "mongo_archive",
+            "mongo_connection",
+            "mongo_jobs",
+            "parallel",
+        )
+    ),
+)
 DOORS = {
     "tensorflow": ("fitting",),
     "keras": ("fitting",),
     "hyperopt": ("hyper_optimization",),
-    "pymongo": ("hyper_optimization.mongofiletrials", "services"),
-    "bson": ("hyper_optimization.mongofiletrials", "services"),
+    "pymongo": _MONGO,
+    "bson": _MONGO,
+    "gridfs": _MONGO,
     "click": ("cli",),
     "pineappl": ("data",),
     "nnpdf_data": ("data",),

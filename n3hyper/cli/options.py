@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from n3hyper.services.parallel_session import ParallelRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -60,4 +65,42 @@ max_failures = click.option(
     show_default=True,
     help="End the scan after so many failed trials in a row.",
 )
+mongo_uri = click.option(
+    "--mongo-uri",
+    help="Database: mongodb://host:port/name without a password, or a file that holds the URI, as "
+    "n3hyper mongod writes. Default: $N3HYPER_MONGO_URI, else mongodb://localhost:27017/hyperopt-db.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only the summary.")
+
+
+def parallel_options(function: F) -> F:
+    """The options of a scan whose trials are run by workers; see `parallel_request`."""
+    for option in (
+        click.option(
+            "--workers",
+            type=click.IntRange(min=0),
+            help="With --parallel: workers to start on this host. Default: 1 where the scan starts "
+            "a database of its own, else 0.",
+        ),
+        mongo_uri,
+        click.option(
+            "--parallel",
+            is_flag=True,
+            help="Let workers run the trials, here and elsewhere (n3hyper mongo-worker).",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def parallel_request(
+    parallel: bool, workers: int | None, mongo_uri: str | None
+) -> ParallelRequest | None:
+    """What the options of `parallel_options` ask for; None for a serial scan."""
+    if not parallel:
+        if workers is not None or mongo_uri is not None:
+            raise click.UsageError("--workers and --mongo-uri belong to --parallel")
+        return None
+    from n3hyper.services.parallel_session import ParallelRequest
+
+    return ParallelRequest(workers=workers, mongo_uri=mongo_uri)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from n3hyper.cli.options import max_failures, quiet, theory_path, timeout
+from n3hyper.cli.options import (
+    max_failures,
+    parallel_options,
+    parallel_request,
+    quiet,
+    theory_path,
+    timeout,
+)
 from n3hyper.cli.running import run
 
 
@@ -32,6 +39,7 @@ from n3hyper.cli.running import run
 @timeout
 @theory_path
 @max_failures
+@parallel_options
 @quiet
 def command(
     pkl: Path,
@@ -40,6 +48,9 @@ def command(
     timeout: float | None,
     theory_path: Path | None,
     max_failures: int | None,
+    parallel: bool,
+    mongo_uri: str | None,
+    workers: int | None,
     quiet: bool,
 ) -> int:
     """Go on with a scan, as if it had never stopped.
@@ -57,4 +68,4 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
     )
-    return run(request, quiet=quiet)
+    return run(request, quiet=quiet, parallel=parallel_request(parallel, workers, mongo_uri))

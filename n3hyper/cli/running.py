@@ -10,26 +10,30 @@ from n3hyper.cli.display import make_display
 from n3hyper.cli.summary import summary
 
 if TYPE_CHECKING:
+    from n3hyper.hyper_optimization.scan import ScanOutcome
     from n3hyper.hyper_optimization.session import ScanRequest
+    from n3hyper.services.parallel_session import ParallelRequest
+
+ENDING = 45.0
+"""Seconds that a parallel scan is given to end its workers and its database."""
 
 
-def run(request: ScanRequest, quiet: bool = False) -> int:
+def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | None = None) -> int:
     """Run the scan that was asked for; the exit status of the command.
 
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
     """
-    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
-    from n3hyper.hyper_optimization.session import finished_trials, perform_scan
+    from n3hyper.hyper_optimization.interruption import GRACE, INTERRUPTED, interrupted_by_signals
+    from n3hyper.hyper_optimization.session import finished_trials
 
     def last_words() -> str:
         return f"interrupted; {resume_hint(request)}"
 
     try:
-        with interrupted_by_signals(last_words):
+        with interrupted_by_signals(last_words, grace=ENDING if parallel else GRACE):
             done = finished_trials(request)
-            with make_display(request.max_evals, done, quiet) as display:
-                outcome = perform_scan(request, display)
+            outcome = _perform(request, parallel, done, quiet)
     except KeyboardInterrupt:
         click.echo(last_words(), err=True)
         return INTERRUPTED
@@ -45,6 +49,22 @@ def run(request: ScanRequest, quiet: bool = False) -> int:
     if outcome.stopped and not outcome.gave_up:
         return 0
     return 0 if outcome.best is not None and not outcome.gave_up else 1
+
+
+def _perform(
+    request: ScanRequest, parallel: ParallelRequest | None, done: int, quiet: bool
+) -> ScanOutcome:
+    """The scan itself, under the display that suits it."""
+    if parallel is None:
+        from n3hyper.hyper_optimization.session import perform_scan
+
+        with make_display(request.max_evals, done, quiet) as display:
+            return perform_scan(request, display)
+    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.services.parallel_session import perform_parallel_scan
+
+    with make_parallel_display(request.max_evals, done, quiet) as display:
+        return perform_parallel_scan(request, parallel, display)
 
 
 def resume_hint(request: ScanRequest) -> str:

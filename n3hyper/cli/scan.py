@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from n3hyper.cli.options import algo, max_failures, quiet, theory_path, timeout
+from n3hyper.cli.options import (
+    algo,
+    max_failures,
+    parallel_options,
+    parallel_request,
+    quiet,
+    theory_path,
+    timeout,
+)
 from n3hyper.cli.running import run
 
 
@@ -36,6 +44,7 @@ from n3hyper.cli.running import run
 @timeout
 @theory_path
 @max_failures
+@parallel_options
 @quiet
 def command(
     runcard: Path,
@@ -47,6 +56,9 @@ def command(
     timeout: float | None,
     theory_path: Path | None,
     max_failures: int | None,
+    parallel: bool,
+    mongo_uri: str | None,
+    workers: int | None,
     quiet: bool,
 ) -> int:
     """Scan hyperparameters as RUNCARD says.
@@ -66,4 +78,4 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
     )
-    return run(request, quiet=quiet)
+    return run(request, quiet=quiet, parallel=parallel_request(parallel, workers, mongo_uri))

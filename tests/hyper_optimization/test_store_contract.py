@@ -1,12 +1,14 @@
 """What every store of trials promises, whatever it is made of.
 
-A store joins by a `Backend` in `BACKENDS`: how to make it in a folder, and how to open it again as
-a process that was started later would.
+A store joins by a `Backend` in `BACKENDS`: how to make it in a folder, how to open it again as a
+process that was started later would, how a trial is finished, and who evaluates for hyperopt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,27 +19,75 @@ from hyperopt import fmin, rand
 
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.record import failed_result, read_tries
+from n3hyper.hyper_optimization.mongo_connection import open_database
+from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
+from n3hyper.hyper_optimization.record import failed_result, plain, read_tries
+from n3hyper.hyper_optimization.space import evaluate_space
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.mongo_servers import engines, fresh_database
 
 
 @dataclass(frozen=True)
 class Backend:
     create: Callable[[Path, Any], Any]
     reopen: Callable[[Path], Any]
+    finish: Callable[[Any, dict[str, Any], dict[str, Any], int], None]
+    evaluating: Callable[[Any, Any, Callable[[Any], float]], AbstractContextManager[Any]]
 
 
 def reopen_files(folder: Path) -> FileTrials:
     return FileTrials.from_pkl(folder / "tries.pkl")
 
 
-BACKENDS = {"files": Backend(FileTrials, reopen_files)}
+def finish_in_place(trials: Any, document: dict[str, Any], result: Any, state: int) -> None:
+    document["result"] = result
+    document["state"] = state
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return BACKENDS[request.param]
+def finish_in_database(trials: Any, document: dict[str, Any], result: Any, state: int) -> None:
+    claim = trials.handle.claim(job_id(trials.exp_key, document["tid"]), "test")
+    assert trials.handle.finish(claim, plain(result))
+
+
+@contextmanager
+def evaluating_jobs(trials: Any, space: Any, fn: Callable[[Any], float]) -> Iterator[None]:
+    """A thread that does what a worker does, with a function of the test."""
+    over = threading.Event()
+
+    def work() -> None:
+        jobs = Jobs(open_database(trials.uri))
+        while not over.wait(0.01):
+            for candidate in jobs.candidates(trials.exp_key):
+                claim = jobs.claim(candidate["_id"], "thread")
+                parameters = evaluate_space(space, jobs.point(claim)["vals"])
+                jobs.finish(claim, {"status": "ok", "loss": fn(parameters)})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+FILES = Backend(FileTrials, reopen_files, finish_in_place, lambda trials, space, fn: nullcontext())
+
+
+@pytest.fixture(params=["files", *engines()])
+def backend(
+    request: pytest.FixtureRequest, mongo_servers: Callable[[str], MongodRunner]
+) -> Backend:
+    if request.param == "files":
+        return FILES
+    uri = fresh_database(mongo_servers(request.param))
+    return Backend(
+        lambda folder, space: MongoFileTrials(folder, parameters=space, uri=uri),
+        lambda folder: MongoFileTrials.from_pkl(folder / "tries.pkl", uri=uri),
+        finish_in_database,
+        evaluating_jobs,
+    )
 
 
 @pytest.fixture
@@ -45,14 +95,15 @@ def space() -> dict[str, Any]:
     return HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
 
 
-def add_trial(trials: Any, space: Any, result: dict[str, Any], state: int = 2) -> int:
+def add_trial(
+    backend: Backend, trials: Any, space: Any, result: dict[str, Any], state: int = 2
+) -> int:
     """One trial from suggestion to record."""
     (tid,) = trials.new_trial_ids(1)
     trials.insert_trial_docs(Suggester(space, 1).suggest(trials, tid))
     trials.refresh()
     (document,) = [each for each in trials.trials if each["tid"] == tid]
-    document["result"] = result
-    document["state"] = state
+    backend.finish(trials, document, result, state)
     trials.refresh()
     return int(tid)
 
@@ -80,7 +131,7 @@ def test_numbers_of_trials_are_never_given_twice(
 def test_the_file_follows_each_finished_trial(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
     for number in range(3):
-        add_trial(trials, space, ok(float(number)))
+        add_trial(backend, trials, space, ok(float(number)))
         records = read_tries(tmp_path / "tries.json")
         assert [each["tid"] for each in records] == list(range(number + 1))
     assert records[2]["result"]["loss"] == 2.0
@@ -91,8 +142,8 @@ def test_the_file_follows_each_finished_trial(backend: Backend, space: Any, tmp_
 
 def test_failures_are_trials_of_the_scan(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
-    add_trial(trials, space, failed_result("exception", "no"), state=3)
-    add_trial(trials, space, ok(1.0))
+    add_trial(backend, trials, space, failed_result("exception", "no"), state=3)
+    add_trial(backend, trials, space, ok(1.0))
     assert trials.statuses() == ["fail", "ok"]
     assert trials.losses() == [None, 1.0]
     assert trials.best_trial["tid"] == 1
@@ -105,8 +156,8 @@ def test_a_store_that_is_opened_again_is_the_same(
     trials = backend.create(tmp_path, space)
     trials.rstate = trial_generator(5, 0)
     trials.scan = {"seed": 5, "fingerprint": {"space": "x"}}
-    add_trial(trials, space, ok(0.1 + 0.2))
-    add_trial(trials, space, failed_result("lost", "worker"), state=3)
+    add_trial(backend, trials, space, ok(0.1 + 0.2))
+    add_trial(backend, trials, space, failed_result("lost", "worker"), state=3)
     trials.to_pkl()
     again = backend.reopen(tmp_path)
     assert again.trials == trials.trials
@@ -114,21 +165,26 @@ def test_a_store_that_is_opened_again_is_the_same(
     assert again.rstate.bit_generator.state == trials.rstate.bit_generator.state
     assert again.rstate.integers(2**31) == trials.rstate.integers(2**31)
     assert again.new_trial_ids(1) == [2]
-    add_trial(again, space, ok(3.0))
+    add_trial(backend, again, space, ok(3.0))
     assert [each["tid"] for each in read_tries(tmp_path / "tries.json")] == [0, 1, 3]
 
 
 def test_hyperopt_itself_can_use_the_store(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
-    best = fmin(
-        fn=lambda setup: setup["dropout"] + setup["positivity"]["multiplier"],
-        space=space,
-        algo=rand.suggest,
-        max_evals=4,
-        trials=trials,
-        rstate=np.random.default_rng(1),
-        show_progressbar=False,
-    )
+
+    def objective(setup: Any) -> float:
+        return float(setup["dropout"] + setup["positivity"]["multiplier"])
+
+    with backend.evaluating(trials, space, objective):
+        best = fmin(
+            fn=objective,
+            space=space,
+            algo=rand.suggest,
+            max_evals=4,
+            trials=trials,
+            rstate=np.random.default_rng(1),
+            show_progressbar=False,
+        )
     records = read_tries(tmp_path / "tries.json")
     assert len(records) == 4
     assert best == trials.argmin

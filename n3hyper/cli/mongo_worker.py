@@ -1,0 +1,90 @@
+"""``n3hyper mongo-worker``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from n3hyper.cli.options import Duration, mongo_uri, theory_path
+
+
+@click.command("mongo-worker")
+@mongo_uri
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes; they share the cores, and take one GPU each, in turn.",
+)
+@click.option("--max-jobs", type=click.IntRange(min=1), help="A worker ends after so many jobs.")
+@click.option(
+    "--poll-interval",
+    type=click.FloatRange(min=0.01),
+    default=0.1,
+    show_default=True,
+    help="Seconds between questions for a job.",
+)
+@click.option(
+    "--reserve-timeout",
+    type=Duration(),
+    default="600s",
+    show_default=True,
+    help="A worker ends when there has been no job for so long.",
+)
+@click.option(
+    "--database-timeout",
+    type=Duration(),
+    default="600s",
+    show_default=True,
+    help="How long a database that is away is waited for.",
+)
+@click.option("--exp-key", help="Work for the scan of that name alone.")
+@click.option(
+    "--max-consecutive-failures",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Give a worker up that has been killed so often in a row.",
+)
+@theory_path
+def command(
+    mongo_uri: str | None,
+    workers: int,
+    max_jobs: int | None,
+    poll_interval: float,
+    reserve_timeout: float,
+    database_timeout: float,
+    exp_key: str | None,
+    max_consecutive_failures: int,
+    theory_path: Path | None,
+) -> int:
+    """Evaluate trials of parallel scans, until there are none.
+
+    Data and theory are those of this host; a scan that is made of others is refused.
+    """
+    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
+    from n3hyper.hyper_optimization.mongo_address import find_uri
+    from n3hyper.services.fleet import Fleet, run_fleet
+    from n3hyper.services.worker import WorkerSettings
+
+    settings = WorkerSettings(
+        uri=find_uri(mongo_uri),
+        exp_key=exp_key,
+        poll_interval=poll_interval,
+        max_jobs=max_jobs,
+        reserve_timeout=reserve_timeout,
+        patience=database_timeout,
+        theory_path=None if theory_path is None else theory_path.resolve(),
+    )
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    fleet = Fleet(settings, workers, say, max_consecutive_failures)
+    try:
+        with interrupted_by_signals(lambda: "the workers do not end", grace=25.0):
+            return run_fleet(fleet)
+    except KeyboardInterrupt:
+        return INTERRUPTED

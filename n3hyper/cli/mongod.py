@@ -1,0 +1,111 @@
+"""``n3hyper mongod``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+
+
+@click.command("mongod")
+@click.option(
+    "--dbpath",
+    type=click.Path(path_type=Path),
+    default=Path("hyperopt-db"),
+    show_default=True,
+    help="Folder of the data, the log (mongod.log) and the address (uri).",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=27017, show_default=True)
+@click.option(
+    "--bind-ip",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; one that other hosts can reach needs --auth.",
+)
+@click.option(
+    "--auth", is_flag=True, help="Ask for user and password; they are made and kept in DBPATH/uri."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "mongod", "embedded"]),
+    default="auto",
+    show_default=True,
+    help="auto: a mongod on PATH, else the embedded server.",
+)
+@click.option("--mongod", type=click.Path(path_type=Path), help="A mongod that is not on PATH.")
+@click.option(
+    "--restore",
+    type=click.Path(exists=True, path_type=Path),
+    help="First put in what an archive of a database holds, or the folder it was unpacked to.",
+)
+def command(
+    dbpath: Path,
+    port: int,
+    bind_ip: str,
+    auth: bool,
+    engine: str,
+    mongod: Path | None,
+    restore: Path | None,
+) -> int:
+    """Run the database of parallel scans until Ctrl-C."""
+    from n3hyper.hyper_optimization.interruption import interrupted_by_signals
+    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+
+    runner = MongodRunner(
+        db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod
+    )
+    try:
+        with interrupted_by_signals(lambda: "the server does not end", grace=45.0), runner:
+            if restore is not None:
+                _restore(runner, restore)
+            click.echo(greeting(runner), err=True)
+            return _watch(runner)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; the data stay in {dbpath}", err=True)
+        return 0
+
+
+def greeting(runner: MongodRunner) -> str:
+    """Where the database is, and what to do with it; no password."""
+    from n3hyper.hyper_optimization.mongo_address import DEFAULT_URI, checked, without_password
+    from n3hyper.hyper_optimization.mongo_server import server_name
+
+    where = without_password(runner.uri)
+    usual = checked(DEFAULT_URI).replace("localhost", "127.0.0.1")
+    option = "" if where == usual else f" --mongo-uri {runner.uri_file.resolve()}"
+    return "\n".join(
+        (
+            f"database  {where}",
+            f"server    {server_name(runner.command)}, log {runner.log_file}",
+            f"workers   n3hyper mongo-worker{option}",
+            f"scan      n3hyper scan RUNCARD --parallel{option}",
+            "stop      Ctrl-C",
+        )
+    )
+
+
+def _watch(runner: MongodRunner) -> int:
+    while runner.process is not None and runner.process.poll() is None:
+        time.sleep(0.2)
+    click.echo(f"n3hyper: the server has ended by itself; see {runner.log_file}", err=True)
+    return 1
+
+
+def _restore(runner: MongodRunner, source: Path) -> None:
+    import tempfile
+
+    from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
+    from n3hyper.hyper_optimization.mongo_connection import open_database
+
+    database = open_database(runner.uri)
+    try:
+        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
+            unpacked = source if source.is_dir() else extract_archive(source, Path(folder))
+            click.echo(f"restored {restore(database, unpacked)} documents of {source}", err=True)
+    finally:
+        database.client.close()

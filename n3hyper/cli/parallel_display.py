@@ -1,0 +1,118 @@
+"""What a parallel scan shows: its workers, its jobs, its rate."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from n3hyper.cli.display import ScanDisplay, clock
+from n3hyper.hyper_optimization.parallel import Status
+
+
+class ParallelDisplay(ScanDisplay):
+    """Plain lines: one when a trial ends, one when workers come, go, or have something to say."""
+
+    def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
+        super().__init__(total, done, console)
+        self._status: Status | None = None
+        self._told: set[str] = set()
+
+    def __enter__(self) -> ParallelDisplay:
+        return self
+
+    def status(self, status: Status) -> None:
+        """How the scan stands."""
+        before, self._status = self._status, status
+        for note in status.notes:
+            if note not in self._told:
+                self._told.add(note)
+                self.console.print(f"a worker says: {note}", markup=False, highlight=False)
+        if before is None or before.workers != status.workers:
+            self._workers_changed(status)
+
+    def _workers_changed(self, status: Status) -> None:
+        self.console.print(summary(status), style="dim", highlight=False, markup=False)
+
+    def time_left(self) -> float:
+        """Seconds until the scan is done, as the rate has been of late; 0 where it is not known."""
+        left = math.nan if self._status is None else self._status.seconds_left
+        return 0.0 if math.isnan(left) else left
+
+    def _line(self, trial: dict[str, Any], better: bool) -> str:
+        result = trial["result"]
+        if result["status"] == "ok":
+            outcome = f"loss {result['loss']:.4f}" + (" (best so far)" if better else "")
+        else:
+            outcome = f"failed: {result.get('failure', {}).get('reason', 'unknown')}"
+        seconds = (result.get("seconds") or {}).get("total")
+        took = "" if seconds is None else f"  {seconds:.1f} s"
+        left = f"  time left {clock(self.time_left())}" if self.time_left() else ""
+        return f"trial {self.done}/{self.total} (number {trial['tid']})  {outcome}{took}{left}"
+
+
+class LiveParallelDisplay(ParallelDisplay):
+    """A bar on a terminal with how the scan stands."""
+
+    def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
+        super().__init__(total, done, console)
+        self._bars = Progress(
+            TextColumn("scan"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            expand=True,
+            transient=True,
+        )
+        self._scan = self._bars.add_task("scan", total=total, completed=done, note="")
+
+    def __enter__(self) -> LiveParallelDisplay:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def status(self, status: Status) -> None:
+        super().status(status)
+        self._bars.update(self._scan, completed=status.done, note=summary(status))
+
+    def _workers_changed(self, status: Status) -> None:
+        """The bar shows it."""
+
+
+def summary(status: Status) -> str:
+    """One line.
+
+    >>> summary(Status(10, 4, 1, 2, 1, 2, per_hour=360.0))
+    '2 workers, 2 running, 1 queued, 4 done, 1 failed, 360 trials/h, 1 m 00 s left'
+    """
+    workers = f"{status.workers} worker{'' if status.workers == 1 else 's'}"
+    parts = [
+        workers if status.workers else "no workers",
+        f"{status.running} running",
+        f"{status.queued} queued",
+        f"{status.done} done",
+        f"{status.failed} failed",
+    ]
+    if not math.isnan(status.per_hour):
+        parts.append(f"{status.per_hour:.3g} trials/h")
+    if not math.isnan(status.seconds_left):
+        parts.append(f"{clock(status.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def make_parallel_display(total: int, done: int = 0, quiet: bool = False) -> ParallelDisplay:
+    """The display that suits where the output goes."""
+    console = Console(stderr=True, quiet=quiet)
+    live = console.is_terminal and not console.is_dumb_terminal and not quiet
+    return (LiveParallelDisplay if live else ParallelDisplay)(total, done, console)

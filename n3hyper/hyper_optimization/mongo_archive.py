@@ -1,0 +1,106 @@
+"""A database in an archive: ``<database>/<collection>.bson``, as mongodump lays it out.
+
+The documents are read from the server, so that the archive is whole while the server runs, of any
+server on any host, and can be put into a server of another kind.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from n3hyper.errors import StoreError
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+
+COLLECTIONS: Final = ("scans", "jobs")
+"""What is kept; who was working is not."""
+_LARGEST: Final = 4 * 2**30
+"""Bytes that an archive may unpack to."""
+_BATCH: Final = 500
+
+
+def write_archive(database: Database[dict[str, Any]], name: str) -> bytes:
+    """The archive of a database."""
+    import bson
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for collection in COLLECTIONS:
+            content = b"".join(bson.encode(each) for each in database[collection].find())
+            member = tarfile.TarInfo(f"{name}/{collection}.bson")
+            member.size, member.mtime, member.mode = len(content), int(time.time()), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def extract_archive(path: Path, folder: Path) -> Path:
+    """Unpack an archive of one folder of files; the folder.
+
+    Raises
+    ------
+    StoreError
+        It is something else, or cannot be read; nothing has been written.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            members = archive.getmembers()
+            top = _checked(path, members)
+            archive.extractall(folder, members=members, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as err:
+        raise StoreError(f"{path}: cannot be unpacked: {err}") from err
+    return folder / top
+
+
+def _checked(path: Path, members: list[tarfile.TarInfo]) -> str:
+    """The one folder that all members lie in."""
+    if sum(member.size for member in members) > _LARGEST:
+        raise StoreError(f"{path}: unpacks to more than {_LARGEST >> 30} GiB")
+    tops = set()
+    for member in members:
+        name = PurePosixPath(member.name)
+        if not (member.isfile() or member.isdir()):
+            raise StoreError(f"{path}: {member.name!r} is neither a file nor a folder")
+        if name.is_absolute() or ".." in name.parts or not name.parts:
+            raise StoreError(f"{path}: {member.name!r} leads out of the folder")
+        tops.add(name.parts[0])
+    if len(tops) != 1:
+        raise StoreError(f"{path}: not the archive of one database")
+    return str(tops.pop())
+
+
+def restore(database: Database[dict[str, Any]], folder: Path) -> int:
+    """Put the documents of an unpacked archive into a database; how many there were.
+
+    Documents that are there already stay as they are.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no such documents.
+    """
+    import bson
+    from pymongo import UpdateOne
+    from pymongo.errors import PyMongoError
+
+    files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
+    if not any(file.is_file() for file in files.values()):
+        raise StoreError(f"{folder}: holds no {' or '.join(f.name for f in files.values())}")
+    number = 0
+    for name, file in files.items():
+        try:
+            documents = bson.decode_all(file.read_bytes()) if file.is_file() else []
+            updates = [
+                UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
+                for each in documents
+            ]
+            for start in range(0, len(updates), _BATCH):
+                database[name].bulk_write(updates[start : start + _BATCH], ordered=False)
+        except (OSError, KeyError, bson.errors.BSONError, PyMongoError) as err:
+            raise StoreError(f"{file}: cannot be restored: {err}") from err
+        number += len(documents)
+    return number

@@ -1,0 +1,513 @@
+"""The store of a parallel scan: jobs in a database, and the same two files as a serial scan's.
+
+The database is where scan and workers meet; a finished trial is taken from it once, into a
+`FileTrials`, which writes ``tries.json`` and ``tries.pkl``. A trial that the files have is final,
+whatever the database says of it later, so that a scan can also go on without its database.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from hyperopt.mongoexp import MongoTrials
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.atomic_write import write_atomically
+from n3hyper.hyper_optimization.filetrials import FileTrials
+from n3hyper.hyper_optimization.mongo_address import (
+    DATABASE,
+    PORT,
+    VARIABLE,
+    checked,
+    database_name,
+    make_uri,
+)
+from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_archive
+from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
+from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict, record_of
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.hyper_optimization.record import FINISHED, STATE_NEW, STATE_RUNNING, Record, plain
+from n3hyper.hyper_optimization.scan import save
+from n3hyper.hyper_optimization.space import evaluate_space
+from n3hyper.hyper_optimization.suggest import trial_generator
+
+__all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
+
+WORKER_LOG: Final = "workers.log"
+_WRITING_SHARE: Final = 0.1
+"""Of the time: with many trials the files are written less often than trials finish."""
+_MOST_GAPS: Final = 10_000
+"""Numbers of trials that nobody has seen; more is no accident."""
+
+
+class MongoFileTrials(MongoTrials):  # type: ignore[misc]
+    """hyperopt's MongoTrials, kept in the replica folder as well.
+
+    Parameters
+    ----------
+    replica_path
+        Folder of ``tries.json`` and ``tries.pkl``, which exists.
+    db_host, db_port, db_name
+        Of the database.
+    num_workers
+        Worker processes that `start_mongo_workers` starts.
+    parameters
+        The search space, for the readable values ``misc.space_vals`` of each trial.
+    store_trial
+        False to write no files.
+    exp_key
+        Name of the scan in the database; a new one by default. Stores of the same name share
+        their trials.
+    uri
+        In place of host, port and name: where user and password are needed.
+    files
+        The trials so far, as read from their files; `exp_key` and `parameters` are theirs.
+
+    Attributes
+    ----------
+    files : FileTrials
+        The finished trials.
+    headers : dict
+        By number, the state of the others as last read from the database.
+    """
+
+    def __init__(
+        self,
+        replica_path: Path | None,
+        db_host: str = "localhost",
+        db_port: int = PORT,
+        db_name: str = DATABASE,
+        num_workers: int = 1,
+        parameters: Any = None,
+        *,
+        store_trial: bool = True,
+        exp_key: str | None = None,
+        uri: str | None = None,
+        files: FileTrials | None = None,
+        cmd: Any = None,
+        workdir: Any = None,
+        refresh: bool = True,
+    ) -> None:
+        self.uri = checked(uri or make_uri(db_host, db_port, db_name))
+        self.num_workers = num_workers
+        self.replica_path = None if replica_path is None else Path(replica_path)
+        if files is None:
+            folder = self.replica_path if store_trial else None
+            files = FileTrials(folder, parameters, exp_key=exp_key or uuid.uuid4().hex)
+        self.files = files
+        self.headers: dict[int, dict[str, Any]] = {}
+        self.scan_document: ScanDocument | None = None
+        self.worker_command: Sequence[str] = (sys.executable, "-m", "n3hyper.cli", "mongo-worker")
+        # hyperopt keeps the pickled objective here; it stays in this process
+        self._attachments: dict[str, Any] = {}
+        self._documents: dict[int, Record] = {}
+        self._workers: subprocess.Popen[bytes] | None = None
+        self._written, self._write_seconds = time.monotonic(), 0.0
+        self._in_files = files.number_finished
+        jobs = Jobs(open_database(self.uri))
+        super().__init__(jobs, files._exp_key, cmd, workdir, refresh=False)
+        self._take_files()
+        if refresh:
+            self.refresh()
+
+    @classmethod
+    def from_pkl(cls, pickle_filepath: Path | str, **kwargs: Any) -> MongoFileTrials:
+        """The store that wrote the pickle; what the database lacks of it is put there again.
+
+        Parameters
+        ----------
+        **kwargs
+            Where the database is, as in the constructor.
+        """
+        path = Path(pickle_filepath)
+        files = FileTrials.from_pkl(path)
+        return cls(path.parent, files=with_name(files), **kwargs)
+
+    # ------------------------------------------------------------ what hyperopt reads
+    @property
+    def exp_key(self) -> str:
+        """Name of the scan in the database."""
+        return str(self._exp_key)
+
+    @property
+    def parameters(self) -> Any:
+        """The search space; None when it is not known."""
+        return self.files.parameters
+
+    @property
+    def finished(self) -> list[Record]:
+        """The finished trials, in the order of their numbers."""
+        return self.files.finished
+
+    @property
+    def rstate(self) -> Any:
+        """The random generator of the scan; see `FileTrials.rstate`."""
+        return self.files.rstate
+
+    @rstate.setter
+    def rstate(self, random_generator: Any) -> None:
+        self.files.rstate = random_generator
+
+    @property
+    def scan(self) -> dict[str, Any]:
+        """What a restart needs; see `FileTrials`."""
+        return self.files.scan
+
+    @scan.setter
+    def scan(self, value: dict[str, Any]) -> None:
+        self.files.scan = value
+
+    @property
+    def attachments(self) -> dict[str, Any]:
+        """Of the process, not of the database: hyperopt puts pickles here."""
+        return self._attachments
+
+    @property
+    def _dynamic_trials(self) -> list[Record]:
+        return self._trials
+
+    def view(self, exp_key: str | None = None, refresh: bool = True, **_: Any) -> MongoFileTrials:
+        """Another look at the scan, or at another one; it writes no files."""
+        return type(self)(None, uri=self.uri, exp_key=exp_key or self.exp_key, refresh=refresh)
+
+    def count_by_state_unsynced(self, arg: Any) -> int:
+        """How many trials have the state, or one of the states, now."""
+        self.refresh()
+        return int(self.count_by_state_synced(arg))
+
+    def delete_all(self, cond: Any = None) -> None:
+        """Remove the scan's jobs from the database; finished trials stay in the files."""
+        self.handle.delete_all({**(cond or {}), "exp_key": self.exp_key})
+        self.headers.clear()
+        self._documents = {}
+        self._take_files()
+
+    # ------------------------------------------------------------ new trials
+    def new_trial_ids(self, n: int) -> list[int]:
+        """The next `n` numbers of trials, which nobody else is given."""
+        return list(self.handle.take_numbers(self.exp_key, n))
+
+    def _insert_trial_docs(self, docs: Iterable[Record]) -> list[int]:
+        return [self.insert(doc) for doc in docs]
+
+    def insert(self, doc: Record) -> int:
+        """Put one job in; its number.
+
+        Raises
+        ------
+        StoreError
+            The scan has that trial already.
+        """
+        from pymongo.errors import DuplicateKeyError
+
+        tid = int(doc["tid"])
+        job = {**plain(doc), "exp_key": self.exp_key, "attempts": 0}
+        if self.parameters is not None:
+            point = evaluate_space(self.parameters, job["misc"]["vals"])
+            job["misc"]["space_vals"] = plain(point)
+        try:
+            self.handle.raise_number(self.exp_key, tid + 1)
+            self.handle.jobs.insert_one({"_id": job_id(self.exp_key, tid), **job})
+        except DuplicateKeyError as err:
+            raise StoreError(f"the scan has a trial {tid} already") from err
+        self._documents.setdefault(tid, job)
+        self.headers[tid] = {"tid": tid, "state": STATE_NEW, "attempts": 0, "owner": None}
+        self._sort()
+        return tid
+
+    def withdraw(self, tids: Iterable[int]) -> None:
+        """Take back jobs that nobody has begun; their numbers are free again."""
+        tids = list(tids)
+        ids = {job_id(self.exp_key, tid): tid for tid in tids}
+        self.handle.withdraw(ids)
+        begun = {ids[header["_id"]] for header in self.handle.headers(list(ids))}
+        for tid in tids:
+            if tid not in begun:
+                self.headers.pop(tid, None)
+                self._documents.pop(tid, None)
+        self._sort()
+
+    def live_workers(self, seconds: float) -> list[dict[str, Any]]:
+        """Workers that work for this scan or wait for one, and were seen of late.
+
+        Parameters
+        ----------
+        seconds
+            How late, by the server's clock.
+        """
+        now = self.handle.db.command("hello").get("localTime")
+        workers = self.handle.workers.find({"exp_key": {"$in": [self.exp_key, None]}}).limit(10_000)
+        limit = datetime.timedelta(seconds=seconds)
+        return [
+            each
+            for each in workers
+            if isinstance(each.get("seen"), datetime.datetime) and now - each["seen"] < limit
+        ]
+
+    # ------------------------------------------------------------ what has changed
+    def refresh(self) -> None:
+        """Take up what has changed in the database; write the files where trials have finished.
+
+        What has finished before is not read again.
+
+        Raises
+        ------
+        StoreError
+            The files cannot be written.
+        pymongo.errors.ConnectionFailure
+            The database does not answer.
+        """
+        self.refresh_tids(None)
+        self.write()
+
+    def refresh_tids(self, tids: Iterable[int] | None) -> None:
+        """Take up what has changed in some trials (None for all); write nothing."""
+        number = self.handle.next_number(self.exp_key)
+        if number is None:
+            self.publish(self.scan_document)
+            number = 0
+        if number > len(self._documents) + _MOST_GAPS:
+            raise StoreError(
+                f"{self}: the next trial's number is said to be {number}; this is not that scan's"
+            )
+        wanted = set(self.headers) | {tid for tid in range(number) if tid not in self._documents}
+        if tids is not None:
+            wanted &= set(tids)
+        self._read({job_id(self.exp_key, tid): tid for tid in sorted(wanted)})
+
+    def _read(self, ids: Mapping[str, int]) -> None:
+        ended, seen = [], set()
+        for header in self.handle.headers(list(ids)):
+            tid = ids[header["_id"]]
+            seen.add(tid)
+            if header.get("state") in FINISHED or tid not in self._documents:
+                ended.append(header["_id"])
+            else:
+                self._note(tid, header)
+        records = []
+        for document in self.handle.documents(ended):
+            tid = ids[document["_id"]]
+            record = record_of(document, tid, self.exp_key)
+            if record["state"] in FINISHED:
+                records.append(self._signed(record))
+                self.headers.pop(tid, None)
+            else:
+                self._documents[tid] = record
+                self._note(tid, document)
+        self._put_back([tid for tid in ids.values() if tid not in seen and tid in self.headers])
+        if records:
+            self.files.add_records(records)
+            self._take_files()
+        elif len(self._trials) != len(self._documents):
+            self._sort()
+
+    def _note(self, tid: int, header: Mapping[str, Any]) -> None:
+        """What a running or waiting job looks like now."""
+        state = header.get("state")
+        document = self._documents[tid]
+        document["state"] = state if state in (STATE_NEW, STATE_RUNNING) else STATE_NEW
+        self.headers[tid] = dict(header)
+
+    def _signed(self, record: Record) -> Record:
+        """With what a record says of its scan, so that ``tries.json`` alone can be gone on with."""
+        from n3hyper.hyper_optimization.recovery import trial_origin
+
+        if {"seed", "algo", "fingerprint"} <= set(self.scan):
+            record["result"]["seed"] = self.scan["seed"]
+            record["result"]["scan"] = trial_origin(self.scan)
+        return record
+
+    def _put_back(self, tids: Iterable[int]) -> None:
+        """Jobs that were here and are not in the database: a crash or another server lost them."""
+        for tid in tids:
+            document = self._documents.pop(tid)
+            del self.headers[tid]
+            with suppress(StoreError):  # another scan process was quicker
+                self.insert({**document, "state": STATE_NEW, "owner": None})
+
+    def _take_files(self) -> None:
+        """The finished trials are those of the files."""
+        for record in self.files.trials:
+            self._documents[int(record["tid"])] = record
+        self._sort()
+
+    def _sort(self) -> None:
+        self._trials = [self._documents[tid] for tid in sorted(self._documents)]
+
+    # ------------------------------------------------------------ the files
+    def write(self, at_once: bool = True) -> None:
+        """Write ``tries.json`` and ``tries.pkl`` where trials have finished since.
+
+        Parameters
+        ----------
+        at_once
+            False to leave it for later while writing would take more than a tenth of the time.
+        """
+        if self.files.pkl_file is None or self._in_files == self.files.number_finished:
+            return
+        waited = time.monotonic() - self._written
+        if not at_once and waited * _WRITING_SHARE < self._write_seconds:
+            return
+        begin = time.monotonic()
+        if "seed" in self.scan:
+            # of the trial that would come next, as in a serial scan
+            self.rstate = trial_generator(self.scan["seed"], self.files.number_finished)
+        save(self.files)
+        self._in_files = self.files.number_finished
+        self._written = time.monotonic()
+        self._write_seconds = self._written - begin
+
+    def to_pkl(self) -> None:
+        """Write ``tries.pkl``; a serial restart can go on from it as well."""
+        self.files.to_pkl()
+
+    # ------------------------------------------------------------ the scan and its workers
+    def publish(self, scan: ScanDocument | None = None) -> None:
+        """Tell workers of the scan, and give the database what it lacks of the trials.
+
+        Parameters
+        ----------
+        scan
+            None where no worker of n3hyper is to work for it.
+        """
+        self.scan_document = scan
+        document = {} if scan is None else scan.encode()
+        number = max([-1, *self._documents]) + 1
+        self.handle.scans.update_one(
+            {"_id": self.exp_key}, {"$set": document, "$max": {"next": number}}, upsert=True
+        )
+        self._settle_database()
+
+    def _settle_database(self) -> None:
+        """Let the database know all finished trials of the files."""
+        finished = {job_id(self.exp_key, int(each["tid"])): each for each in self.files.trials}
+        known = {
+            each["_id"]: each.get("state")
+            for each in self.handle.jobs.find({"exp_key": self.exp_key}, ["state"])
+        }
+        for name, record in finished.items():
+            if known.get(name) not in FINISHED:
+                self.handle.jobs.replace_one({"_id": name}, {**record, "_id": name}, upsert=True)
+
+    def start_mongo_workers(
+        self,
+        workdir: Path | str | None = None,
+        exp_key: str | None = None,
+        poll_interval: float = 0.1,
+        no_subprocesses: bool = False,
+        max_consecutive_failures: int = 10,
+        reserve_timeout: float = 600,
+        theory_path: Path | None = None,
+    ) -> None:
+        """Start the workers, `num_workers` of them, which end with this process.
+
+        Parameters
+        ----------
+        workdir
+            Of the workers; this process's by default.
+        exp_key
+            Work for that scan alone; for any in the database by default.
+        poll_interval
+            Seconds between questions for a job.
+        no_subprocesses
+            Accepted as hyperopt's workers do; a worker is always one process.
+        max_consecutive_failures
+            How often in a row a worker is started again that died without finishing a job.
+        reserve_timeout
+            Seconds without a job after which a worker ends.
+        theory_path
+            See ``n3hyper scan --theory-path``.
+        """
+        if self._workers is not None and self._workers.poll() is None:
+            return
+        options: dict[str, Any] = {
+            "--workers": self.num_workers,
+            "--poll-interval": poll_interval,
+            "--max-consecutive-failures": max_consecutive_failures,
+            "--reserve-timeout": reserve_timeout,
+            "--exp-key": exp_key,
+            "--theory-path": theory_path,
+        }
+        command = [*self.worker_command]
+        for name, value in options.items():
+            command += [] if value is None else [name, str(value)]
+        log = (self.replica_path or Path()) / WORKER_LOG
+        with log.open("ab") as output:
+            self._workers = subprocess.Popen(
+                leashed(command),
+                # the URI may hold a password: not on the command line
+                env={**os.environ, VARIABLE: self.uri},
+                cwd=workdir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def workers_running(self) -> bool:
+        """Whether the workers that were started here still are."""
+        return self._workers is not None and self._workers.poll() is None
+
+    def stop_mongo_workers(self) -> None:
+        """End the workers; what they were doing is left to others."""
+        if self._workers is not None:
+            stop_process(self._workers, patience=20.0)
+            self._workers = None
+
+    # ------------------------------------------------------------ archives
+    def compress_mongodb_database(self) -> Path:
+        """Write the database into ``<replica folder>/<database>.tar.gz``, as mongodump lays it out.
+
+        Returns
+        -------
+        Path
+            Of the archive.
+        """
+        folder = self.replica_path or Path()
+        name = database_name(self.uri)
+        archive = folder / f"{name}.tar.gz"
+        write_atomically(archive, [write_archive(self.handle.db, name)])
+        return archive
+
+    @staticmethod
+    def extract_mongodb_database(
+        database_tar_file: Path | str, path: Path | str | None = None
+    ) -> Path:
+        """Unpack an archive into `path` (default: the current folder); the folder of its database.
+
+        ``n3hyper mongod --restore FOLDER`` starts a database with its content.
+
+        Raises
+        ------
+        StoreError
+            It is no archive of a database: it holds links, devices, or names that lead out of
+            the folder. Nothing has been written then.
+        """
+        return extract_archive(Path(database_tar_file), Path.cwd() if path is None else Path(path))
+
+    def __str__(self) -> str:
+        return f"{len(self)} trials in {address_of(self.handle.db)}"
+
+
+def with_name(files: FileTrials) -> FileTrials:
+    """The trials as those of a scan in a database; a serial scan's have no name there yet."""
+    if files._exp_key is not None:
+        return files
+    folder = None if files.pkl_file is None else files.pkl_file.parent
+    named = FileTrials(folder, files.parameters, exp_key=uuid.uuid4().hex)
+    named.scan, named.rstate = files.scan, files.rstate
+    named.add_records([{**record, "exp_key": named._exp_key} for record in files.finished])
+    return named

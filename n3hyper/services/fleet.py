@@ -1,0 +1,186 @@
+"""The workers of one host: how many, on which cores and GPUs, and started again when they die."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.services.worker import WorkerSettings
+from n3hyper.services.worker_process import encode_settings
+
+COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")
+_LIVED: Final = 60.0
+"""Seconds after which the death of a worker is not one of a row."""
+_THREAD_VARIABLES: Final = (
+    "TF_NUM_INTRAOP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
+_ENDED: Final = (0, 130)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: a batch system may give less than the host has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def usable_gpus() -> list[str]:
+    """Names of the GPUs as CUDA_VISIBLE_DEVICES takes them, none where there are none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(number) for number, line in enumerate(_gpu_lines(listed)) if line]
+
+
+def _gpu_lines(listed: str) -> list[str]:
+    return [line for line in listed.splitlines() if line.startswith("GPU ")]
+
+
+def worker_environment(
+    number: int, workers: int, cores: int, gpus: Sequence[str]
+) -> dict[str, str]:
+    """What worker `number` of `workers` is told of its share of the host.
+
+    Threads are divided, at least one each; what the user has set himself stays. GPUs go round.
+
+    Examples
+    --------
+    >>> worker_environment(1, 2, cores=8, gpus=["0", "1"])["TF_NUM_INTRAOP_THREADS"]
+    '4'
+    >>> worker_environment(1, 2, cores=8, gpus=["0", "1"])["CUDA_VISIBLE_DEVICES"]
+    '1'
+    """
+    environment: dict[str, str] = {}
+    if workers > 1:
+        threads = str(max(1, cores // workers))
+        environment = {name: threads for name in _THREAD_VARIABLES if name not in os.environ}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+    return environment
+
+
+@dataclass
+class _Slot:
+    """The place of one worker."""
+
+    number: int
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    wait_until: float = 0.0
+    over: bool = False
+
+
+@dataclass
+class Fleet:
+    """Worker processes that are kept running.
+
+    Parameters
+    ----------
+    settings
+        Of each worker.
+    workers
+        How many.
+    say
+        Is told of deaths.
+    max_consecutive_failures
+        After how many deaths in a row, each within a minute of its start, a place stays empty.
+    command
+        Of a worker process.
+    """
+
+    settings: WorkerSettings
+    workers: int
+    say: Callable[[str], None]
+    max_consecutive_failures: int = 10
+    command: Sequence[str] = COMMAND
+    _slots: list[_Slot] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start all workers."""
+        self._cores, self._gpus = usable_cores(), usable_gpus()
+        self._slots = [_Slot(number) for number in range(self.workers)]
+        for slot in self._slots:
+            self._start(slot)
+
+    def tend(self) -> bool:
+        """Start again who has died; whether any worker is left."""
+        now = time.monotonic()
+        for slot in self._slots:
+            if slot.process is not None and slot.process.poll() is not None:
+                self._ended(slot, slot.process.returncode, now)
+            if slot.process is None and not slot.over and now >= slot.wait_until:
+                self._start(slot)
+        return any(not slot.over for slot in self._slots)
+
+    @property
+    def failed(self) -> bool:
+        """Whether some worker has ended in a way that it should not have."""
+        return any(slot.deaths for slot in self._slots if slot.over)
+
+    def stop(self) -> None:
+        """Ask all workers to end, and wait for them."""
+        processes = [slot.process for slot in self._slots if slot.process is not None]
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            stop_process(process, patience=15.0)
+
+    def _start(self, slot: _Slot) -> None:
+        share = worker_environment(slot.number, self.workers, self._cores, self._gpus)
+        slot.process = subprocess.Popen(
+            leashed(self.command),
+            stdin=subprocess.PIPE,
+            env={**os.environ, **share},
+            # Ctrl-C is for this process, which ends its workers
+            start_new_session=True,
+        )
+        slot.started = time.monotonic()
+        assert slot.process.stdin is not None
+        try:
+            slot.process.stdin.write(encode_settings(self.settings, f"worker {slot.number + 1}"))
+            slot.process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has died already, which tend() will see
+
+    def _ended(self, slot: _Slot, status: int, now: float) -> None:
+        slot.process = None
+        if status in _ENDED:
+            slot.over = True
+            slot.deaths = 0
+            return
+        slot.deaths = 1 if now - slot.started > _LIVED else slot.deaths + 1
+        # an exit status is the worker's own word; a signal may be anybody's
+        slot.over = status > 0 or slot.deaths >= self.max_consecutive_failures
+        slot.wait_until = now + min(2.0 ** (slot.deaths - 1) - 1.0, 30.0)
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        then = "not started again" if slot.over else "started again"
+        self.say(f"worker {slot.number + 1} ended {how}: {then}")
+
+
+def run_fleet(fleet: Fleet) -> int:
+    """Keep the workers running until all have ended of themselves; 1 where some have failed."""
+    try:
+        fleet.start()
+        while fleet.tend():
+            time.sleep(0.1)
+    finally:
+        fleet.stop()
+    return int(fleet.failed)

@@ -1,0 +1,279 @@
+"""A parallel scan from its runcard to its files: the recipe behind ``n3hyper scan --parallel``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.budget import Budget
+from n3hyper.hyper_optimization.filetrials import FileTrials
+from n3hyper.hyper_optimization.folder_lock import locked_folder
+from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
+from n3hyper.hyper_optimization.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
+from n3hyper.hyper_optimization.mongo_connection import (
+    PATIENCE,
+    Patience,
+    address_of,
+    answers,
+    open_database,
+)
+from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
+from n3hyper.hyper_optimization.mongo_server import LOG_FILE, MongodRunner, free_port
+from n3hyper.hyper_optimization.mongofiletrials import WORKER_LOG, MongoFileTrials, with_name
+from n3hyper.hyper_optimization.parallel import ParallelScan, Status
+from n3hyper.hyper_optimization.record import Record
+from n3hyper.hyper_optimization.recovery import reopen
+from n3hyper.hyper_optimization.scan import ScanOutcome, save
+from n3hyper.hyper_optimization.session import (
+    Listener,
+    ScanRequest,
+    keep_runcard,
+    prepare,
+    refuse_used_folder,
+)
+from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
+from n3hyper.runcard import Runcard, load_runcard
+
+_MOST_RESTARTS: Final = 10
+"""Of the local workers, when they are killed from outside."""
+_GRACE: Final = 60.0
+"""Seconds that running trials are given beyond the time of the scan."""
+
+
+class ParallelListener(Listener, Protocol):
+    """Who is told how a parallel scan goes; see `n3hyper.cli.parallel_display`."""
+
+    def status(self, status: Status) -> None:
+        """How it stands."""
+
+
+@dataclass(frozen=True)
+class ParallelRequest:
+    """What a user asks for beside the scan itself.
+
+    Parameters
+    ----------
+    workers
+        To start on this host; None for one where the scan starts its own database, else none.
+    mongo_uri
+        Of the database; see `n3hyper.hyper_optimization.mongo_address.find_uri`. None for the one
+        that the scan was begun with in its own folder, the one on the usual port of this host, or
+        one of its own.
+    patience
+        Seconds for which a database that is away is waited for.
+    lease
+        Seconds without a heartbeat after which a worker counts as gone.
+    """
+
+    workers: int | None = None
+    mongo_uri: str | None = None
+    patience: float = PATIENCE
+    lease: float = LEASE
+
+
+Prepare = Callable[[ScanRequest, Runcard, Listener], tuple[Any, HyperScanner, dict[str, str]]]
+
+
+def perform_parallel_scan(
+    request: ScanRequest,
+    parallel: ParallelRequest,
+    listener: ParallelListener,
+    *,
+    prepare: Prepare = prepare,
+    worker_command: tuple[str, ...] | None = None,
+) -> ScanOutcome:
+    """Load, build, find or start a database and workers, scan.
+
+    Parameters
+    ----------
+    prepare, worker_command
+        In place of real fits, for tests and benchmarks.
+
+    Raises
+    ------
+    RuncardError, DataError, TheoryError
+        The input is wrong.
+    StoreError
+        The folder holds a scan already, the trials cannot be read or written, or the database does
+        not answer.
+    """
+    budget = None if request.timeout is None else Budget(request.timeout)
+    if request.restart and request.runcard_text is not None:
+        raise StoreError(
+            f"{request.runcard} is missing; n3hyper restart without --parallel mends it"
+        )
+    runcard = load_runcard(request.runcard)
+    if not request.restart:
+        refuse_used_folder(request)
+    # the trainer is not used here, and costs next to nothing before its first fit
+    _, scanner, identity = prepare(request, runcard, listener)
+    identity = complete_identity(identity, scanner.as_dict())
+    with ExitStack() as held:
+        if not request.restart:
+            request.replica_folder.mkdir(parents=True, exist_ok=True)
+        held.enter_context(locked_folder(request.replica_folder))
+        if not request.restart:
+            refuse_used_folder(request)
+            keep_runcard(request)
+        files = _open_files(request, scanner, identity, listener)
+        if budget:
+            budget.learn(files.finished)
+        uri, own = held.enter_context(_database(request, parallel, listener))
+        trials = MongoFileTrials(None, uri=uri, files=files, refresh=False)
+        held.callback(trials.handle.close)
+        trials.replica_path = request.replica_folder
+        patience = Patience(address_of(trials.handle.db), parallel.patience, listener.stage)
+        patience(trials.handle.create_jobs_indexes)
+        patience(
+            lambda: trials.publish(
+                ScanDocument(
+                    trials.exp_key,
+                    request.runcard.read_text(encoding="utf-8"),
+                    request.replicas,
+                    identity,
+                    parallel.lease,
+                )
+            )
+        )
+        tend = _local_workers(held, trials, request, parallel, own, listener, worker_command)
+        return ParallelScan(
+            trials,
+            Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
+            request.max_evals,
+            patience,
+            max_failures=request.max_failures,
+            on_trial=_recorder(listener, budget),
+            on_status=listener.status,
+            stop=budget.spent if budget else lambda: "",
+            deadline=_deadline(request.timeout),
+            tend=tend,
+        ).run()
+
+
+def _open_files(
+    request: ScanRequest, scanner: HyperScanner, identity: dict[str, str], listener: Listener
+) -> FileTrials:
+    """The trials so far, none for a new scan; a restart is possible from here on."""
+    if request.restart:
+        files, notes = reopen(request.replica_folder, scanner.as_dict(), identity)
+        for note in notes:
+            listener.stage(note)
+        files = with_name(files)
+    else:
+        files = with_name(FileTrials(request.replica_folder, parameters=scanner.as_dict()))
+    if not files.scan:
+        files.scan = {
+            "seed": HYPEROPT_SEED if request.seed is None else request.seed,
+            "algo": "tpe" if request.algo is None else request.algo,
+            "fingerprint": dict(identity),
+        }
+        files.rstate = trial_generator(files.scan["seed"], 0)
+    check_identity(files.scan["fingerprint"], identity, (files.parameters, scanner.as_dict()))
+    runcard = request.runcard.read_text(encoding="utf-8")
+    files.scan.update(runcard=runcard, max_evals=request.max_evals)
+    save(files)
+    return files
+
+
+@contextmanager
+def _database(
+    request: ScanRequest, parallel: ParallelRequest, listener: Listener
+) -> Iterator[tuple[str, bool]]:
+    """The URI of the scan's database, and whether it is started for the time of the block."""
+    dbpath = request.output / DATABASE
+    if parallel.mongo_uri is not None:
+        yield find_uri(parallel.mongo_uri), False
+        return
+    if not dbpath.is_dir():
+        uri = find_uri()
+        database = open_database(uri)
+        try:
+            there = uri != DEFAULT_URI or answers(database)
+        finally:
+            database.client.close()
+        if there:
+            listener.stage(f"using the database at {address_of(database)}")
+            yield uri, False
+            return
+    try:
+        server = MongodRunner(dbpath=dbpath, db_port=PORT)
+        server.start()
+    except StoreError as err:
+        if "in use" not in str(err) or "--port" not in str(err):
+            raise
+        server = MongodRunner(dbpath=dbpath, db_port=free_port())
+        server.start()
+    try:
+        listener.stage(
+            f"started a database in {dbpath} (log: {LOG_FILE}); workers of this host may join: "
+            f"n3hyper mongo-worker --mongo-uri {server.uri_file}"
+        )
+        yield server.uri, True
+    finally:
+        server.stop()
+
+
+def _local_workers(
+    held: ExitStack,
+    trials: MongoFileTrials,
+    request: ScanRequest,
+    parallel: ParallelRequest,
+    own: bool,
+    listener: Listener,
+    command: tuple[str, ...] | None,
+) -> Callable[[], None]:
+    """Start this host's workers, which `held` ends; what has to be called to keep them running."""
+    workers = int(own) if parallel.workers is None else parallel.workers
+    if not workers:
+        listener.stage("no workers of this scan's own: start some with n3hyper mongo-worker")
+        return lambda: None
+    if command is not None:
+        trials.worker_command = command
+    trials.num_workers = workers
+    starts = 0
+
+    def tend() -> None:
+        nonlocal starts
+        if trials.workers_running:
+            return
+        if starts > _MOST_RESTARTS:
+            raise StoreError(
+                "the local workers end again and again; the last lines of "
+                f"{request.replica_folder / WORKER_LOG} say why"
+            )
+        if starts:
+            listener.stage("the local workers have ended: started again")
+        starts += 1
+        trials.start_mongo_workers(exp_key=trials.exp_key, theory_path=request.theory_path)
+
+    held.callback(trials.stop_mongo_workers)
+    listener.stage(
+        f"{workers} local {'worker' if workers == 1 else 'workers'} "
+        f"(log: {request.replica_folder / WORKER_LOG})"
+    )
+    tend()
+    return tend
+
+
+def _recorder(listener: Listener, budget: Budget | None) -> Callable[[Record], None]:
+    def on_trial(record: Record) -> None:
+        if budget:
+            budget.learn([record])
+        listener.trial_ended(record)
+
+    return on_trial
+
+
+def _deadline(timeout: float | None) -> Callable[[], bool]:
+    """Whether the time is up, with some grace for what runs."""
+    end = None if timeout is None else time.monotonic() + timeout + _GRACE
+
+    def over() -> bool:
+        return end is not None and time.monotonic() > end
+
+    return over

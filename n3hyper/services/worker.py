@@ -1,0 +1,301 @@
+"""The worker: takes jobs from the database and evaluates them, one after the other.
+
+Nothing that it reads is trusted: a scan is refused whose document is not what it should be, or
+differs from what this host has, and a job that is not a point of the scan's space fails. The worker
+lives on.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.interruption import interrupted_by_signals
+from n3hyper.hyper_optimization.mongo_connection import (
+    PATIENCE,
+    Patience,
+    address_of,
+    open_database,
+)
+from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument, decode_scan
+from n3hyper.hyper_optimization.record import Record, failed_result
+from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
+
+_IDLE_BEAT: Final = 10.0
+"""Seconds between signs of life of a worker without a scan."""
+_REFUSED_AGAIN: Final = 30.0
+"""Seconds after which a scan that was refused is looked at again: it may have been restarted."""
+_LEAVING: Final = 5.0
+"""Seconds after a signal for giving the job back."""
+_MAX_PAUSE: Final = 1.0
+"""Seconds between questions of a worker that has long had nothing to do."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a worker works.
+
+    Parameters
+    ----------
+    uri
+        Of the database.
+    exp_key
+        Work for that scan alone; None for all.
+    poll_interval
+        Seconds between questions for a job.
+    max_jobs
+        After which the worker ends; None for no limit.
+    reserve_timeout
+        Seconds without a job after which the worker ends.
+    patience
+        Seconds for which a database that is away is waited for.
+    theory_path
+        Where to look for the theory first.
+    """
+
+    uri: str
+    exp_key: str | None = None
+    poll_interval: float = 0.1
+    max_jobs: int | None = None
+    reserve_timeout: float = 600.0
+    patience: float = PATIENCE
+    theory_path: Path | None = None
+
+
+class Worker:
+    """One process's work.
+
+    Parameters
+    ----------
+    settings
+        How.
+    say
+        Is told in a line each what happens.
+    prepare
+        Makes the trainer of a scan; see `n3hyper.services.evaluator`.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        say: Callable[[str], None],
+        prepare: Prepare = prepare_fits,
+    ) -> None:
+        self.settings = settings
+        self.say = say
+        self.prepare = prepare
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        database = open_database(settings.uri)
+        self.jobs = Jobs(database)
+        self.patiently = Patience(address_of(database), settings.patience, say)
+        self.done = 0
+        self._evaluator: Evaluator | None = None
+        self._refused: dict[str, float] = {}
+        self._claim: Claim | None = None
+        self._note = ""
+        self._beating = threading.Event()
+
+    # ------------------------------------------------------------ the loop
+    def run(self) -> int:
+        """Work until there is nothing to do any more; how many jobs were done.
+
+        Raises
+        ------
+        StoreError
+            The database is away for too long, or refuses.
+        """
+        self.patiently(self.jobs.create_jobs_indexes)
+        self.say(f"waiting for jobs at {self.patiently.address}")
+        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            self._work()
+        finally:
+            self.leave()
+            heart.join(timeout=1.0)
+        return self.done
+
+    def _work(self) -> None:
+        idle_since, pause = time.monotonic(), self.settings.poll_interval
+        while self.settings.max_jobs is None or self.done < self.settings.max_jobs:
+            if self._one_job():
+                self.done += 1
+                idle_since, pause = time.monotonic(), self.settings.poll_interval
+                continue
+            if time.monotonic() - idle_since > self.settings.reserve_timeout:
+                self.say(f"no job for {self.settings.reserve_timeout:.0f} s: ending")
+                return
+            time.sleep(pause)
+            if time.monotonic() - idle_since > 10.0:
+                pause = min(2 * pause, max(_MAX_PAUSE, self.settings.poll_interval))
+        self.say(f"{self.done} jobs done: ending")
+
+    def _one_job(self) -> bool:
+        """Find a job, take it, do it; whether there was one."""
+        for candidate in self.patiently(self._candidates):
+            key = candidate.get("exp_key")
+            evaluator = self._evaluator_of(key) if isinstance(key, str) else None
+            if evaluator is None:
+                continue
+            claim = self.patiently(partial(self.jobs.claim, candidate["_id"], self.name))
+            if claim is not None:
+                self._do(claim, evaluator)
+                return True
+        return False
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        """Of the scan that the worker is warm for, else of any; in an order of its own."""
+        now = time.monotonic()
+        for key in [key for key, since in self._refused.items() if now - since > _REFUSED_AGAIN]:
+            del self._refused[key]
+        found: list[dict[str, Any]] = []
+        warm = [] if self._evaluator is None else [self._evaluator.scan.exp_key]
+        for wanted in dict.fromkeys([*warm, self.settings.exp_key]):
+            if wanted not in self._refused:
+                found = self.jobs.candidates(wanted, without=set(self._refused))
+            if found:
+                break
+        random.shuffle(found)
+        return found
+
+    # ------------------------------------------------------------ scans
+    def _evaluator_of(self, key: str) -> Evaluator | None:
+        """What evaluates jobs of that scan; None where it is refused."""
+        if self._evaluator is not None and self._evaluator.scan.exp_key == key:
+            return self._evaluator
+        if key in self._refused:
+            return None
+        document = self.patiently(lambda: self.jobs.scans.find_one({"_id": key}))
+        try:
+            scan = decode_scan(key, document)
+            self.say(f"preparing for scan {key}")
+            self._evaluator = None
+            self._evaluator = Evaluator(scan, self.prepare, self.settings.theory_path, self.say)
+        except StoreError as err:
+            self._refuse(key, str(err))
+        except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
+            self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
+        else:
+            self._note = ""
+            return self._evaluator
+        return None
+
+    def _refuse(self, key: str, text: str) -> None:
+        self._refused[key] = time.monotonic()
+        if self._note != text:
+            self._note = text
+            self.say(f"refused: {text}")
+        with suppress(StoreError):
+            self.patiently(self._sign_of_life)
+
+    # ------------------------------------------------------------ one job
+    def _do(self, claim: Claim, evaluator: Evaluator) -> None:
+        self._claim = claim
+        begin = time.perf_counter()
+        try:
+            misc = self.patiently(lambda: self.jobs.point(claim))
+            result = evaluator(misc)
+            seconds = result.get("seconds")
+            result["seconds"] = {
+                **(seconds if isinstance(seconds, dict) else {}),
+                "total": time.perf_counter() - begin,
+            }
+            self._finish(claim, result)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except StoreError:
+            raise
+        except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
+            self._finish(claim, failed_result("exception", f"{type(err).__name__}: {err}"))
+        self._claim = None
+
+    def _finish(self, claim: Claim, result: Record) -> None:
+        from pymongo.errors import PyMongoError
+
+        try:
+            kept = self.patiently(lambda: self.jobs.finish(claim, result))
+        except (PyMongoError, OverflowError, ValueError) as err:
+            # too long for the database, or of a type that it does not know
+            failure = failed_result("exception", f"the result cannot be stored: {err}")
+            kept = self.patiently(lambda: self.jobs.finish(claim, failure))
+        loss = result.get("loss")
+        outcome = f"failed: {result['failure']['reason']}" if loss is None else f"loss {loss:.4f}"
+        late = "" if kept else " (too late: another worker has taken it)"
+        self.say(f"job {claim.id}: {outcome}, {result['seconds']['total']:.1f} s{late}")
+
+    # ------------------------------------------------------------ signs of life
+    def _beat(self) -> None:
+        """Run by a thread: renew the lease, and say that the worker lives."""
+        from pymongo.errors import PyMongoError
+
+        while not self._beating.is_set():
+            scan: ScanDocument | None = self._evaluator.scan if self._evaluator else None
+            claim = self._claim
+            with suppress(PyMongoError):  # the loop will say so
+                self._sign_of_life()
+                if claim is not None:
+                    self.jobs.beat(claim)
+            self._beating.wait(min(scan.beat, _IDLE_BEAT) if scan else _IDLE_BEAT)
+
+    def _sign_of_life(self) -> None:
+        evaluator = self._evaluator
+        self.jobs.workers.update_one(
+            {"_id": self.name},
+            {
+                "$set": {
+                    "exp_key": None if evaluator is None else evaluator.scan.exp_key,
+                    "note": self._note,
+                    "busy": self._claim is not None,
+                },
+                "$currentDate": {"seen": True},
+            },
+            upsert=True,
+        )
+
+    def leave(self) -> None:
+        """Give back what is not finished; safe to be called from any thread, and twice."""
+        from pymongo.errors import PyMongoError
+
+        self._beating.set()
+        claim, self._claim = self._claim, None
+        with suppress(PyMongoError):
+            if claim is not None:
+                self.jobs.give_back(claim)
+            self.jobs.workers.delete_one({"_id": self.name})
+
+
+def run_worker(
+    settings: WorkerSettings, say: Callable[[str], None], prepare: Prepare = prepare_fits
+) -> int:
+    """Work in the main thread of a process until there is nothing left, or a signal comes.
+
+    Returns
+    -------
+    int
+        Exit status of the process: 0, or 130 after a signal.
+    """
+    worker = Worker(settings, say, prepare)
+
+    def last_words() -> str:
+        worker.leave()
+        return "interrupted in the middle of a job, which is left to others"
+
+    try:
+        with interrupted_by_signals(last_words, grace=_LEAVING):
+            worker.run()
+    except KeyboardInterrupt:
+        say("interrupted; what was under way is left to others")
+        return 130
+    return 0
