@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -172,7 +171,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     view = prepare(
         Request(
             paths=files,
-            databases=tuple(_database(path) for path in paths if "://" in path),
+            databases=tuple(scan for path in paths if "://" in path for scan in _databases(path)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
             keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
             command=" ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
@@ -182,16 +181,13 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     return _write(view, **outputs)
 
 
-def _database(uri: str) -> Any:
-    """Name, records and runcard of a scan in a database."""
-    if not uri.startswith("mongodb"):
+def _databases(uri: str) -> Any:
+    """Name, records and runcard of the scans in a database."""
+    if not uri.startswith(("mongodb://", "mongo://", "mongodb+srv://")):
         raise click.UsageError(f"{uri}: not a database; mongodb://host:port/name is one")
-    try:
-        store = importlib.import_module("n3hyper.hyper_optimization.mongofiletrials")
-    except ImportError as error:
-        raise click.UsageError(f"{uri}: scans in a database cannot be read: {error}") from None
-    records, runcard = store.read_scan(uri)
-    return uri.rsplit("@", 1)[-1], records, runcard
+    from n3hyper.cli.report_database import read_database
+
+    return read_database(uri)
 
 
 def _write(view: Any, **outputs: Any) -> int:

@@ -66,19 +66,8 @@ def prepare(request: Request) -> View:
     """
     scan = load_scan(request.paths, request.combine, request.databases)
     scan = without_first(scan, request.thermalization)
-    settings = rescoring.settings_of(scan.runcard, scan.trials[0].ours)
-    changed = {
-        "loss_type": request.loss,
-        "fold_statistic": request.fold_statistic,
-        "replica_statistic": request.replica_statistic,
-        "penalties_in_loss": request.penalties,
-    }
-    changes = {key: value for key, value in changed.items() if value is not None}
+    settings = _settings(request, scan)
     if request.rescored:
-        settings = dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
-        if request.threshold is not None or "loss_type" in changes:
-            # the runcard's threshold is for the loss of the runcard
-            settings = dataclasses.replace(settings, threshold=_threshold(request, settings, scan))
         if not scan.runcard:
             scan = scan.with_notes("no runcard beside the trials: folds have the same weight")
         scan = rescoring.rescore(scan, settings)
@@ -107,10 +96,24 @@ def prepare(request: Request) -> View:
     )
 
 
-def _threshold(request: Request, settings: rescoring.Settings, scan: Scan) -> float:
-    """Of a fold: the runcard's, if it is for this kind of loss."""
-    before = rescoring.settings_of(scan.runcard, scan.trials[0].ours)
-    return settings.threshold if before.loss_type == settings.loss_type else float("inf")
+def _settings(request: Request, scan: Scan) -> rescoring.Settings:
+    """Of the runcard, with what was asked for in its place."""
+    ours = scan.trials[0].ours
+    asked = {
+        "loss_type": request.loss,
+        "fold_statistic": request.fold_statistic,
+        "replica_statistic": request.replica_statistic,
+        "penalties_in_loss": request.penalties,
+    }
+    kfold = scan.runcard.get("kfold")
+    given = dict(kfold) if isinstance(kfold, Mapping) else {}
+    changed = {**given, **{key: value for key, value in asked.items() if value is not None}}
+    settings = rescoring.settings_of({**scan.runcard, "kfold": changed}, ours)
+    if settings.loss_type == "chi2":
+        return settings
+    # chi2, phi2 and logp of the ensemble are stored for the replicas that the scan chose
+    before = rescoring.settings_of(scan.runcard, ours)
+    return dataclasses.replace(settings, reduce_proportion=before.reduce_proportion)
 
 
 def without_first(scan: Scan, count: int) -> Scan:

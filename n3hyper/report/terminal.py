@@ -15,7 +15,7 @@ from rich.text import Text
 
 from n3hyper.report.columns import ASCII, column
 from n3hyper.report.importance import METHOD
-from n3hyper.report.ranges import Choices, Range
+from n3hyper.report.ranges import Choices, Range, did_well
 from n3hyper.report.text import show_number, span
 from n3hyper.report.textplot import Canvas, bar, histogram
 from n3hyper.report.view import TABLE_SCORES, View, cell
@@ -64,8 +64,9 @@ class Terminal:
             else:
                 for part in _spaced([part for part in (setup, folds, weights) if part is not None]):
                     print_(part)
-            print_()
-            print_(self.top())
+            if self.view.top:
+                print_()
+                print_(self.top())
             comparison = self.comparison()
             if comparison is not None:
                 print_()
@@ -273,11 +274,12 @@ class Terminal:
         entries = self.view.comparison
         if not entries:
             return None
-        table = self._table("What was drawn, and the best fifth of it")
+        best = f"the best {len(did_well(self.view.scan))}"
+        table = self._table(f"What was drawn, and {best} trials")
         wide = self.width >= 100
         if not wide:
             table.padding = (0, 1, 0, 0)
-        for name in ("", "drawn", "", "best fifth", "", *(("best trial",) if wide else ())):
+        for name in ("", "drawn", "", best, "", *(("best trial",) if wide else ())):
             table.add_column(name, no_wrap=True, overflow=self.cut)
         before = ""
         for entry in entries:

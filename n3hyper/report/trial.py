@@ -159,6 +159,8 @@ def _failure(result: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _time(value: Any) -> float:
+    if isinstance(value, datetime.datetime):
+        return value.timestamp()
     if not isinstance(value, str):
         return math.nan
     try:
