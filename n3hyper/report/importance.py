@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ FEWEST: Final = 12
 """Trials below which nothing can be said."""
 _MOST: Final = 600
 """Trials that are looked at, drawn at random from more."""
+ALWAYS_LOG: Final = ("initial", "integrability_initial")
+"""What n3fit and n3hyper always draw in the logarithm."""
 _PER_OPTIMIZER: Final = ("learning_rate", "clipnorm")
 _MOST_FACTORS: Final = 30
 
@@ -137,6 +140,27 @@ def _in_range(numbers: Array) -> Array:
     if high > low and math.isfinite(high - low):
         found[known] = (scaled - low) / (high - low)
     return found
+
+
+def is_log(scan: Scan, name: str, group: str, numbers: Array) -> bool:
+    """Whether a hyperparameter was drawn in its logarithm, as the runcard says; where it does not
+    say, whether the numbers span decades.
+
+    Parameters
+    ----------
+    group
+        The optimizer that it belongs to, or empty.
+    """
+    if not (numbers[np.isfinite(numbers)] > 0).all():
+        return False
+    config = scan.runcard.get("hyperscan_config", scan.runcard.get("hyperscan"))
+    optimizers = config.get("optimizer") if isinstance(config, Mapping) else None
+    for entry in optimizers if isinstance(optimizers, list) else []:
+        if isinstance(entry, Mapping) and entry.get("optimizer_name") == group:
+            option = entry.get(name)
+            if isinstance(option, Mapping):
+                return bool(option.get("sampling") == "log")
+    return name in ALWAYS_LOG or spans_decades(numbers)
 
 
 def spans_decades(numbers: Array) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from n3hyper.report import style, summary
 from n3hyper.report.columns import column
-from n3hyper.report.importance import spans_decades
+from n3hyper.report.importance import is_log
 from n3hyper.report.ranges import in_group
 from n3hyper.report.trial import Value
 from n3hyper.report.view import View, cell
@@ -344,9 +344,7 @@ def scatter(view: View, name: str, group: str = "") -> Figure | None:
         x, losses, c=order, cmap="cividis", s=22, alpha=0.85, linewidths=0,
         rasterized=x.size > style.RASTER,
     )  # fmt: skip
-    if spans_decades(
-        np.array([_value(t.values.get(name)) for t in view.scan.trials if in_group(t, group)])
-    ):
+    if is_log(view.scan, name, group, x):
         style.log_x(axes)
     if best in trials:
         style.mark_best(axes, float(_value(best.values.get(name))), best.loss)

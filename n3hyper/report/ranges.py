@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.report.importance import spans_decades
+from n3hyper.report.importance import is_log
 from n3hyper.report.scan import Scan
 from n3hyper.report.trial import Trial
 
@@ -110,7 +110,7 @@ def _ranges(scan: Scan, name: str, good: tuple[Trial, ...]) -> list[Range]:
         drawn, well = values_of(scan.trials, name, group), values_of(good, name, group)
         if drawn.size == 0:
             continue
-        log = spans_decades(drawn)
+        log = is_log(scan, name, group, drawn)
         low, high = float(drawn.min()), float(drawn.max())
         edges = np.geomspace(low, high, BINS + 1) if log else np.linspace(low, high, BINS + 1)
         edges[0], edges[-1] = low, high

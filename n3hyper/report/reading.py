@@ -23,6 +23,8 @@ from n3hyper.report.text import LARGEST
 
 Array = NDArray[np.float64]
 
+_KEY_ENDS: Final = {b'": ': 3} | {bytes([last]) + b'":': 2 for last in range(256)}
+"""The three bytes before a value of a key, and how many of them belong to the key's end."""
 _PLACE: Final = re.compile(r"@(\d+):(\d+)")
 MAX_DEPTH_ERROR: Final = "nested too deeply"
 
@@ -131,7 +133,7 @@ def read_records(data: bytes, name: str) -> Tries:
     ReportError
         It holds no trials.
     """
-    if not data.strip():
+    if not data[:1000].strip() and not data.strip():
         raise ReportError(f"{name}: empty; has the first trial ended?")
     matrices = Matrices(data)
     note = ""
@@ -171,16 +173,18 @@ def no_collection() -> Iterator[None]:
 
 def _without_matrices(data: bytes) -> bytes:
     """The JSON with ``"@start:stop"`` for each matrix of numbers."""
-    parts, end = [], 0
-    start = data.find(b"[[")
+    parts: list[bytes] = []
+    end, find = 0, data.find
+    start = find(b"[[")
     while start >= 0:
-        stop, after = data.find(b"]]", start) + 2, data.find(b"[[", start + 1)
+        stop, after = find(b"]]", start) + 2, find(b"[[", start + 1)
         # rows in rows would begin again before the first end
         if stop > 1 and not 0 <= after < stop and _is_value(data, start, stop):
-            parts += [data[end:start], b'"@%d:%d"' % (start, stop)]
+            parts += (data[end:start], b'"@%d:%d"' % (start, stop))
             end = stop
         start = after
-    return b"".join([*parts, data[end:]])
+    parts.append(data[end:])
+    return b"".join(parts)
 
 
 def _is_value(data: bytes, start: int, stop: int) -> bool:
@@ -188,10 +192,10 @@ def _is_value(data: bytes, start: int, stop: int) -> bool:
 
     Inside a text the quotation mark after a key would have a backslash before it.
     """
-    before = data[start - 4 : start]
-    key = before[1:3] == b'":' and before[3:] == b" " and before[:1] != b"\\"
-    key = key or (before[2:] == b'":' and before[1:2] != b"\\")
-    return key and data.find(b'"', start, stop) < 0 and data.find(b"}", start, stop) < 0
+    key = _KEY_ENDS.get(data[start - 3 : start])
+    if key is None or data[start - key - 1 : start - key] == b"\\":
+        return False
+    return data.find(b'"', start, stop) < 0 and data.find(b"}", start, stop) < 0
 
 
 def _whole_ones(data: bytes) -> list[Any]:

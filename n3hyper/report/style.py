@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 SIZE: Final = (6.4, 4.2)
 """Inches."""
@@ -76,9 +76,14 @@ def styled() -> Any:
 
 
 def log_x(axes: Axes) -> None:
-    """A logarithmic x axis with quiet minor ticks."""
+    """A logarithmic x axis: powers of ten, and 1, 2, 5 where there are few of them."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    low, high = axes.dataLim.intervalx
+    if 0 < low < high < 50 * low:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -161,8 +161,7 @@ class Terminal:
             label = Text(self.say(name), style="" if plain else "dim")
             table.add_row(label, Text(self.say(value), style="bold" if plain else "dim"))
         if len(self.view.scan) > 1:
-            table.caption = Text("dim: the same in all trials", style="dim")
-            table.caption_justify = "left"
+            return Group(table, Text("dim: the same in all trials", style="dim"))
         return table
 
     def folds(self) -> RenderableType | None:
@@ -174,7 +173,7 @@ class Terminal:
         table = self._table("Folds of the best trial")
         for name in ("fold", "loss", "χ²", "φ²", "-logp", "decides"):
             table.add_column(self.say(name), justify="right", no_wrap=True, overflow=self.cut)
-        table.add_column("leaves out", overflow=self.cut, no_wrap=self.width >= WIDE)
+        table.add_column("leaves out", overflow="fold")
         for fold in folds:
             row = [str(fold.number), show_number(fold.loss)]
             row += [show_number(each) for each in (fold.chi2, fold.phi2, fold.logp)]
@@ -187,8 +186,7 @@ class Terminal:
             words += f"{100 * deciding.decides:.0f}% of the trials"
             if not self.view.scan.trials[0].ours:
                 words += "; losses of folds by n3hyper's definition"
-            table.caption = Text(words, style="dim")
-            table.caption_justify = "left"
+            return Group(table, Text(words, style="dim"))
         return table
 
     def importance(self) -> RenderableType | None:
@@ -196,7 +194,7 @@ class Terminal:
         found = self.view.importances
         if found is None:
             return None
-        table = self._table("Importance of the hyperparameters")
+        table = self._table("Importance")
         table.show_header = False
         table.add_column(no_wrap=True, overflow=self.cut)
         table.add_column(no_wrap=True, justify="right", overflow=self.cut)
@@ -212,9 +210,7 @@ class Terminal:
         trust = f"R2 {found.score:.2f} on trials the forest has not seen"
         if found.score < 0.2:
             trust += ": too few trials to trust this"
-        table.caption = Text(self.say(f"{METHOD}; {trust}"), style="dim")
-        table.caption_justify = "left"
-        return table
+        return Group(table, Text(self.say(f"{METHOD}; {trust}"), style="dim"))
 
     def top(self) -> RenderableType:
         """The best trials, with as many columns as fit."""
@@ -251,8 +247,7 @@ class Terminal:
         if left:
             names_left = ", ".join(heads[name] for name in names if name not in kept)
             words = f"not shown: {names_left} (a wider terminal, or --format csv)"
-            table.caption = Text(words, style="dim")
-            table.caption_justify = "left"
+            return Group(table, Text(words, style="dim"))
         return table
 
     def _fitting(

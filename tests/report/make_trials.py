@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.record import (
     to_json,
 )
 
-RUNCARD = Path(__file__).resolve().parents[2] / "runcards" / "dis_nlo.yml"
+RUNCARD = Path(__file__).parent / "reference" / "runcard.yml"
 START = datetime.datetime(2026, 3, 2, 9, 0, 0)
 OPTIMIZERS = {  # name: best learning rate, ranges of learning rate and clipnorm, offset of the loss
     "Nadam": (2.5e-3, (1e-4, 1e-2), (1e-7, 1e-4), 0.00),
