@@ -67,7 +67,7 @@ def command(
     from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.services.fleet import Fleet, run_fleet
-    from n3hyper.services.worker import WorkerSettings
+    from n3hyper.services.worker_settings import WorkerSettings
 
     settings = WorkerSettings(
         uri=find_uri(mongo_uri),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,6 +78,12 @@ def parallel_options(function: F) -> F:
     """The options of a scan whose trials are run by workers; see `parallel_request`."""
     for option in (
         click.option(
+            "--lease",
+            type=Duration(),
+            help="With --parallel: how long a worker may give no sign of life before its trial is "
+            "given to another. Default: 60s.",
+        ),
+        click.option(
             "--workers",
             type=click.IntRange(min=0),
             help="With --parallel: workers to start on this host. Default: 1 where the scan starts "
@@ -94,13 +101,14 @@ def parallel_options(function: F) -> F:
 
 
 def parallel_request(
-    parallel: bool, workers: int | None, mongo_uri: str | None
+    parallel: bool, mongo_uri: str | None, workers: int | None, lease: float | None
 ) -> ParallelRequest | None:
     """What the options of `parallel_options` ask for; None for a serial scan."""
     if not parallel:
-        if workers is not None or mongo_uri is not None:
-            raise click.UsageError("--workers and --mongo-uri belong to --parallel")
+        if (mongo_uri, workers, lease) != (None, None, None):
+            raise click.UsageError("--mongo-uri, --workers and --lease belong to --parallel")
         return None
     from n3hyper.services.parallel_session import ParallelRequest
 
-    return ParallelRequest(workers=workers, mongo_uri=mongo_uri)
+    request = ParallelRequest(workers=workers, mongo_uri=mongo_uri)
+    return request if lease is None else replace(request, lease=lease)

@@ -51,6 +51,7 @@ def command(
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
+    lease: float | None,
     quiet: bool,
 ) -> int:
     """Go on with a scan, as if it had never stopped.
@@ -68,4 +69,5 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
     )
-    return run(request, quiet=quiet, parallel=parallel_request(parallel, workers, mongo_uri))
+    shared = parallel_request(parallel, mongo_uri, workers, lease)
+    return run(request, quiet=quiet, parallel=shared)

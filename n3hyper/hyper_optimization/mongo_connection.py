@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from n3hyper.errors import StoreError
@@ -94,14 +93,14 @@ class Patience:
         After which it gives up.
     say
         Is told once that the database is away, and once that it is back.
-    stop
-        Ends the waiting when set.
+    revive
+        Called again and again while the database is away: starts one that is this process's own.
     """
 
     address: str
     seconds: float = PATIENCE
     say: Callable[[str], None] = lambda text: None
-    stop: threading.Event = field(default_factory=threading.Event)
+    revive: Callable[[], None] = lambda: None
     outages: int = 0
     """How often the database has been away."""
 
@@ -128,11 +127,13 @@ class Patience:
                         f"the database at {self.address} does not answer; "
                         f"waiting up to {self.seconds:.0f} s"
                     )
-                if now - away_since >= self.seconds or self.stop.wait(_PAUSE):
+                if now - away_since >= self.seconds:
                     raise StoreError(
                         f"the database at {self.address} has not answered for "
                         f"{time.monotonic() - away_since:.0f} s: given up"
                     ) from err
+                time.sleep(_PAUSE)
+                self.revive()
             except OperationFailure as err:
                 raise refusal(self.address, err) from err
             else:

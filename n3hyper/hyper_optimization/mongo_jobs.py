@@ -110,6 +110,9 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def __len__(self) -> int:
         return int(self.jobs.count_documents({}))
 
+    def create_indexes(self) -> None:
+        """Nothing: hyperopt asks for it in a constructor, which should not need the server."""
+
     def create_jobs_indexes(self) -> None:
         """For the questions that are asked often."""
         self.jobs.create_index("state")

@@ -189,6 +189,11 @@ class MongodRunner:
             raise
         return self.process
 
+    def revive(self) -> None:
+        """Start the server again if it has ended by itself, with the same data."""
+        if self.process is not None and self.process.poll() is not None:
+            self.process = self._launch(self.bind_ip, self.db_port, self.auth)
+
     def stop(self, mongod: subprocess.Popen[bytes] | None = None) -> None:
         """Stop the server: what it has acknowledged is on the disk then."""
         process = mongod or self.process

@@ -120,6 +120,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         super().__init__(jobs, files._exp_key, cmd, workdir, refresh=False)
         self._take_files()
         if refresh:
+            self.handle.create_jobs_indexes()
             self.refresh()
 
     @classmethod

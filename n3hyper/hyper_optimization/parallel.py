@@ -27,7 +27,7 @@ POLL: Final = 0.1
 """Seconds between looks at the database."""
 _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
-_SEEN: Final = 40.0
+_SEEN: Final = 25.0
 """Seconds for which a worker counts as alive that has not been seen."""
 _AHEAD: Final = 2.0
 """Seconds for which there should be jobs in the queue."""
@@ -199,6 +199,7 @@ class ParallelScan:
                 if not self._running() or self.deadline():
                     return reason
             else:
+                self.patiently(self._trim)
                 self._fill()
             self.tend()
             self._look()
@@ -271,6 +272,15 @@ class ParallelScan:
                 self.patiently(lambda: self.trials.refresh_tids(None))
                 if tid not in self.trials._documents:
                     raise
+
+    def _trim(self) -> None:
+        """Take back jobs that nobody has begun, the latest first, where there are too many.
+
+        A scan that was to be longer, and was interrupted, has left some.
+        """
+        excess = len(self.trials._documents) - self.max_evals
+        if excess > 0:
+            self.trials.withdraw(sorted(self._queued())[-excess:])
 
     def _next(self) -> int | None:
         """The first number that is not taken; None where there are enough trials."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from n3hyper.hyper_optimization.processes import leashed, stop_process
-from n3hyper.services.worker import WorkerSettings
-from n3hyper.services.worker_process import encode_settings
+from n3hyper.services.worker_settings import WorkerSettings
 
 COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")
 _LIVED: Final = 60.0
@@ -146,7 +145,7 @@ class Fleet:
     def _start(self, slot: _Slot) -> None:
         share = worker_environment(slot.number, self.workers, self._cores, self._gpus)
         slot.process = subprocess.Popen(
-            leashed(self.command),
+            leashed([*self.command, f"worker {slot.number + 1}"]),
             stdin=subprocess.PIPE,
             env={**os.environ, **share},
             # Ctrl-C is for this process, which ends its workers
@@ -155,7 +154,7 @@ class Fleet:
         slot.started = time.monotonic()
         assert slot.process.stdin is not None
         try:
-            slot.process.stdin.write(encode_settings(self.settings, f"worker {slot.number + 1}"))
+            slot.process.stdin.write(self.settings.encode())
             slot.process.stdin.close()
         except BrokenPipeError:
             pass  # it has died already, which tend() will see

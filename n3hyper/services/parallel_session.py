@@ -123,11 +123,13 @@ def perform_parallel_scan(
         files = _open_files(request, scanner, identity, listener)
         if budget:
             budget.learn(files.finished)
-        uri, own = held.enter_context(_database(request, parallel, listener))
+        uri, server = held.enter_context(_database(request, parallel, listener))
         trials = MongoFileTrials(None, uri=uri, files=files, refresh=False)
         held.callback(trials.handle.close)
         trials.replica_path = request.replica_folder
         patience = Patience(address_of(trials.handle.db), parallel.patience, listener.stage)
+        if server is not None:
+            patience.revive = server.revive
         patience(trials.handle.create_jobs_indexes)
         patience(
             lambda: trials.publish(
@@ -140,7 +142,9 @@ def perform_parallel_scan(
                 )
             )
         )
-        tend = _local_workers(held, trials, request, parallel, own, listener, worker_command)
+        tend = _local_workers(
+            held, trials, request, parallel, server is not None, listener, worker_command
+        )
         return ParallelScan(
             trials,
             Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
@@ -183,11 +187,11 @@ def _open_files(
 @contextmanager
 def _database(
     request: ScanRequest, parallel: ParallelRequest, listener: Listener
-) -> Iterator[tuple[str, bool]]:
-    """The URI of the scan's database, and whether it is started for the time of the block."""
+) -> Iterator[tuple[str, MongodRunner | None]]:
+    """The URI of the scan's database, and its server where it runs for the time of the block."""
     dbpath = request.output / DATABASE
     if parallel.mongo_uri is not None:
-        yield find_uri(parallel.mongo_uri), False
+        yield find_uri(parallel.mongo_uri), None
         return
     if not dbpath.is_dir():
         uri = find_uri()
@@ -198,7 +202,7 @@ def _database(
             database.client.close()
         if there:
             listener.stage(f"using the database at {address_of(database)}")
-            yield uri, False
+            yield uri, None
             return
     try:
         server = MongodRunner(dbpath=dbpath, db_port=PORT)
@@ -213,7 +217,7 @@ def _database(
             f"started a database in {dbpath} (log: {LOG_FILE}); workers of this host may join: "
             f"n3hyper mongo-worker --mongo-uri {server.uri_file}"
         )
-        yield server.uri, True
+        yield server.uri, server
     finally:
         server.stop()
 

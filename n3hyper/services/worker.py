@@ -15,23 +15,17 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.interruption import interrupted_by_signals
-from n3hyper.hyper_optimization.mongo_connection import (
-    PATIENCE,
-    Patience,
-    address_of,
-    open_database,
-)
+from n3hyper.hyper_optimization.mongo_connection import Patience, address_of, open_database
 from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, decode_scan
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
+from n3hyper.services.worker_settings import WorkerSettings
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between signs of life of a worker without a scan."""
@@ -41,37 +35,6 @@ _LEAVING: Final = 5.0
 """Seconds after a signal for giving the job back."""
 _MAX_PAUSE: Final = 1.0
 """Seconds between questions of a worker that has long had nothing to do."""
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """How a worker works.
-
-    Parameters
-    ----------
-    uri
-        Of the database.
-    exp_key
-        Work for that scan alone; None for all.
-    poll_interval
-        Seconds between questions for a job.
-    max_jobs
-        After which the worker ends; None for no limit.
-    reserve_timeout
-        Seconds without a job after which the worker ends.
-    patience
-        Seconds for which a database that is away is waited for.
-    theory_path
-        Where to look for the theory first.
-    """
-
-    uri: str
-    exp_key: str | None = None
-    poll_interval: float = 0.1
-    max_jobs: int | None = None
-    reserve_timeout: float = 600.0
-    patience: float = PATIENCE
-    theory_path: Path | None = None
 
 
 class Worker:

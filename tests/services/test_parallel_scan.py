@@ -1,0 +1,202 @@
+"""Whole parallel scans with real processes and a real database; only the fits are toys."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.filetrials import FileTrials
+from n3hyper.hyper_optimization.mongo_connection import open_database
+from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.record import read_tries
+from n3hyper.hyper_optimization.scan import run_scan
+from tests.services.chaos import N3HYPER, Chaos, check, children
+from tests.services.toy_processes import FLEET, SCAN, environment, toy
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNCARD = ROOT / "runcards" / "quickstart.yml"
+REPLICA = Path("nnfit") / "replica_1"
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=environment(**variables), capture_output=True, text=True, timeout=120
+    )
+
+
+@contextmanager
+def process(command: list[str], log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as output:
+        started = subprocess.Popen(
+            command, env=environment(**variables), stdout=output, stderr=output
+        )
+    try:
+        yield started
+    finally:
+        with suppress(ProcessLookupError):
+            started.terminate()
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait for something that comes of itself."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.05)
+    return found
+
+
+def uri_file(folder: Path, uri: str) -> str:
+    path = folder / "uri"
+    path.write_text(uri)
+    return str(path)
+
+
+def scan(output: Path, n: int, *options: str) -> list[str]:
+    return [*SCAN, str(RUNCARD), str(output), "-n", str(n), *options]
+
+
+def test_a_scan_of_its_own_is_a_serial_one_with_workers(tmp_path: Path) -> None:
+    """The same records, key by key; it goes on as a serial scan, and that one in parallel again."""
+    out = tmp_path / "out"
+    trainer, scanner, identity = toy()
+    run_scan(tmp_path / "serial", trainer, scanner, 6, fingerprint=identity)
+    done = run(scan(out, 6, "--workers", "1"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    # workers and database have ended with the scan
+    assert "interrupted" in (out / REPLICA / "workers.log").read_text()
+    serial = read_tries(tmp_path / "serial" / "tries.json")
+    parallel = read_tries(out / REPLICA / "tries.json")
+    for one, other in zip(serial, parallel, strict=True):
+        assert set(one["result"]) == set(other["result"])
+        for record in (one, other):
+            for key in ("book_time", "refresh_time", "owner", "version", "exp_key"):
+                record.pop(key)
+            record["result"].pop("seconds")
+        assert one == other
+    stores = [FileTrials.from_pkl(at / "tries.pkl") for at in (out / REPLICA, tmp_path / "serial")]
+    assert stores[0].rstate.bit_generator.state == stores[1].rstate.bit_generator.state
+    outcome = run_scan(out / REPLICA, trainer, scanner, 7, restart=True, fingerprint=identity)
+    assert len(outcome.trials.finished) == 7
+    done = run(scan(out, 10, "--workers", "2"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert check(out, 10) == {"ok": 10}
+
+
+def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> None:
+    """A worker that was there before the scan, one that comes later; the scan is interrupted."""
+    where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
+    out, fleet, slow = tmp_path / "out", [*FLEET, *where], {"TOY_SECONDS": "0.1"}
+    database = open_database(mongo_uri)
+    with (
+        process(fleet, tmp_path / "first.log", **slow),
+        process(scan(out, 5000, *where), tmp_path / "scan.log") as driver,
+    ):
+        until(lambda: database["jobs"].find_one({"state": 2}))
+        with process(fleet, tmp_path / "later.log", **slow):
+            until(lambda: len(database["jobs"].distinct("owner", {"state": 2})) == 2)
+            driver.send_signal(signal.SIGINT)
+            assert driver.wait(40) == 130, (tmp_path / "scan.log").read_text()
+    database.client.close()
+    records = read_tries(out / REPLICA / "tries.json")
+    assert len({record["tid"] for record in records}) == len(records) > 1
+    assert len(FileTrials.from_pkl(out / REPLICA / "tries.pkl").finished) == len(records)
+
+
+def test_a_worker_that_would_fit_something_else_refuses(tmp_path: Path, mongo_uri: str) -> None:
+    where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
+    with (
+        process([*FLEET, *where], tmp_path / "worker.log", TOY_IDENTITY="others"),
+        process(scan(tmp_path / "out", 3, *where), tmp_path / "scan.log") as driver,
+    ):
+        said = until(lambda: "refused" in (tmp_path / "worker.log").read_text())
+        assert said
+        until(
+            lambda: (
+                "what differs: data (toy before, others now)" in (tmp_path / "scan.log").read_text()
+            )
+        )
+        assert driver.poll() is None
+    assert not (tmp_path / "out" / REPLICA / "tries.json").exists()
+
+
+@linux
+def test_a_job_that_kills_its_worker_three_times_is_lost(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run(scan(out, 6, "--workers", "2", "--lease", "0.6"), TOY_DEADLY="40")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ends = check(out, 6)
+    deadly = [
+        record
+        for record in read_tries(out / REPLICA / "tries.json")
+        if record["misc"]["space_vals"]["epochs"] >= 40
+    ]
+    assert ends["lost"] == len(deadly) > 0
+    assert all("died 3 times" in record["result"]["failure"]["text"] for record in deadly)
+
+
+@linux
+@pytest.mark.slow
+def test_kills_of_every_kind_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
+    port = free_port()
+    where = str(tmp_path / "db" / "uri")
+    chaos = Chaos(
+        {
+            "database": lambda: [
+                *(*N3HYPER, "mongod", "--dbpath", str(tmp_path / "db"), "--port", str(port))
+            ],
+            "fleet": lambda: [*FLEET, "--workers", "3", "--mongo-uri", where],
+            "scan": lambda: scan(tmp_path / "out", 40, "--mongo-uri", where),
+        },
+        tmp_path,
+        environment(TOY_SECONDS="0.5"),
+        seed=int(os.environ.get("CHAOS_SEED", "3")),
+        pause=2.0,
+        kills=9,
+    )
+    chaos.run(timeout=240)
+    assert chaos.done.total() > 4
+    assert sum(check(tmp_path / "out", 40).values()) == 40
+
+
+@linux
+def test_what_a_scan_started_ends_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
+    command = scan(tmp_path / "out", 1000, "--workers", "1")
+    with process(command, tmp_path / "log", TOY_SECONDS="0.3") as driver:
+        log = tmp_path / "out" / REPLICA / "workers.log"
+        until(lambda: log.exists() and "loss" in log.read_text())
+        family = children(driver.pid)
+        family += [grandchild for child in family for grandchild in children(child)]
+        assert len(family) == 3  # the server, the fleet and its worker
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 30)
+
+
+def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
+    address = tmp_path / "uri"
+    address.write_text(f"mongodb://127.0.0.1:{free_port()}/x")
+    done = run(scan(tmp_path / "out", 2, "--mongo-uri", str(address), "--patience", "1"))
+    assert done.returncode == 1
+    assert "waiting up to 1 s" in done.stdout
+    assert "given up" in done.stderr
+    assert StoreError.__name__ in done.stderr
+    # nothing has been lost, and the restart is possible
+    assert (tmp_path / "out" / REPLICA / "tries.pkl").exists()
