@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from n3hyper.errors import FitError, StoreError
 from n3hyper.hyper_optimization.atomic_write import remove_leftovers
+from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
@@ -23,8 +23,6 @@ from n3hyper.hyper_optimization.record import (
     STATE_RUNNING,
     STATUS_OK,
     Record,
-    failed_result,
-    finished_result,
     finished_state,
     plain,
 )
@@ -32,14 +30,7 @@ from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_orig
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
 
-log = logging.getLogger(__name__)
-
-_LONGEST: Final = 500
-"""Characters kept of what an exception says."""
-_OUT_OF_MEMORY: Final = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
-"""Python's, NumPy's and TensorFlow's."""
-_OUT_OF_MEMORY_TEXT: Final = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
-"""What errors of other kinds say when a compiled program lacks memory."""
+__all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
 
 
 @dataclass(frozen=True)
@@ -279,26 +270,6 @@ def _run_trial(
     trials.rstate = trial_generator(suggester.seed, tid + 1)
     save(trials)
     return trial
-
-
-def evaluate(model_trainer: Any, parameters: Mapping[str, Any]) -> Record:
-    """The result of one trial in the record's form; an exception is a failure of the trial.
-
-    KeyboardInterrupt and SystemExit pass through.
-    """
-    try:
-        return finished_result(model_trainer.hyperparametrizable(dict(parameters)))
-    except Exception as err:  # whatever ends one trial must not end the scan
-        name, text = type(err).__name__, str(err)
-        log.debug("trial failed", exc_info=True)
-        lacked_memory = name in _OUT_OF_MEMORY or any(each in text for each in _OUT_OF_MEMORY_TEXT)
-        reason = "memory" if lacked_memory else "exception"
-        return failed_result(reason, _shortened(f"{name}: {text}" if text else name))
-
-
-def _shortened(text: str) -> str:
-    """Errors of compiled programs come with pages of them."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _now() -> datetime.datetime:

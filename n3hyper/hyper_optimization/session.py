@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,10 +14,13 @@ from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
 from n3hyper.hyper_optimization.budget import Budget
 from n3hyper.hyper_optimization.folder_lock import locked_folder
+from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.runcard import Runcard, load_runcard, require_scan
 
 if TYPE_CHECKING:
+    from n3hyper.data.problem import FitProblem
+    from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.hyper_optimization.scan import ScanOutcome
 
@@ -112,7 +117,12 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         runcard = load_runcard(request.runcard)
         if not request.restart:
             refuse_used_folder(request)
+        # its process gets ready while data and theory are being read
+        fits = held.enter_context(
+            IsolatedTrainer(listener.fit_progress, ["n3hyper.fitting.backend:tensorflow"])
+        )
         trainer, scanner, fingerprint = prepare(request, runcard, listener)
+        fits.prepare(partial(make_trainer, trainer.problem, runcard))
         if not request.restart:
             _make_folder(request)
             held.enter_context(locked_folder(request.replica_folder))
@@ -139,7 +149,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
 
         return run_scan(
             request.replica_folder,
-            trainer,
+            fits,
             scanner,
             request.max_evals,
             seed=request.seed,
@@ -169,7 +179,7 @@ def prepare(
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from n3hyper.hyper_optimization.identity import scan_identity
 
-    kfold = require_scan(runcard)
+    require_scan(runcard)
     for note in runcard.notes:
         listener.stage(note)
     scanner = HyperScanner(runcard.parameters, runcard.hyperscan)
@@ -179,12 +189,19 @@ def prepare(
         f"{problem.ndata} points of {len(problem.datasets)} data sets, {len(problem.folds)} folds"
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
     )
+    trainer = make_trainer(problem, runcard, listener.fit_progress)
+    return trainer, scanner, scan_identity(problem, runcard)
+
+
+def make_trainer(
+    problem: FitProblem, runcard: Runcard, on_progress: Callable[[Progress], None]
+) -> ModelTrainer:
+    """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
 
-    score = make_scorer(problem, kfold)
-    trainer = ModelTrainer(problem, runcard, score, on_progress=listener.fit_progress)
-    return trainer, scanner, scan_identity(problem, runcard)
+    score = make_scorer(problem, require_scan(runcard))
+    return ModelTrainer(problem, runcard, score, on_progress=on_progress)
 
 
 def refuse_used_folder(request: ScanRequest) -> None:
