@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 from n3hyper import __version__
@@ -61,12 +62,15 @@ def _plain_cell(value: Any) -> str:
 
 
 def to_json(view: View) -> str:
-    """The whole report as one JSON object."""
-    return json.dumps(_finite(as_dict(view)), indent=1, allow_nan=False, ensure_ascii=True) + "\n"
+    """The whole report as one JSON object, each trial on a line of its own."""
+    head = json.dumps(_finite(as_dict(view)), indent=1, allow_nan=False)
+    lines = [json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed)]
+    trials = ",\n  ".join(lines)
+    return f'{head[: head.rindex("}")].rstrip()},\n "trials": [\n  {trials}\n ]\n}}\n'
 
 
 def as_dict(view: View) -> dict[str, Any]:
-    """The report as plain data."""
+    """The report as plain data, its trials left out."""
     scan, best = view.scan, view.scan.best
     weights = view.importances
     return {
@@ -93,18 +97,19 @@ def as_dict(view: View) -> dict[str, Any]:
             for name, values in running_means(scan, view.chi2_below, view.chi2exp_below).items()
         },
         "notes": list(scan.notes),
-        "trials": _trials(view.listed),
     }
 
 
-def _trials(scan: Scan) -> list[dict[str, Any]]:
+def _trials(scan: Scan) -> Iterator[dict[str, Any]]:
     names = table_columns(scan)
     columns = [scan.column(name) for name in names]
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    for metric in METRICS:
-        for row, folds in zip(rows, scan.folds(f"hyper_losses_{metric}"), strict=True):
-            row[f"{metric}_folds"] = None if folds is None else folds.tolist()
-    return rows
+    folds = {metric: scan.folds(f"hyper_losses_{metric}") for metric in METRICS}
+    for place, row in enumerate(zip(*columns, strict=True)):
+        found = dict(zip(names, row, strict=True))
+        for metric, rows in folds.items():
+            numbers = rows[place]
+            found[f"{metric}_folds"] = None if numbers is None else numbers.tolist()
+        yield found
 
 
 def _finite(value: Any) -> Any:

@@ -167,15 +167,17 @@ def _reciprocal(value: float) -> float:
 
 def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) -> Array | None:
     """(k,): the loss of each fold before its weight; None when the record does not hold it."""
+    if settings.loss_type == "phi2" or (
+        settings.loss_type != "chi2" and not settings.penalties_in_loss
+    ):
+        return trial.fold(f"hyper_losses_{_METRIC[settings.loss_type]}")
     penalties = list(trial.penalties.values())
     experimental = trial.matrix("hyper_losses")
     if experimental is None:
         experimental = trial.matrix("experimental_losses")
     if settings.loss_type != "chi2":
         metric = trial.fold(f"hyper_losses_{_METRIC[settings.loss_type]}")
-        if metric is None or settings.loss_type == "phi2" or not settings.penalties_in_loss:
-            return metric
-        if not penalties:
+        if metric is None or not penalties:
             return metric
         experimental = np.zeros_like(penalties[0])
         shape = experimental.shape
