@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,29 +49,35 @@ def extract_archive(path: Path, folder: Path) -> Path:
     """
     try:
         with tarfile.open(path) as archive:
-            members = archive.getmembers()
-            top = _checked(path, members)
+            members = list(_checked(path, archive))
+            top = _top(path, members)
             archive.extractall(folder, members=members, filter="data")
     except (tarfile.TarError, EOFError, OSError) as err:
         raise StoreError(f"{path}: cannot be unpacked: {err}") from err
     return folder / top
 
 
-def _checked(path: Path, members: list[tarfile.TarInfo]) -> str:
-    """The one folder that all members lie in."""
-    if sum(member.size for member in members) > _LARGEST:
-        raise StoreError(f"{path}: unpacks to more than {_LARGEST >> 30} GiB")
-    tops = set()
-    for member in members:
+def _checked(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members, each checked before the next one is looked for."""
+    total = 0
+    for member in archive:
+        total += member.size
+        if total > _LARGEST:
+            raise StoreError(f"{path}: unpacks to more than {_LARGEST >> 30} GiB")
         name = PurePosixPath(member.name)
         if not (member.isfile() or member.isdir()):
             raise StoreError(f"{path}: {member.name!r} is neither a file nor a folder")
         if name.is_absolute() or ".." in name.parts or not name.parts:
             raise StoreError(f"{path}: {member.name!r} leads out of the folder")
-        tops.add(name.parts[0])
+        yield member
+
+
+def _top(path: Path, members: list[tarfile.TarInfo]) -> str:
+    """The one folder that all members lie in."""
+    tops = {PurePosixPath(member.name).parts[0] for member in members}
     if len(tops) != 1:
         raise StoreError(f"{path}: not the archive of one database")
-    return str(tops.pop())
+    return tops.pop()
 
 
 def restore(database: Database[dict[str, Any]], folder: Path) -> int:

@@ -195,24 +195,25 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         exp_key
             Of the scan; None for any but those in `without`.
         """
-        condition: Document = {"state": STATE_NEW}
-        if exp_key is not None:
-            condition["exp_key"] = exp_key
-        elif without:
-            condition["exp_key"] = {"$nin": sorted(without)}
+        text = {"$type": "string"}
+        condition: Document = {"state": STATE_NEW, "_id": text, "exp_key": exp_key}
+        if exp_key is None:
+            condition["exp_key"] = {**text, **({"$nin": sorted(without)} if without else {})}
         found = self.jobs.find(condition, ["exp_key"]).limit(CANDIDATES)
         return list(found if exp_key is None else found.sort("tid", 1))
 
     def claim(self, _id: Any, owner: str) -> Claim | None:
         """Take a new job; None where another was quicker."""
-        done = self.jobs.update_one(
-            {"_id": _id, "state": STATE_NEW},
-            {
-                "$set": {"state": STATE_RUNNING, "owner": owner},
-                "$inc": {"attempts": 1, "version": 1},
-                "$currentDate": {"book_time": True, **_NOW},
-            },
-        )
+        from pymongo.errors import WriteError
+
+        condition = {"_id": _id, "state": STATE_NEW}
+        taken = {"state": STATE_RUNNING, "owner": owner}
+        now = {"$currentDate": {"book_time": True, **_NOW}}
+        count = {"attempts": 1, "version": 1}
+        try:
+            done = self.jobs.update_one(condition, {"$set": taken, "$inc": count, **now})
+        except WriteError:  # what should be a count is something else
+            done = self.jobs.update_one(condition, {"$set": {**taken, **count}, **now})
         if not done.modified_count:
             return None
         header = self.jobs.find_one({"_id": _id}, ["attempts"]) or {}
@@ -271,7 +272,9 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         header
             As last read; a job that has changed since is left alone.
         """
-        attempts = header.get("attempts", 0)
+        attempts = header.get("attempts")
+        if not isinstance(attempts, int):
+            attempts = ATTEMPTS
         condition = {key: header.get(key) for key in ("_id", "owner", "attempts", "refresh_time")}
         condition["state"] = STATE_RUNNING
         if attempts < ATTEMPTS:

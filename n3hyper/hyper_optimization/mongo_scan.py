@@ -7,7 +7,9 @@ compares the identity with that of what it has built.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +17,7 @@ from typing import Any, Final
 from n3hyper import __version__
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import is_finite
+from n3hyper.hyper_optimization.space import evaluate_space
 
 FORMAT: Final = 1
 LEASE: Final = 60.0
@@ -151,3 +154,23 @@ def space_labels(space: Any) -> frozenset[str]:
 
     nodes = [node for node in dfs(as_apply(space)) if node.name == "hyperopt_param"]
     return frozenset(str(node.arg["label"].obj) for node in nodes)
+
+
+def evaluate_point(
+    space: Any, labels: frozenset[str], misc: Any
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """The values and the parameters of a job that anybody may have written.
+
+    Raises
+    ------
+    StoreError
+        It is not a point of the space.
+    """
+    point = checked_point(misc, labels)
+    try:
+        # hyperopt prints what it cannot evaluate
+        with contextlib.redirect_stdout(io.StringIO()):
+            parameters = evaluate_space(space, point)
+    except Exception as err:  # hyperopt has no error of its own
+        raise StoreError(f"not a point of the search space: {type(err).__name__}: {err}") from err
+    return {label: point.get(label, []) for label in sorted(labels)}, parameters

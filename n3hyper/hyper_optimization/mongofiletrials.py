@@ -35,10 +35,19 @@ from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_arch
 from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
 from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict, record_of
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
 from n3hyper.hyper_optimization.processes import leashed, stop_process
-from n3hyper.hyper_optimization.record import FINISHED, STATE_NEW, STATE_RUNNING, Record, plain
+from n3hyper.hyper_optimization.record import (
+    FINISHED,
+    STATE_ERROR,
+    STATE_NEW,
+    STATE_RUNNING,
+    STATUS_OK,
+    Record,
+    failed_result,
+    plain,
+)
 from n3hyper.hyper_optimization.scan import save
 from n3hyper.hyper_optimization.space import evaluate_space
 from n3hyper.hyper_optimization.suggest import trial_generator
@@ -113,6 +122,8 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         # hyperopt keeps the pickled objective here; it stays in this process
         self._attachments: dict[str, Any] = {}
         self._documents: dict[int, Record] = {}
+        space = files.parameters
+        self._labels = frozenset() if space is None else space_labels(space)
         self._workers: subprocess.Popen[bytes] | None = None
         self._written, self._write_seconds = time.monotonic(), 0.0
         self._in_files = files.number_finished
@@ -302,10 +313,10 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             tid = ids[document["_id"]]
             record = record_of(document, tid, self.exp_key)
             if record["state"] in FINISHED:
-                records.append(self._signed(record))
+                records.append(self._signed(self._pointed(record)))
                 self.headers.pop(tid, None)
             else:
-                self._documents[tid] = record
+                self._documents[tid] = self._pointed(record)
                 self._note(tid, document)
         self._put_back([tid for tid in ids.values() if tid not in seen and tid in self.headers])
         if records:
@@ -320,6 +331,27 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         document = self._documents[tid]
         document["state"] = state if state in (STATE_NEW, STATE_RUNNING) else STATE_NEW
         self.headers[tid] = dict(header)
+
+    def _pointed(self, record: Record) -> Record:
+        """With a point of the search space for its values, or none; the database is not trusted."""
+        if self.parameters is None:
+            return record
+        tid, misc, result = record["tid"], record["misc"], record["result"]
+        vals: dict[str, list[Any]] = {label: [] for label in sorted(self._labels)}
+        space_vals: Any = {}
+        try:
+            vals, space_vals = evaluate_point(self.parameters, self._labels, misc)
+        except StoreError as err:
+            if result.get("status") == STATUS_OK:
+                record["result"] = failed_result("exception", f"the job was malformed: {err}")
+                record["state"] = STATE_ERROR
+        record["misc"] = {
+            **{key: misc.get(key) for key in ("tid", "cmd", "workdir")},
+            "idxs": {label: [tid] if values else [] for label, values in vals.items()},
+            "vals": vals,
+            "space_vals": plain(space_vals),
+        }
+        return record
 
     def _signed(self, record: Record) -> Record:
         """With what a record says of its scan, so that ``tries.json`` alone can be gone on with."""

@@ -12,11 +12,10 @@ from n3hyper.errors import N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.identity import complete_identity, differences
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument, checked_point, space_labels
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.scan import evaluate
 from n3hyper.hyper_optimization.session import ScanRequest, prepare
-from n3hyper.hyper_optimization.space import evaluate_space
 from n3hyper.runcard import load_runcard
 
 Prepared = tuple[Any, HyperScanner, dict[str, str]]
@@ -111,7 +110,7 @@ class Evaluator:
         KeyboardInterrupt and SystemExit pass through.
         """
         try:
-            parameters = evaluate_space(self.space, checked_point(misc, self.labels))
-        except Exception as err:  # noqa: BLE001  # hyperopt has no error of its own
-            return failed_result("exception", f"the job was refused: {type(err).__name__}: {err}")
+            _, parameters = evaluate_point(self.space, self.labels, misc)
+        except StoreError as err:
+            return failed_result("exception", f"the job was refused: {err}")
         return evaluate(self.trainer, parameters)
