@@ -7,7 +7,7 @@ The scan has 4 folds and 10 replicas; its file is made first, and not timed.
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +19,6 @@ def main(trials: int = 10_000) -> None:
     """Print seconds and memory for each kind of report."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "scan"
-        # in a process of its own: memory that this one had used would count for its children
         make = [sys.executable, "-m", "tests.report.make_trials", str(folder), str(trials)]
         subprocess.run(make, check=True)
         size = (folder / "nnfit" / "replica_1" / "tries.json").stat().st_size / 1e6
@@ -27,11 +26,13 @@ def main(trials: int = 10_000) -> None:
         command = [sys.executable, "-m", "n3hyper.cli", "report", str(folder)]
         for options in ([], ["--format", "csv"], ["--format", "json"], ["--loss", "phi2"]):
             begin = time.perf_counter()
-            subprocess.run([*command, *options], stdout=subprocess.DEVNULL, check=True)
+            process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+            _, status, used = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - begin
-            print(f"{' '.join(options) or 'terminal':<16}{seconds:6.2f} s")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"memory, the largest: {used.ru_maxrss / 1024:.0f} MB")
+            if status:
+                raise SystemExit(f"{' '.join(command)}: status {status}")
+            name = " ".join(options) or "terminal"
+            print(f"{name:<16}{seconds:6.2f} s{used.ru_maxrss / 1024:6.0f} MB")
 
 
 if __name__ == "__main__":
