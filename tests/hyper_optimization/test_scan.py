@@ -17,7 +17,7 @@ from n3hyper.errors import FitError, RuncardError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
 from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
-from n3hyper.hyper_optimization.scan import run_scan
+from n3hyper.hyper_optimization.scan import evaluate, run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.hyper_optimization.suggest import (
     ALGORITHMS,
@@ -131,7 +131,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.hyper_optimization.test_scan import run_scan, scanner, toy
+from tests.hyper_optimization.test_scan import evaluate, run_scan, scanner, toy
 folder, when = Path(sys.argv[1]), int(sys.argv[2])
 count = 0
 def die(setup):
@@ -182,6 +182,29 @@ def test_failed_trials_have_reasons_and_the_scan_goes_on(tmp_path: Path) -> None
     assert sum(outcome.failures.values()) == sum(
         record["result"]["status"] == "fail" for record in records
     )
+
+
+def test_memory_that_is_not_there_is_a_reason_of_its_own() -> None:
+    """NumPy's error here; TensorFlow's and the texts of compiled programs by their wording."""
+
+    def numpy(_setup: dict[str, Any]) -> Any:
+        return np.ones(2**45)
+
+    def compiled(_setup: dict[str, Any]) -> Any:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 68719476736 bytes.")
+
+    for fail in (numpy, compiled):
+        result = evaluate(toy(fail), PARAMETERS)
+        assert (result["status"], result["loss"]) == ("fail", None)
+        assert result["failure"]["reason"] == "memory"
+
+
+def test_memory_that_tensorflow_lacks() -> None:
+    from n3hyper.fitting.backend import tensorflow
+
+    result = evaluate(toy(lambda _setup: tensorflow().ones((2**22, 2**22))), PARAMETERS)
+    assert result["failure"]["reason"] == "memory"
+    assert result["failure"]["text"].startswith("ResourceExhaustedError: ")
 
 
 def test_records_hold_what_vp_hyperoptplot_reads(tmp_path: Path) -> None:
