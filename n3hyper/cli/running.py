@@ -55,16 +55,19 @@ def _perform(
     request: ScanRequest, parallel: ParallelRequest | None, done: int, quiet: bool
 ) -> ScanOutcome:
     """The scan itself, under the display that suits it."""
-    if parallel is None:
-        from n3hyper.hyper_optimization.session import perform_scan
+    from n3hyper.hyper_optimization.other_scan import tries_in_place
 
-        with make_display(request.max_evals, done, quiet) as display:
-            return perform_scan(request, display)
-    from n3hyper.cli.parallel_display import make_parallel_display
-    from n3hyper.services.parallel_session import perform_parallel_scan
+    with tries_in_place(request) as complete:
+        if parallel is None:
+            from n3hyper.hyper_optimization.session import perform_scan
 
-    with make_parallel_display(request.max_evals, done, quiet) as display:
-        return perform_parallel_scan(request, parallel, display)
+            with make_display(request.max_evals, done, quiet) as display:
+                return perform_scan(complete, display)
+        from n3hyper.cli.parallel_display import make_parallel_display
+        from n3hyper.services.parallel_session import perform_parallel_scan
+
+        with make_parallel_display(request.max_evals, done, quiet) as live:
+            return perform_parallel_scan(complete, parallel, live)
 
 
 def resume_hint(request: ScanRequest) -> str:

@@ -34,6 +34,10 @@ _SEED_LIMIT: Final = 2**31 - 1
 """hyperopt's bound on the seed of one suggestion."""
 
 
+LIST_LABEL: Final = "parameters"
+"""Of the choice among the setups of a list, as in NNPDF's runcards."""
+
+
 def trial_generator(seed: int, tid: int) -> np.random.Generator:
     """The generator of trial `tid`.
 
@@ -95,8 +99,23 @@ def learned_from(documents: Iterable[dict[str, Any]], failures: bool) -> list[di
     return shown[::-1]
 
 
+def listed_setups(space: Any) -> int:
+    """How many setups a space lists; 0 for one that is sampled.
+
+    >>> from n3hyper.hyper_optimization.samplers import hp_choice, hp_uniform
+    >>> listed_setups({LIST_LABEL: hp_choice(LIST_LABEL, [{"epochs": 1}, {"epochs": 2}])})
+    2
+    >>> listed_setups({"epochs": 5, "dropout": hp_uniform("dropout", 0, 1)})
+    0
+    """
+    choice: Any = space.get(LIST_LABEL) if isinstance(space, dict) else None
+    return len(choice.pos_args) - 1 if getattr(choice, "name", "") == "switch" else 0
+
+
 class Suggester:
     """Suggests trials of a space.
+
+    Setups that the space lists are run first, in their order; later trials choose among them.
 
     Parameters
     ----------
@@ -115,6 +134,7 @@ class Suggester:
         self.algo = algo
         self._algorithm = _algorithm(algo)
         self._domain = Domain(_no_objective, space)
+        self._listed = listed_setups(space)
 
     @property
     def domain(self) -> Any:
@@ -134,7 +154,10 @@ class Suggester:
         history = learned_from(trials.trials, failures=self.algo == "tpe")
         view = trials_from_docs(history, validate=False, exp_key=trials._exp_key)
         seed = int(trial_generator(self.seed, tid).integers(_SEED_LIMIT))
-        return list(self._algorithm([tid], self._domain, view, seed))
+        documents: list[dict[str, Any]] = list(self._algorithm([tid], self._domain, view, seed))
+        if tid < self._listed:
+            documents[0]["misc"]["vals"][LIST_LABEL] = [tid]
+        return documents
 
 
 def _no_objective(_parameters: Any) -> float:

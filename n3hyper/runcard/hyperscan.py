@@ -8,7 +8,7 @@ hyperopt cannot draw from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER, REFUSED_PARAMETERS
 from n3hyper.runcard.model import Fitting
@@ -16,6 +16,8 @@ from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMI
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.parameters import OPTIONAL, read_parameters
 
+OTHER_SCAN: Final = "use_tries_from"
+"""Key that names the scan whose trials are run again."""
 _GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
     "initializers",
@@ -45,7 +47,14 @@ def read_hyperscan(
     """
     if node is None:
         return {}
-    section = node.section((*_GROUPS, "parameters"), refused=REFUSED_HYPERSCAN)
+    section = node.section((*_GROUPS, "parameters", OTHER_SCAN), refused=REFUSED_HYPERSCAN)
+    other = section.get(OTHER_SCAN)
+    if other is not None:
+        for key in (*_GROUPS, "parameters"):
+            beside = section.get(key)
+            if beside is not None:
+                beside.fail(f"not beside {OTHER_SCAN}", "the trials of that scan are run")
+        return {OTHER_SCAN: other.text()}
     trials = section.get("parameters")
     if trials is not None:
         return {"parameters": _read_trials(section, trials, parameters, fitting)}

@@ -114,7 +114,6 @@ REFUSED_DATACUTS: Mapping[str, str] = {
 
 _OTHER_SCAN = "scans that start from another scan's files are not supported yet; write the ranges"
 REFUSED_HYPERSCAN: Mapping[str, str] = {
-    "use_tries_from": _OTHER_SCAN,
     "from_hyperscan": _OTHER_SCAN,
     "parallel": "n3hyper scan --parallel says it; remove the key",
 }

@@ -6,6 +6,8 @@ YAML 1.2 it must be: runcards write ``2e1`` for a number, which 1.1 reads as tex
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,20 @@ class _Copy:
             if isinstance(value, kind):
                 return kind(value)
         raise self.fail("neither text nor number", path, str(value), "put it in quotes")
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """A document of plain data as YAML, keys in their order, the innermost lists on one line.
+
+    >>> print(yaml_text({"b": 1, "a": [1e-6, "tanh"]}), end="")
+    b: 1
+    a: [1e-06, tanh]
+    """
+    writer = YAML(typ="safe", pure=True)
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.default_flow_style = None
+    writer.width = 4096  # lists of setups stay on their lines
+    writer.representer.ignore_aliases = lambda *_: True
+    stream = StringIO()
+    writer.dump(dict(document), stream)
+    return stream.getvalue()

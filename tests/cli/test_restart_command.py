@@ -69,6 +69,16 @@ def test_three_at_once_and_two_and_one(three: Path, two: Path) -> None:
     assert records(two) == records(three)
 
 
+def test_the_best_so_far_is_that_of_the_whole_scan(
+    scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("restart", "--pkl", scan, "-n", 6) == 0
+    losses = [each["result"]["loss"] for each in records(scan)]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("trial ")]
+    better = [losses[number] < min(losses[:number]) for number in range(3, 6)]
+    assert ["best so far" in line for line in lines] == better
+
+
 def test_a_restart_without_n_has_nothing_to_do(
     scan: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,23 @@ def test_restart_goes_on(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert after[:2] == trials(scan)
 
 
+def test_trials_of_another_scan(scan: Path, tmp_path: Path) -> None:
+    """They are run first, the best first, and give the same numbers; -n 3 draws one again."""
+    card = small_card()
+    card["hyperscan_config"] = {"use_tries_from": str(scan / "out")}
+    path = write_card(tmp_path / "again.yml", card)
+    assert run("scan", path, "-o", tmp_path / "out", "-n", 3, "-r", 2, "-q") == 0
+    before = sorted(trials(scan), key=lambda trial: trial["result"]["loss"])
+    after = trials(tmp_path)
+    assert [trial["result"]["loss"] for trial in after[:2]] == [
+        trial["result"]["loss"] for trial in before
+    ]
+    assert after[2]["result"]["loss"] in {trial["result"]["loss"] for trial in before}
+    # the runcard as run holds the setups, and needs the other scan no more
+    assert "use_tries_from" not in (tmp_path / "out/filter.yml").read_text()
+    assert run("restart", "--pkl", tmp_path / "out/nnfit/replica_1/tries.pkl", "-n", 4, "-q") == 0
+
+
 Change = Callable[[dict[str, Any]], None]
 WRONG: dict[str, tuple[Change, str, str]] = {
     "key": (lambda c: c.update(datacut={}), "datacut", "datacuts"),
@@ -133,6 +150,16 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "saturation",
     ),
     "theory": (lambda c: c["theory"].update(theoryid=7), "theory 7", "theory_7"),
+    "another scan": (
+        lambda c: c.update(hyperscan_config={"use_tries_from": "nowhere"}),
+        "hyperscan_config.use_tries_from: no scan there: 'nowhere'",
+        "tries.json",
+    ),
+    "another scan and ranges": (
+        lambda c: c["hyperscan_config"].update(use_tries_from="nowhere"),
+        "hyperscan_config.stopping: not beside use_tries_from",
+        "the trials of that scan",
+    ),
     "nothing to scan": (
         lambda c: c.pop("hyperscan_config"),
         "hyperscan_config",
