@@ -43,6 +43,8 @@ ATTEMPTS: Final = 3
 """How often a job is begun before it counts as lost."""
 CANDIDATES: Final = 8
 """Among so many of the oldest jobs a worker chooses, so that not all ask for the same."""
+_BATCH: Final = 100
+"""Jobs asked for at once: what the embedded server needs grows with the square of their number."""
 HEADER: Final = ("tid", "state", "owner", "attempts", "refresh_time", "book_time")
 _NOW: Final = {"refresh_time": True}
 
@@ -258,11 +260,18 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     # ------------------------------------------------------------ the scan's steps
     def headers(self, ids: Sequence[str]) -> list[Document]:
         """What changes in jobs while they run (`HEADER`)."""
-        return list(self.jobs.find({"_id": {"$in": list(ids)}}, list(HEADER))) if ids else []
+        return self._each(ids, list(HEADER))
 
     def documents(self, ids: Sequence[str]) -> list[Document]:
         """Whole jobs."""
-        return list(self.jobs.find({"_id": {"$in": list(ids)}})) if ids else []
+        return self._each(ids, None)
+
+    def _each(self, ids: Sequence[str], fields: list[str] | None) -> list[Document]:
+        found: list[Document] = []
+        for start in range(0, len(ids), _BATCH):
+            some = list(ids[start : start + _BATCH])
+            found.extend(self.jobs.find({"_id": {"$in": some}}, fields))
+        return found
 
     def release(self, header: Mapping[str, Any]) -> bool:
         """Make a job new whose worker is gone, or lost where that was its last attempt.

@@ -135,7 +135,7 @@ class MongodRunner:
     @property
     def uri(self) -> str:
         """Where the running server is; it holds the password, where there is one."""
-        host = socket.getfqdn() if self.bind_ip in _EVERYWHERE else self.bind_ip
+        host = _host_name() if self.bind_ip in _EVERYWHERE else self.bind_ip
         return make_uri(host, self.db_port, self.db_name, *self._credentials())
 
     @property
@@ -335,6 +335,12 @@ def _embedded_options(dbpath: Path, host: str, port: int) -> list[str]:
         *("--host", host, "--port", str(port), "--standalone", "--cache-size", "256M"),
         *("--oplog-max-entries", "1000", "--log-level", "WARNING"),
     ]
+
+
+def _host_name() -> str:
+    """As other hosts know this one, as far as it knows itself."""
+    name = socket.getfqdn()
+    return socket.gethostname() if name.startswith("localhost") else name
 
 
 def free_port(host: str = _LOOPBACK) -> int:

@@ -1,0 +1,187 @@
+"""Servers: started, found, kept from others, stopped; addresses and what may be shown of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pymongo
+import pytest
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization import mongo_server
+from n3hyper.hyper_optimization.mongo_address import VARIABLE, find_uri
+from n3hyper.hyper_optimization.mongo_connection import (
+    Patience,
+    address_of,
+    answers,
+    open_database,
+)
+from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
+from n3hyper.hyper_optimization.processes import leashed
+from tests.mongo_servers import engines, running
+
+SECRET = "mongodb://me:geheim@localhost:27017/x"
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_data_outlive_the_server_however_it_ends(engine: str, tmp_path: Path) -> None:
+    runner = MongodRunner(db_port=0, dbpath=tmp_path / "db", engine=engine)
+    process = runner.start()
+    database = open_database(runner.uri)
+    database["c"].insert_one({"_id": 1})
+    database["c"].insert_one({"_id": 2})
+    process.kill()
+    process.wait()
+    # again on the same port, as workers expect it
+    runner.revive()
+    assert Patience("it", 30.0)(lambda: database["c"].count_documents({})) == 2
+    runner.stop(runner.process)
+    assert not answers(database)
+    database.client.close()
+    assert runner.log_file.exists()
+    with running(engine, tmp_path / "db") as server:
+        again = open_database(server.uri)
+        assert again["c"].count_documents({}) == 2
+        again.client.close()
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_a_server_for_other_hosts_wants_a_password(engine: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="add --auth"):
+        MongodRunner(dbpath=tmp_path / "db", bind_ip="0.0.0.0", engine=engine)
+    assert not (tmp_path / "db").exists()
+    for _ in range(2):  # the password stays
+        with running(engine, tmp_path / "db", bind_ip="0.0.0.0", auth=True) as server:
+            assert stat.S_IMODE(os.stat(server.uri_file).st_mode) == 0o600
+            uri = find_uri(str(server.uri_file))
+            database = open_database(uri)
+            database["c"].insert_one({})
+            assert "n3hyper:" not in address_of(database)
+            database.client.close()
+            open_one = open_database(f"mongodb://127.0.0.1:{server.db_port}/hyperopt-db")
+            with pytest.raises(pymongo.errors.OperationFailure):
+                open_one["c"].find_one()
+            with pytest.raises(StoreError, match="wants a user and a password"):
+                Patience("it")(lambda opened=open_one: opened["c"].find_one())
+            open_one.client.close()
+            assert uri.split("@")[0] not in Path(server.log_file).read_text()
+    assert server.uri.partition("@")[0] == uri.partition("@")[0]
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_folder_and_port_in_use(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    with running(engine, tmp_path / "db") as server:
+        with pytest.raises(StoreError, match="another server is running here"):
+            MongodRunner(db_port=0, dbpath=tmp_path / "db", engine=engine).start()
+        with pytest.raises(StoreError, match="choose another --port"):
+            MongodRunner(db_port=server.db_port, dbpath=tmp_path / "b", engine=engine).start()
+
+
+def test_a_server_that_does_not_come_up_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    program = tmp_path / "mongod"
+    program.write_text("#!/bin/sh\necho cannot do it >&2\nexit 3\n")
+    program.chmod(0o755)
+    with pytest.raises(StoreError, match=r"does not come up; .*ends: cannot do it"):
+        MongodRunner(db_port=0, dbpath=tmp_path / "db", mongod=program).start()
+    with pytest.raises(StoreError, match="not a program"):
+        find_engine(mongod=tmp_path / "nothing")
+
+
+def test_a_mongod_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreError, match="no mongod on PATH"):
+        find_engine("mongod")
+    assert "secantus" in find_engine()[-1]
+    (tmp_path / "mongod").write_text("#!/bin/sh\n")
+    (tmp_path / "mongod").chmod(0o755)
+    assert find_engine() == [str(tmp_path / "mongod")]
+    assert "secantus" in find_engine("embedded")[-1]
+
+
+def test_no_password_on_a_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError, match="mode 0600") as caught:
+        find_uri(SECRET)
+    assert "geheim" not in str(caught.value)
+    file = tmp_path / "uri"
+    file.write_text(SECRET)
+    file.chmod(0o644)
+    with pytest.raises(StoreError, match="chmod 600") as caught:
+        find_uri(str(file))
+    assert "geheim" not in str(caught.value)
+    file.chmod(0o600)
+    assert find_uri(str(file)) == find_uri(str(tmp_path)) == SECRET
+    monkeypatch.setenv(VARIABLE, SECRET)
+    assert find_uri() == SECRET
+    for wrong in ("nothing-there", str(tmp_path.parent / "no")):
+        with pytest.raises(StoreError, match="neither a URI"):
+            find_uri(wrong)
+
+
+def test_mistakes_in_a_uri_do_not_show_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "uri"
+    for text in ("me:geheim@localhost", "http://me:geheim@h/x", "mongodb://me:geheim@h:99999/x"):
+        file.write_text(text)
+        file.chmod(0o600)
+        with pytest.raises(StoreError) as caught:
+            open_database(find_uri(str(file)))
+        assert "geheim" not in str(caught.value)
+
+
+def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
+    """A new user's first terminal."""
+    port = free_port()
+    command = [sys.executable, "-m", "n3hyper.cli", "mongod", "--port", str(port)]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(5)]
+        assert f"mongodb://127.0.0.1:{port}/hyperopt-db" in said[0]
+        assert "mongod.log" in said[1]
+        uri = tmp_path / "hyperopt-db" / "uri"
+        assert f"n3hyper mongo-worker --mongo-uri {uri}" in said[2]
+        database = open_database(find_uri(str(uri)))
+        assert answers(database)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert "stopped; the data stay in hyperopt-db" in process.stderr.read()
+        process.stderr.close()
+        assert not answers(database)
+        database.client.close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the leash is Linux's")
+def test_a_leashed_process_ends_with_its_parent() -> None:
+    reader, writer = os.pipe()
+    child = f"import os, time; os.write({writer}, str(os.getpid()).encode()); time.sleep(60)"
+    code = (
+        "import os, subprocess, time\n"
+        "from n3hyper.hyper_optimization.processes import leashed\n"
+        f"subprocess.Popen(leashed(['{sys.executable}', '-c', {child!r}]), pass_fds=[{writer}])\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], pass_fds=[writer])
+    os.close(writer)
+    assert os.read(reader, 20).isdigit()
+    parent.kill()
+    parent.wait()
+    # the pipe ends when the last process that could write into it has ended
+    assert os.read(reader, 20) == b""
+    os.close(reader)
+    assert leashed(["x"])[-1] == "x"
+
+
+def test_a_port_that_is_free() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", free_port()))
