@@ -121,7 +121,7 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ((SCAN,), {"parameters": [{"epochs": 0}]}, f"{SCAN}.parameters[0].epochs", "0", "at least 1"),
     ((SCAN,), {"parameters": []}, f"{SCAN}.parameters", "[]", "list sets"),
     ((SCAN,), {"stopping": {}}, SCAN, "{'stopping': {}}", "give ranges"),
-    ((SCAN,), {"from_hyperscan": "x"}, f"{SCAN}.use_tries_from", "'x'", "write the ranges"),
+    ((SCAN,), {"from_hyperscan": "x"}, f"{SCAN}.from_hyperscan", "'x'", "write the ranges"),
     (("fitting", "fitbasis"), "NN31", "fitting.fitbasis", "'NN31'", "NN31"),
     (("fitting", "fitbasis"), "POLARIZED_EVOL", "fitting.fitbasis", "POL", "polarised"),
     (("fitting", "basis", 7, "fl"), "t15", "fitting.basis[7].fl", "'t15'", "one of: "),
