@@ -62,6 +62,7 @@ def _perform(
             from n3hyper.hyper_optimization.session import perform_scan
 
             with make_display(request.max_evals, done, quiet) as display:
+                display.best = request.best
                 return perform_scan(complete, display)
         from n3hyper.cli.parallel_display import make_parallel_display
         from n3hyper.services.parallel_session import perform_parallel_scan

@@ -17,7 +17,7 @@ from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.identity import digest
 from n3hyper.hyper_optimization.record import FINISHED, Record, check_record, plain, read_tries
 from n3hyper.hyper_optimization.safe_pickle import MissingStoreError
-from n3hyper.hyper_optimization.suggest import trial_generator
+from n3hyper.hyper_optimization.suggest import scored, trial_generator
 
 PICKLE: Final = "tries.pkl"
 JSON: Final = "tries.json"
@@ -36,6 +36,8 @@ class StoreSummary:
     """How many trials were asked for the last time; None when unknown."""
     runcard: str | None
     """Its text; None when unknown."""
+    best: float | None
+    """The smallest loss."""
 
 
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,10 +66,16 @@ def summarise(folder: Path) -> StoreSummary:
             replicas=int(scan.get("fingerprint", {}).get("replicas", 1)),
             max_evals=scan.get("max_evals"),
             runcard=scan.get("runcard"),
+            best=_best(trials.finished),
         )
     records = _finished_records(folder)
     origin = _common_origin(records, folder / JSON)
-    return StoreSummary(len(records), origin["replicas"], None, None)
+    return StoreSummary(len(records), origin["replicas"], None, None, _best(records))
+
+
+def _best(records: Iterable[Record]) -> float | None:
+    losses = [each["result"]["loss"] for each in records if scored(each)]
+    return min(losses, default=None)
 
 
 def reopen(

@@ -71,6 +71,8 @@ class ScanRequest:
         Failed trials in a row that end the scan; None for no limit.
     done
         Trials that a scan which is restarted has.
+    best
+        Their smallest loss.
     runcard_text
         What a restart has to write to `runcard`, where the file is missing and the pickle knows.
     """
@@ -86,6 +88,7 @@ class ScanRequest:
     restart: bool = False
     max_failures: int | None = None
     done: int = 0
+    best: float | None = None
     runcard_text: str | None = None
 
     @property
@@ -306,6 +309,7 @@ def restart_request(
         replicas=found.replicas,
         restart=True,
         done=found.finished,
+        best=found.best,
         runcard_text=None if runcard.is_file() else found.runcard,
         **options,
     )
