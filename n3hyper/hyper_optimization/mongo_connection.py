@@ -60,8 +60,10 @@ def open_database(uri: str) -> Database[Document]:
 def address_of(database: Database[Document]) -> str:
     """Its URI as it may be shown.
 
-    >>> address_of(open_database("mongodb://me:secret@localhost:1/scan"))
+    >>> database = open_database("mongodb://me:secret@localhost:1/scan")
+    >>> address_of(database)
     'mongodb://localhost:1/scan'
+    >>> database.client.close()
     """
     seeds = database.client._topology_settings.seeds
     hosts = ",".join(f"{host}:{port}" for host, port in sorted(seeds))

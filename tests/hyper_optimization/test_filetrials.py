@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.space import space_fingerprint
-from tests.hyper_optimization.test_store_contract import add_trial, ok
+from tests.hyper_optimization.test_store_contract import FILES, add_trial, ok
 from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
 
 
@@ -35,8 +35,8 @@ def space() -> dict[str, Any]:
 def stored(tmp_path: Path, space: Any) -> FileTrials:
     """Two trials, both files written."""
     trials = FileTrials(tmp_path, parameters=space)
-    add_trial(trials, space, ok(1.0))
-    add_trial(trials, space, ok(2.0))
+    add_trial(FILES, trials, space, ok(1.0))
+    add_trial(FILES, trials, space, ok(2.0))
     trials.rstate = np.random.default_rng(42)
     trials.to_pkl()
     return trials
@@ -50,7 +50,7 @@ def test_nothing_is_written_before_a_trial_has_finished(tmp_path: Path, space: A
 
 
 def test_unfinished_trials_are_in_no_file(stored: FileTrials, tmp_path: Path, space: Any) -> None:
-    add_trial(stored, space, {"status": "new"}, state=1)
+    add_trial(FILES, stored, space, {"status": "new"}, state=1)
     stored.to_pkl()
     assert len(read_tries(tmp_path / "tries.json")) == 2
     assert len(FileTrials.from_pkl(tmp_path / "tries.pkl")) == 2
@@ -65,7 +65,7 @@ def test_the_folder_may_be_moved(stored: FileTrials, tmp_path: Path, space: Any)
     for name in ("tries.json", "tries.pkl"):
         shutil.move(tmp_path / name, elsewhere / name)
     again = FileTrials.from_pkl(elsewhere / "tries.pkl")
-    add_trial(again, space, ok(3.0))
+    add_trial(FILES, again, space, ok(3.0))
     assert len(read_tries(elsewhere / "tries.json")) == 3
     assert not (tmp_path / "tries.json").exists()
     assert str(tmp_path).encode() not in (elsewhere / "tries.pkl").read_bytes()
@@ -81,7 +81,7 @@ def test_the_space_comes_with_the_pickle(stored: FileTrials, tmp_path: Path, spa
 def test_copies_and_plain_pickles_stay_in_memory(stored: FileTrials, space: Any) -> None:
     for twin in (copy.deepcopy(stored), pickle.loads(pickle.dumps(stored))):
         assert twin.trials == stored.trials
-        add_trial(twin, space, ok(9.0))
+        add_trial(FILES, twin, space, ok(9.0))
         with pytest.raises(StoreError, match="no folder"):
             twin.to_pkl()
     assert len(stored) == 2
@@ -243,7 +243,7 @@ def test_a_write_that_fails_leaves_the_last_good_state(
         else:
             patch.setattr(atomic_write.os, {"fsync": "fsync", "rename": "replace"}[step], full)
         with pytest.raises(StoreError, match="No space left"):
-            add_trial(stored, space, ok(3.0))
+            add_trial(FILES, stored, space, ok(3.0))
         with pytest.raises(StoreError, match="No space left"):
             stored.to_pkl()
     assert {name: (tmp_path / name).read_bytes() for name in before} == before

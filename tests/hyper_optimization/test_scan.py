@@ -279,7 +279,7 @@ def test_a_restart_needs_the_same_scan(tmp_path: Path) -> None:
     again = {"restart": True}
     with pytest.raises(StoreError, match=r"data .a before, b now. differs"):
         run_scan(tmp_path, toy(), scanner(), 2, fingerprint={"data": "b", "theory": "t"}, **again)
-    with pytest.raises(StoreError, match=r"space .dropout, epochs.*differs"):
+    with pytest.raises(StoreError, match=r"space .activation_per_layer, dropout.*differs"):
         run_scan(tmp_path, toy(), scanner(stopping=HYPERSCAN["stopping"]), 2, **again)
     with pytest.raises(StoreError, match="begun with seed 42"):
         run_scan(tmp_path, toy(), scanner(), 2, seed=1, **again)
