@@ -19,9 +19,13 @@ def tensorflow() -> ModuleType:
     GPUs give memory out as it is needed, so that several processes can share one.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with nullcontext() if _LOG_LEVEL in os.environ else _silent():
+    quiet = _LOG_LEVEL not in os.environ
+    with _silent() if quiet else nullcontext():
         import tensorflow as tf
 
+    if quiet:
+        # a scan compiles a program for each architecture on purpose, of which TensorFlow warns
+        tf.get_logger().setLevel("ERROR")
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
     tf.config.experimental.enable_op_determinism()
