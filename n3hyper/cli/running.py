@@ -68,6 +68,7 @@ def _perform(
         from n3hyper.services.parallel_session import perform_parallel_scan
 
         with make_parallel_display(request.max_evals, done, quiet) as live:
+            live.best = request.best
             return perform_parallel_scan(complete, parallel, live)
 
 
