@@ -74,6 +74,26 @@ class IsolatedTrainer:
         """As `n3hyper.fitting.model_trainer.ModelTrainer` has it."""
         self._keys = list(keys) if hyperopt_on else None
 
+    def start(self) -> None:
+        """Wait until fits can be run; the first of them does so, too.
+
+        Raises
+        ------
+        FitError
+            The process cannot fit at all, or has died.
+        KeyboardInterrupt
+            It was ended by a signal that ends jobs.
+        """
+        process = self._running()
+        try:
+            process.get_ready(self._make, self._keys)
+        except (EOFError, OSError) as err:
+            self._process = None
+            raise FitError(_died(process.end())["failure"]["text"]) from err
+        except BaseException:
+            self.close()
+            raise
+
     def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
         """The result of a trial; that of a process which died is a failure.
 
@@ -84,12 +104,9 @@ class IsolatedTrainer:
         KeyboardInterrupt
             It was ended by a signal that ends jobs.
         """
-        process = self._process or _Process(self._warm_up)
-        self._process = process
+        process = self._running()
         try:
-            if not process.prepared:
-                process.send(("make", self._make, self._keys))
-                process.prepared = True
+            process.get_ready(self._make, self._keys)
             process.send(("fit", dict(params)))
             result, memory = process.result(self._on_progress)
         except (EOFError, OSError):
@@ -103,6 +120,14 @@ class IsolatedTrainer:
         elif memory - process.baseline > self._growth:
             self.close()
         return result
+
+    def _running(self) -> _Process:
+        """The process; a new one where it has died with nothing to do: no trial is to blame."""
+        if self._process is not None and not self._process.alive:
+            self.close()
+        if self._process is None:
+            self._process = _Process(self._warm_up)
+        return self._process
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -127,20 +152,35 @@ class _Process:
             leashed(command), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )
         theirs.close()
-        self.prepared = False
         self.baseline: float | None = None
+        self._ready = False
+
+    @property
+    def alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def get_ready(self, make: Make | None, keys: Sequence[str] | None) -> None:
+        """Have the trainer made, once."""
+        if not self._ready:
+            self.send(("make", make, keys))
+            self._receive()
+            self._ready = True
 
     def send(self, message: Any) -> None:
         self._connection.send(message)
 
+    def _receive(self) -> list[Any]:
+        message: list[Any] = list(self._connection.recv())
+        if message[0] == "broken":
+            raise FitError(f"fits cannot be run: {message[1]}")
+        return message
+
     def result(self, on_progress: Callable[[Any], None]) -> tuple[Record, float]:
         """The result of the fit under way, and the memory of the process in MB."""
         while True:
-            kind, *content = self._connection.recv()
+            kind, *content = self._receive()
             if kind == "result":
                 return content[0], content[1]
-            if kind == "broken":
-                raise FitError(f"fits cannot be run: {content[0]}")
             on_progress(content[0])
 
     def end(self) -> int:
@@ -190,6 +230,7 @@ def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
         trainer = make(lambda progress: say("progress", progress))
         if keys is not None and hasattr(trainer, "set_hyperopt"):
             trainer.set_hyperopt(True, keys=keys)
+        say("ready")
     except EOFError:
         return
     except Exception as err:  # noqa: BLE001  # whatever it is, the scan has to be told

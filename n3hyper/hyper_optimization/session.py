@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RUNCARD_COPY: Final = "filter.yml"
 REPLICA_FOLDER: Final = Path("nnfit") / "replica_1"
 PICKLE: Final = "tries.pkl"
+WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
+"""What the process of the fits has to load, whatever the scan."""
 
 
 class Listener(Protocol):
@@ -121,9 +123,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         if not request.restart:
             refuse_used_folder(request)
         # its process gets ready while data and theory are being read
-        fits = held.enter_context(
-            IsolatedTrainer(listener.fit_progress, ["n3hyper.fitting.backend:tensorflow"])
-        )
+        fits = held.enter_context(IsolatedTrainer(listener.fit_progress, WARM_UP))
         trainer, scanner, fingerprint = prepare(request, runcard, listener)
         fits.prepare(partial(make_trainer, trainer.problem, runcard))
         if not request.restart:

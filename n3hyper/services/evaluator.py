@@ -5,17 +5,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import N3HyperError, StoreError
+from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.identity import complete_identity, differences
+from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.scan import evaluate
-from n3hyper.hyper_optimization.session import ScanRequest, prepare
+from n3hyper.hyper_optimization.session import WARM_UP, ScanRequest, make_trainer, prepare
 from n3hyper.runcard import load_runcard
 
 Prepared = tuple[Any, HyperScanner, dict[str, str]]
@@ -46,7 +48,10 @@ class _Quiet:
 def prepare_fits(
     scan: ScanDocument, runcard: Path, theory_path: Path | None, say: Callable[[str], None]
 ) -> Prepared:
-    """The real thing: data and theory as this host has them, and a ModelTrainer."""
+    """The real thing: data and theory as this host has them, and fits in a process of their own.
+
+    That process loads TensorFlow while this one reads. It ends with this one, whatever ends it.
+    """
     request = ScanRequest(
         runcard=runcard,
         output=runcard.parent,
@@ -54,7 +59,16 @@ def prepare_fits(
         replicas=scan.replicas,
         theory_path=theory_path,
     )
-    return prepare(request, load_runcard(runcard), _Quiet(say))
+    quiet = _Quiet(say)
+    fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
+    try:
+        card = load_runcard(runcard)
+        trainer, scanner, identity = prepare(request, card, quiet)
+        fits.prepare(partial(make_trainer, trainer.problem, card))
+    except BaseException:
+        fits.close()
+        raise
+    return fits, scanner, identity
 
 
 class Evaluator:
@@ -91,18 +105,42 @@ class Evaluator:
             try:
                 self.trainer, scanner, identity = prepare(scan, runcard, theory_path, say)
             except N3HyperError as err:
-                raise StoreError(f"scan {scan.exp_key} cannot be run here: {err}") from err
-        self.space = scanner.as_dict()
-        differing = differences(scan.identity, complete_identity(identity, self.space))
-        missing = sorted(set(scan.identity) ^ set(complete_identity(identity, self.space)))
+                raise self._refusal(err) from err
+        try:
+            self.space = scanner.as_dict()
+            self._compare(complete_identity(identity, self.space))
+            if hasattr(self.trainer, "set_hyperopt"):
+                self.trainer.set_hyperopt(True, keys=sorted(scanner.hyper_keys))
+            self.labels = space_labels(self.space)
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _refusal(self, why: N3HyperError) -> StoreError:
+        return StoreError(f"scan {self.scan.exp_key} cannot be run here: {why}")
+
+    def _compare(self, identity: dict[str, str]) -> None:
+        differing = differences(self.scan.identity, identity)
+        missing = sorted(set(self.scan.identity) ^ set(identity))
         if differing or missing:
             raise StoreError(
-                f"scan {scan.exp_key} is not what would be run here; "
+                f"scan {self.scan.exp_key} is not what would be run here; "
                 f"what differs: {', '.join([*differing, *missing])}"
             )
-        if hasattr(self.trainer, "set_hyperopt"):
-            self.trainer.set_hyperopt(True, keys=sorted(scanner.hyper_keys))
-        self.labels = space_labels(self.space)
+
+    def _start(self) -> None:
+        """See that fits can be run: else each trial would fail here, one after the other."""
+        if isinstance(self.trainer, IsolatedTrainer):
+            try:
+                self.trainer.start()
+            except FitError as err:
+                raise self._refusal(err) from err
+
+    def close(self) -> None:
+        """End the process of the fits, where there is one."""
+        if isinstance(self.trainer, IsolatedTrainer):
+            self.trainer.close()
 
     def __call__(self, misc: Any) -> Record:
         """The result of a job whose values anybody may have written.

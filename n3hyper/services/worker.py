@@ -20,7 +20,12 @@ from typing import Any, Final
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.interruption import interrupted_by_signals
-from n3hyper.hyper_optimization.mongo_connection import Patience, address_of, open_database
+from n3hyper.hyper_optimization.mongo_connection import (
+    SELECTION,
+    Patience,
+    address_of,
+    open_database,
+)
 from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, decode_scan
 from n3hyper.hyper_optimization.record import Record, failed_result
@@ -68,7 +73,9 @@ class Worker:
         self._refused: dict[str, float] = {}
         self._claim: Claim | None = None
         self._note = ""
-        self._beating = threading.Event()
+        self._leaving = threading.Event()
+        self._sooner = threading.Event()
+        self._signing = threading.Lock()
 
     # ------------------------------------------------------------ the loop
     def run(self) -> int:
@@ -87,6 +94,7 @@ class Worker:
             self._work()
         finally:
             self.leave()
+            self._forget_scan()
             heart.join(timeout=1.0)
         return self.done
 
@@ -144,7 +152,7 @@ class Worker:
         try:
             scan = decode_scan(key, document)
             self.say(f"preparing for scan {key}")
-            self._evaluator = None
+            self._forget_scan()
             self._evaluator = Evaluator(scan, self.prepare, self.settings.theory_path, self.say)
         except StoreError as err:
             self._refuse(key, str(err))
@@ -152,8 +160,15 @@ class Worker:
             self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
         else:
             self._note = ""
+            # the heart may be in a longer pause than the lease of this scan allows
+            self._sooner.set()
             return self._evaluator
         return None
+
+    def _forget_scan(self) -> None:
+        evaluator, self._evaluator = self._evaluator, None
+        if evaluator is not None:
+            evaluator.close()
 
     def _refuse(self, key: str, text: str) -> None:
         self._refused[key] = time.monotonic()
@@ -203,40 +218,47 @@ class Worker:
         """Run by a thread: renew the lease, and say that the worker lives."""
         from pymongo.errors import PyMongoError
 
-        while not self._beating.is_set():
+        while not self._leaving.is_set():
             scan: ScanDocument | None = self._evaluator.scan if self._evaluator else None
             claim = self._claim
             with suppress(PyMongoError):  # the loop will say so
                 self._sign_of_life()
                 if claim is not None:
                     self.jobs.beat(claim)
-            self._beating.wait(min(scan.beat, _IDLE_BEAT) if scan else _IDLE_BEAT)
+            self._sooner.wait(min(scan.beat, _IDLE_BEAT) if scan else _IDLE_BEAT)
+            self._sooner.clear()
 
     def _sign_of_life(self) -> None:
         evaluator = self._evaluator
-        self.jobs.workers.update_one(
-            {"_id": self.name},
-            {
-                "$set": {
-                    "exp_key": None if evaluator is None else evaluator.scan.exp_key,
-                    "note": self._note,
-                    "busy": self._claim is not None,
-                },
-                "$currentDate": {"seen": True},
-            },
-            upsert=True,
-        )
+        state = {
+            "exp_key": None if evaluator is None else evaluator.scan.exp_key,
+            "note": self._note,
+            "busy": self._claim is not None,
+        }
+        with self._signing:
+            if self._leaving.is_set():
+                return  # the last word has been said
+            self.jobs.workers.update_one(
+                {"_id": self.name},
+                {"$set": state, "$currentDate": {"seen": True}},
+                upsert=True,
+            )
 
     def leave(self) -> None:
         """Give back what is not finished; safe to be called from any thread, and twice."""
         from pymongo.errors import PyMongoError
 
-        self._beating.set()
+        self._leaving.set()
+        self._sooner.set()
         claim, self._claim = self._claim, None
         with suppress(PyMongoError):
             if claim is not None:
                 self.jobs.give_back(claim)
-            self.jobs.workers.delete_one({"_id": self.name})
+        # a sign of life that is under way would come after the last word
+        if self._signing.acquire(timeout=SELECTION):
+            with suppress(PyMongoError):
+                self.jobs.workers.delete_one({"_id": self.name})
+            self._signing.release()
 
 
 def run_worker(

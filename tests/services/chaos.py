@@ -25,6 +25,9 @@ from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.session import PICKLE, REPLICA_FOLDER
 
 N3HYPER = (sys.executable, "-m", "n3hyper.cli")
+KINDS = ("worker", "worker", "workers", "fit", "fleet", "scan", "database", "server")
+"""What is killed. "database" is ``n3hyper mongod``, "server" what it has started; a fit that is
+killed alone is taken for one that lacked memory, and its trial fails."""
 
 
 def children(pid: int) -> list[int]:
@@ -114,9 +117,7 @@ class Chaos:
 
     def strike(self) -> None:
         """Kill something."""
-        what = self.chance.choice(
-            ["worker", "worker", "workers", "fleet", "scan", "database", "server"]
-        )
+        what = self.chance.choice(KINDS)
         self.done[what] += 1
         fleet, database = self.processes["fleet"].pid, self.processes["database"].pid
         if what in ("fleet", "scan", "database"):
@@ -125,7 +126,8 @@ class Chaos:
             for pid in children(database):
                 kill(pid)
         elif workers := children(fleet):
-            for pid in workers if what == "workers" else [self.chance.choice(workers)]:
+            some = workers if what == "workers" else [self.chance.choice(workers)]
+            for pid in children(some[0]) if what == "fit" else some:
                 kill(pid)
 
 

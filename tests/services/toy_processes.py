@@ -5,8 +5,8 @@
     python -m tests.services.toy_processes scan ...        n3hyper scan --parallel, or restart
 
 Everything is as in the real commands but for the fits. Environment: TOY_SECONDS, what a fit takes;
-TOY_DEADLY, from how many epochs on a fit kills its process; TOY_IDENTITY, what this host's data
-are said to be.
+TOY_DEADLY, from how many epochs on a fit kills its worker, TOY_HUNGRY, from how many on it is
+killed itself; TOY_IDENTITY, what this host's data are said to be.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
+from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_address import find_uri
 from n3hyper.services.fleet import Fleet, run_fleet
 from n3hyper.services.worker_process import main as worker_main
@@ -40,26 +42,41 @@ def environment(**variables: str) -> dict[str, str]:
 
 def misbehave(setup: dict[str, Any]) -> None:
     """Take time, or die."""
-    if setup["epochs"] >= float(os.environ.get("TOY_DEADLY", "inf")):
-        os.kill(os.getpid(), signal.SIGKILL)
+    for variable, victim in (("TOY_DEADLY", os.getppid()), ("TOY_HUNGRY", os.getpid())):
+        if setup["epochs"] >= float(os.environ.get(variable, "inf")):
+            os.kill(victim, signal.SIGKILL)
     time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
 
 
-def toy() -> tuple[Any, Any, dict[str, str]]:
-    """What `n3hyper.hyper_optimization.session.prepare` gives, without a network."""
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+def make_toy(on_progress: Callable[[Any], None]) -> Any:
+    """A trainer without a network."""
     from n3hyper.hyper_optimization.scoring import make_scorer
     from n3hyper.runcard.model import KFold, Partition
-    from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
+    from tests.hyper_optimization.toy_trainer import ToyTrainer
     from tests.synthetic import synthetic_problem
 
     problem = synthetic_problem(dis=(8, 6), hadronic=0, replicas=2, nx=12)
     kfold = KFold(
         partitions=tuple(Partition(fold.datasets) for fold in problem.folds), threshold=1e6
     )
+    return ToyTrainer(problem, make_scorer(problem, kfold), misbehave)
+
+
+def toy() -> tuple[Any, Any, dict[str, str]]:
+    """What `n3hyper.hyper_optimization.session.prepare` gives, without a network."""
+    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+
     identity = {"data": os.environ.get("TOY_IDENTITY", "toy"), "theory": "toy", "replicas": "2"}
-    trainer = ToyTrainer(problem, make_scorer(problem, kfold), misbehave)
-    return trainer, HyperScanner(PARAMETERS, HYPERSCAN), identity
+    return make_toy(lambda progress: None), HyperScanner(PARAMETERS, HYPERSCAN), identity
+
+
+def toy_fits() -> tuple[Any, Any, dict[str, str]]:
+    """The same with fits in a process of their own, as a worker has them."""
+    _, scanner, identity = toy()
+    fits = IsolatedTrainer(lambda progress: None)
+    fits.prepare(make_toy)
+    return fits, scanner, identity
 
 
 class Printer:
@@ -135,7 +152,10 @@ def fleet(arguments: list[str]) -> int:
 def main() -> int:
     mode, *arguments = sys.argv[1:]
     if mode == "worker":
-        return worker_main(prepare=lambda *_: toy())
+        # what the process of the fits is told must have a name that it knows
+        from tests.services.toy_processes import toy_fits as fits
+
+        return worker_main(prepare=lambda *_: fits())
     try:
         with interrupted_by_signals(lambda: "does not end", grace=30.0):
             return {"scan": scan, "fleet": fleet}[mode](arguments)
