@@ -45,7 +45,7 @@ class ScanDisplay:
 
     def stage(self, text: str) -> None:
         """Say what is being done before the first trial."""
-        self.console.print(text, style="dim", highlight=False)
+        self.console.print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
     def trial_started(self, tid: int, params: dict[str, Any]) -> None:
         """A trial begins."""

@@ -108,7 +108,12 @@ def parallel_request(
         if (mongo_uri, workers, lease) != (None, None, None):
             raise click.UsageError("--mongo-uri, --workers and --lease belong to --parallel")
         return None
+    from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
     from n3hyper.services.parallel_session import ParallelRequest
 
+    if lease is not None and not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
+        raise click.UsageError(
+            f"--lease: {lease:g} s is not a time from {SHORTEST_LEASE:g} s to {LONGEST_LEASE:g} s"
+        )
     request = ParallelRequest(workers=workers, mongo_uri=mongo_uri)
     return request if lease is None else replace(request, lease=lease)

@@ -30,12 +30,15 @@ class ParallelDisplay(ScanDisplay):
         for note in status.notes:
             if note not in self._told:
                 self._told.add(note)
-                self.console.print(f"a worker says: {note}", markup=False, highlight=False)
+                self._say(f"a worker says: {note}")
         if before is None or before.workers != status.workers:
             self._workers_changed(status)
 
     def _workers_changed(self, status: Status) -> None:
-        self.console.print(summary(status), style="dim", highlight=False, markup=False)
+        self._say(summary(status), style="dim")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
 
     def time_left(self) -> float:
         """Seconds until the scan is done, as the rate has been of late; 0 where it is not known."""
@@ -105,7 +108,8 @@ def summary(status: Status) -> str:
         f"{status.failed} failed",
     ]
     if not math.isnan(status.per_hour):
-        parts.append(f"{status.per_hour:.3g} trials/h")
+        digits = 0 if status.per_hour >= 10 else 1
+        parts.append(f"{status.per_hour:.{digits}f} trials/h")
     if not math.isnan(status.seconds_left):
         parts.append(f"{clock(status.seconds_left)} left")
     return ", ".join(parts)

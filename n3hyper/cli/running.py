@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from n3hyper.cli.display import make_display
-from n3hyper.cli.summary import summary
+from n3hyper.cli.summary import restart_command, summary
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.scan import ScanOutcome
@@ -28,7 +28,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     from n3hyper.hyper_optimization.session import finished_trials
 
     def last_words() -> str:
-        return f"interrupted; {resume_hint(request)}"
+        return f"interrupted; {resume_hint(request, parallel)}"
 
     try:
         with interrupted_by_signals(last_words, grace=ENDING if parallel else GRACE):
@@ -37,13 +37,13 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     except KeyboardInterrupt:
         click.echo(last_words(), err=True)
         return INTERRUPTED
-    click.echo(summary(request, outcome))
+    click.echo(summary(request, outcome, parallel))
     if outcome.stopped:
-        click.echo(f"ended early: {outcome.stopped}; {resume_hint(request)}", err=True)
+        click.echo(f"ended early: {outcome.stopped}; {resume_hint(request, parallel)}", err=True)
     elif request.restart and done >= request.max_evals:
         click.echo(
             f"the scan has {done} trials already, no more than -n asks for; "
-            f"go on with: n3hyper restart --pkl {request.pickle} -n {done + 10}",
+            f"go on with: {restart_command(request, done + 10, parallel)}",
             err=True,
         )
     if outcome.stopped and not outcome.gave_up:
@@ -72,11 +72,11 @@ def _perform(
             return perform_parallel_scan(complete, parallel, live)
 
 
-def resume_hint(request: ScanRequest) -> str:
+def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -> str:
     """What to type to go on."""
     if not request.pickle.exists():
         return "no trial had finished, nothing is saved"
     return (
         "what is finished is saved; go on with: "
-        f"n3hyper restart --pkl {request.pickle} -n {request.max_evals}"
+        f"{restart_command(request, request.max_evals, parallel)}"
     )

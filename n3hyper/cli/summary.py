@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.scan import ScanOutcome
     from n3hyper.hyper_optimization.session import ScanRequest
+    from n3hyper.services.parallel_session import ParallelRequest
 
 
-def summary(request: ScanRequest, outcome: ScanOutcome) -> str:
+def restart_command(request: ScanRequest, n: int | str, parallel: ParallelRequest | None) -> str:
+    """What to type to go on in the same way; the address of a database holds no password."""
+    words = ["n3hyper restart --pkl", str(request.pickle), "-n", str(n)]
+    if parallel is not None:
+        words.append("--parallel")
+        words += [] if parallel.mongo_uri is None else ["--mongo-uri", parallel.mongo_uri]
+        words += [] if parallel.workers is None else ["--workers", str(parallel.workers)]
+    return " ".join(words)
+
+
+def summary(
+    request: ScanRequest, outcome: ScanOutcome, parallel: ParallelRequest | None = None
+) -> str:
     """The closing lines of a scan, plain text."""
     finished = outcome.trials.finished
     failed = sum(outcome.failures.values())
@@ -25,7 +38,7 @@ def summary(request: ScanRequest, outcome: ScanOutcome) -> str:
             *(f"  {name:<28}{value}" for name, value in flat(outcome.best_parameters)),
         ]
     lines.append(f"trials    {request.replica_folder / 'tries.json'}")
-    lines.append(f"restart   n3hyper restart --pkl {request.pickle} -n N")
+    lines.append(f"restart   {restart_command(request, 'N', parallel)}")
     return "\n".join(lines)
 
 

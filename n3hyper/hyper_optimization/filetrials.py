@@ -16,6 +16,7 @@ import io
 import json
 import pickle
 from collections.abc import Iterable, Mapping
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -190,9 +191,11 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._written = len(self._lines)
 
     def new_trial_ids(self, n: int) -> list[int]:
-        """The next `n` numbers of trials, which nobody else is given."""
-        start = max(self._ids, default=-1) + 1
-        numbers = list(range(start, start + n))
+        """The next `n` numbers of trials, which nobody else is given.
+
+        The first that are free: a parallel scan that was interrupted has left gaps.
+        """
+        numbers = list(islice((tid for tid in count() if tid not in self._ids), n))
         self._ids.update(numbers)
         return numbers
 

@@ -70,6 +70,15 @@ def address_of(database: Database[Document]) -> str:
     return f"mongodb://{hosts}/{database.name}"
 
 
+def printable(text: str) -> str:
+    r"""What a database says, as a terminal may show it: one line without commands to the terminal.
+
+    >>> printable("scan \x1b[2Jx\n")
+    'scan ?[2Jx?'
+    """
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def answers(database: Database[Document]) -> bool:
     """Whether the server is there, whatever it says."""
     from pymongo.errors import ConnectionFailure, OperationFailure
@@ -154,4 +163,4 @@ def refusal(address: str, error: Any) -> StoreError:
             f"the database at {address} wants a user and a password: give the file that holds its "
             "URI (n3hyper mongod writes one, named uri, into its folder)"
         )
-    return StoreError(f"the database at {address} refuses: {error}")
+    return StoreError(f"the database at {address} refuses: {printable(str(error))}")

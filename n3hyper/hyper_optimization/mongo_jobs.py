@@ -213,13 +213,13 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         now = {"$currentDate": {"book_time": True, **_NOW}}
         count = {"attempts": 1, "version": 1}
         try:
-            done = self.jobs.update_one(condition, {"$set": taken, "$inc": count, **now})
+            self.jobs.update_one(condition, {"$set": taken, "$inc": count, **now})
         except WriteError:  # what should be a count is something else
-            done = self.jobs.update_one(condition, {"$set": {**taken, **count}, **now})
-        if not done.modified_count:
-            return None
-        header = self.jobs.find_one({"_id": _id}, ["attempts"]) or {}
-        return Claim(_id, owner, header.get("attempts", 1))
+            self.jobs.update_one(condition, {"$set": {**taken, **count}, **now})
+        # asked rather than told: the answer to an earlier attempt may have been lost
+        mine = {"_id": _id, "state": STATE_RUNNING, "owner": owner}
+        header = self.jobs.find_one(mine, ["attempts"])
+        return None if header is None else Claim(_id, owner, header.get("attempts", 1))
 
     def point(self, claim: Claim) -> Any:
         """The values of a claimed job as the database has them; they are not to be trusted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from n3hyper.hyper_optimization.mongo_connection import printable
 from n3hyper.hyper_optimization.record import (
     FINISHED,
     FOLD_SCORES,
@@ -97,7 +98,10 @@ def checked_result(result: Any) -> Record:
     problem = _problem(result)
     if problem:
         return failed_result("exception", f"the database holds no proper result: {problem}")
-    return dict(plain(result))
+    checked: Record = dict(plain(result))
+    if "failure" in checked:
+        checked["failure"]["text"] = printable(checked["failure"]["text"])
+    return checked
 
 
 def _problem(result: Any) -> str:

@@ -24,7 +24,7 @@ LEASE: Final = 60.0
 """Seconds without a heartbeat after which a worker counts as gone."""
 _LONGEST_RUNCARD: Final = 1_000_000
 _MOST_REPLICAS: Final = 10_000
-_SHORTEST_LEASE, _LONGEST_LEASE = 0.5, 86_400.0
+SHORTEST_LEASE, LONGEST_LEASE = 0.5, 86_400.0
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
     if type(replicas) is not int or not 1 <= replicas <= _MOST_REPLICAS:
         raise refuse(f"replicas is not a whole number from 1 to {_MOST_REPLICAS}")
     lease = document.get("lease")
-    if not isinstance(lease, float) or not _SHORTEST_LEASE <= lease <= _LONGEST_LEASE:
-        raise refuse(f"lease is not a time from {_SHORTEST_LEASE} to {_LONGEST_LEASE} s")
+    if not isinstance(lease, float) or not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
+        raise refuse(f"lease is not a time from {SHORTEST_LEASE} to {LONGEST_LEASE} s")
     try:
         identity = dict(document["identity"])
     except (KeyError, TypeError, ValueError) as err:

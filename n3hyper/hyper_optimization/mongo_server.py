@@ -48,6 +48,10 @@ _ENDING: Final = 5.0
 T = TypeVar("T")
 
 
+class PortError(StoreError):
+    """An address that a server cannot listen on."""
+
+
 def find_engine(engine: str = "auto", mongod: Path | str | None = None) -> list[str]:
     """The command of a server: a real ``mongod`` where there is one, else the embedded one.
 
@@ -148,6 +152,14 @@ class MongodRunner:
         """The server's log."""
         return self.dbpath / LOG_FILE
 
+    @property
+    def earlier_port(self) -> int:
+        """Where a server of this folder listened the last time; 0 where that is not known."""
+        try:
+            return urlsplit(self.uri_file.read_text(encoding="utf-8").strip()).port or 0
+        except (OSError, ValueError):
+            return 0
+
     def ensure_database_dir_exists(self) -> None:
         """Make the folder of the data where it is missing, for its owner alone.
 
@@ -181,7 +193,7 @@ class MongodRunner:
             if self.auth and self._credentials() == (None, None):
                 self._make_user()
             self.db_port = self.db_port or free_port(self.bind_ip)
-            _patiently(self._refuse_used_port)
+            _patiently(lambda: refuse_used_port(self.bind_ip, self.db_port))
             self.process = _patiently(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
             write_secret(self.uri_file, self.uri)
         except BaseException:
@@ -258,17 +270,6 @@ class MongodRunner:
                     )
         finally:
             database.client.close()
-
-    def _refuse_used_port(self) -> None:
-        family = socket.AF_INET6 if ":" in self.bind_ip else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.bind_ip, self.db_port))
-            except OSError as err:
-                raise StoreError(
-                    f"{self.bind_ip}:{self.db_port}: {err.strerror or err}; choose another --port"
-                ) from err
 
     # ------------------------------------------------------------ user and password
     def _credentials(self) -> tuple[str | None, str | None]:
@@ -349,6 +350,17 @@ def free_port(host: str = _LOOPBACK) -> int:
     with socket.socket(family) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def refuse_used_port(host: str, port: int) -> None:
+    """Raise `PortError` where a server could not listen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as err:
+            raise PortError(f"{host}:{port}: {err.strerror or err}; choose another --port") from err
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -57,6 +57,9 @@ __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 WORKER_LOG: Final = "workers.log"
 _WRITING_SHARE: Final = 0.1
 """Of the time: with many trials the files are written less often than trials finish."""
+_MOST_WORKERS: Final = 10_000
+_FORGOTTEN: Final = datetime.timedelta(days=1)
+"""After which nobody needs to know any more that a worker was killed."""
 _MOST_GAPS: Final = 10_000
 """Numbers of trials that nobody has seen; more is no accident."""
 
@@ -259,14 +262,18 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         seconds
             How late, by the server's clock.
         """
-        now = self.handle.db.command("hello").get("localTime")
-        workers = self.handle.workers.find({"exp_key": {"$in": [self.exp_key, None]}}).limit(10_000)
-        limit = datetime.timedelta(seconds=seconds)
-        return [
-            each
-            for each in workers
-            if isinstance(each.get("seen"), datetime.datetime) and now - each["seen"] < limit
-        ]
+        return list(
+            self.handle.workers.find(
+                {
+                    "exp_key": {"$in": [self.exp_key, None]},
+                    "seen": {"$gt": self._server_time() - datetime.timedelta(seconds=seconds)},
+                }
+            ).limit(_MOST_WORKERS)
+        )
+
+    def _server_time(self) -> datetime.datetime:
+        now: datetime.datetime = self.handle.db.command("hello")["localTime"]
+        return now
 
     # ------------------------------------------------------------ what has changed
     def refresh(self) -> None:
@@ -421,6 +428,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         self.handle.scans.update_one(
             {"_id": self.exp_key}, {"$set": document, "$max": {"next": number}}, upsert=True
         )
+        self.handle.workers.delete_many({"seen": {"$lt": self._server_time() - _FORGOTTEN}})
         self._settle_database()
 
     def _settle_database(self) -> None:

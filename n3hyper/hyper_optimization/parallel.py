@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_connection import Patience
+from n3hyper.hyper_optimization.mongo_connection import Patience, printable
 from n3hyper.hyper_optimization.mongo_jobs import job_id
 from n3hyper.hyper_optimization.mongo_scan import LEASE
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
@@ -29,6 +29,8 @@ _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
 _SEEN: Final = 25.0
 """Seconds for which a worker counts as alive that has not been seen."""
+_LONGEST_NOTE: Final = 500
+"""Characters of what a worker says."""
 _AHEAD: Final = 2.0
 """Seconds for which there should be jobs in the queue."""
 _WINDOW: Final = 50
@@ -48,7 +50,7 @@ class Status:
     per_hour: float
     """Trials, of late; NaN before there are two."""
     notes: tuple[str, ...] = ()
-    """What workers have to say, each once."""
+    """Why workers refuse the scan, each once."""
 
     @property
     def seconds_left(self) -> float:
@@ -160,6 +162,7 @@ class ParallelScan:
         document = trials.scan_document
         self.stale = StaleJobs(LEASE if document is None else document.lease)
         self.workers: list[dict[str, Any]] = []
+        self._refusals: list[str] = []
         self._told = {int(record["tid"]) for record in trials.finished}
         self._ends: deque[float] = deque([time.monotonic()], maxlen=_WINDOW)
         self._durations: deque[float] = deque(maxlen=_WINDOW)
@@ -188,6 +191,9 @@ class ParallelScan:
             if self.patiently.outages != outages:
                 self.stale.forget()
             self._tell()
+            if self._looked == -math.inf:
+                # what has finished while no scan was there says nothing of the rate
+                self._ends = deque([time.monotonic()], maxlen=_WINDOW)
             if len(self._told) >= self.max_evals:
                 return ""
             if reason := self._gave_up():
@@ -302,16 +308,21 @@ class ParallelScan:
             return
         self._looked = now
         try:
-            self.workers = self.trials.live_workers(_SEEN)
+            seen = self.trials.live_workers(_SEEN)
         except PyMongoError:
             return  # the next refresh will say so
+        # a worker that refuses this scan is none of its workers; what it says of others is no news
+        notes = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in seen]
+        refuse = [self.trials.exp_key in note for note in notes]
+        self.workers = [each for each, no in zip(seen, refuse, strict=True) if not no]
+        self._refusals = [note for note, no in zip(notes, refuse, strict=True) if no]
         self.on_status(self.status())
 
     def status(self) -> Status:
         """How the scan stands."""
         finished = self.trials.files.trials
         span = time.monotonic() - self._ends[0]
-        notes = dict.fromkeys(str(each.get("note") or "")[:500] for each in self.workers)
+        notes = dict.fromkeys(printable(note) for note in self._refusals)
         return Status(
             total=self.max_evals,
             done=len(finished),
@@ -320,5 +331,5 @@ class ParallelScan:
             queued=len(self._queued()),
             workers=len(self.workers),
             per_hour=3600.0 * (len(self._ends) - 1) / span if len(self._ends) > 1 else math.nan,
-            notes=tuple(note for note in notes if note),
+            notes=tuple(notes),
         )

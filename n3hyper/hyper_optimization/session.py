@@ -127,7 +127,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         trainer, scanner, fingerprint = prepare(request, runcard, listener)
         fits.prepare(partial(make_trainer, trainer.problem, runcard))
         if not request.restart:
-            _make_folder(request)
+            make_folder(request)
             held.enter_context(locked_folder(request.replica_folder))
             # while this one was reading, another may have begun here
             refuse_used_folder(request)
@@ -219,7 +219,8 @@ def refuse_used_folder(request: ScanRequest) -> None:
         raise StoreError(f"{request.output} is a file; choose a folder with -o")
 
 
-def _make_folder(request: ScanRequest) -> None:
+def make_folder(request: ScanRequest) -> None:
+    """Make the folder of the trials; StoreError where that cannot be."""
     try:
         request.replica_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -241,7 +242,7 @@ def keep_runcard(request: ScanRequest) -> None:
     StoreError
         It cannot be written.
     """
-    _make_folder(request)
+    make_folder(request)
     copy = request.output / RUNCARD_COPY
     remove_leftovers(copy)
     if not (copy.exists() and copy.samefile(request.runcard)):
@@ -331,7 +332,7 @@ def _unpacked(pickle: Path, output: Path) -> Path:
         raise StoreError(f"{pickle}: does not hold the runcard of its scan")
     request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
     refuse_used_folder(request)
-    _make_folder(request)
+    make_folder(request)
     with locked_folder(request.replica_folder):
         write_atomically(request.runcard, [runcard.encode()])
         trials.move_to(request.replica_folder)

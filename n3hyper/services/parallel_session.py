@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
@@ -23,7 +24,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
-from n3hyper.hyper_optimization.mongo_server import LOG_FILE, MongodRunner, free_port
+from n3hyper.hyper_optimization.mongo_server import LOG_FILE, MongodRunner, PortError
 from n3hyper.hyper_optimization.mongofiletrials import WORKER_LOG, MongoFileTrials, with_name
 from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
@@ -33,12 +34,15 @@ from n3hyper.hyper_optimization.session import (
     Listener,
     ScanRequest,
     keep_runcard,
+    make_folder,
     prepare,
     refuse_used_folder,
 )
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from n3hyper.runcard import Runcard, load_runcard
 
+_SERVER, _PRIVATE = "server", "private"
+"""Collection and document of a database that a scan has started for its own time."""
 _MOST_RESTARTS: Final = 10
 """Of the local workers, when they are killed from outside."""
 _GRACE: Final = 60.0
@@ -115,7 +119,7 @@ def perform_parallel_scan(
     identity = complete_identity(identity, scanner.as_dict())
     with ExitStack() as held:
         if not request.restart:
-            request.replica_folder.mkdir(parents=True, exist_ok=True)
+            make_folder(request)
         held.enter_context(locked_folder(request.replica_folder))
         if not request.restart:
             refuse_used_folder(request)
@@ -197,21 +201,14 @@ def _database(
         uri = find_uri()
         database = open_database(uri)
         try:
-            there = uri != DEFAULT_URI or answers(database)
+            there = uri != DEFAULT_URI or (answers(database) and not _is_private(database))
         finally:
             database.client.close()
         if there:
             listener.stage(f"using the database at {address_of(database)}")
             yield uri, None
             return
-    try:
-        server = MongodRunner(dbpath=dbpath, db_port=PORT)
-        server.start()
-    except StoreError as err:
-        if "in use" not in str(err) or "--port" not in str(err):
-            raise
-        server = MongodRunner(dbpath=dbpath, db_port=free_port())
-        server.start()
+    server = _private_server(dbpath)
     try:
         listener.stage(
             f"started a database in {dbpath} (log: {LOG_FILE}); workers of this host may join: "
@@ -220,6 +217,35 @@ def _database(
         yield server.uri, server
     finally:
         server.stop()
+
+
+def _private_server(dbpath: Path) -> MongodRunner:
+    """A server for the time of a scan: where its last one was, else where workers look for it."""
+    server = MongodRunner(dbpath=dbpath)
+    server.db_port = server.earlier_port or PORT
+    try:
+        server.start()
+    except PortError:
+        server.db_port = 0
+        server.start()
+    try:
+        database = open_database(server.uri)
+        database[_SERVER].update_one({"_id": _PRIVATE}, {"$set": {"of": str(dbpath)}}, upsert=True)
+        database.client.close()
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _is_private(database: Any) -> bool:
+    """Whether another scan has started that database, which will end with that scan."""
+    from pymongo.errors import OperationFailure
+
+    try:
+        return database[_SERVER].find_one({"_id": _PRIVATE}) is not None
+    except OperationFailure:  # it wants a password, which a private one does not
+        return False
 
 
 def _local_workers(

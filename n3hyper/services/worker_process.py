@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from n3hyper.errors import N3HyperError
+from n3hyper.hyper_optimization.mongo_connection import printable
 
 if TYPE_CHECKING:
     from n3hyper.services.evaluator import Prepare
@@ -20,7 +21,7 @@ def teller(name: str) -> Callable[[str], None]:
     """Prints lines with the time and the name of the worker."""
 
     def say(text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {name}: {text}", flush=True)
+        print(f"{time.strftime('%H:%M:%S')} {name}: {printable(text)}", flush=True)
 
     return say
 
