@@ -327,8 +327,9 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
                 self._note(tid, document)
         self._put_back([tid for tid in ids.values() if tid not in seen and tid in self.headers])
         if records:
+            before = len(self.files.trials)
             self.files.add_records(records)
-            self._take_files()
+            self._take_files(before)
         elif len(self._trials) != len(self._documents):
             self._sort()
 
@@ -377,9 +378,9 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             with suppress(StoreError):  # another scan process was quicker
                 self.insert({**document, "state": STATE_NEW, "owner": None})
 
-    def _take_files(self) -> None:
-        """The finished trials are those of the files."""
-        for record in self.files.trials:
+    def _take_files(self, begin: int = 0) -> None:
+        """The finished trials are those of the files; `begin` of them are known already."""
+        for record in self.files.trials[begin:]:
             self._documents[int(record["tid"])] = record
         self._sort()
 
