@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n3hyper.data import cache
+from n3hyper.data.quick_yaml import quick_nnpdf_data
 from n3hyper.errors import DataError, nearest
 
 _log = logging.getLogger(__name__)
@@ -201,7 +202,8 @@ def _parse(
         files = [metadata_file, metadata.path_kinematics]
         if not metadata.is_nnpdf_special:
             files += [metadata.path_data_central, *metadata.paths_uncertainties]
-        loaded = commondataparser.load_commondata(metadata)
+        with quick_nnpdf_data():
+            loaded = commondataparser.load_commondata(metadata)
     except (commondataparser.ValidationError, OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"dataset {name} cannot be read: {reason}") from error
