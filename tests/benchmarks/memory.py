@@ -31,6 +31,7 @@ from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.scan import run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard.model import Fitting, Flavour, KFold, Partition
+from tests.benchmarks.processes import resident
 from tests.synthetic import synthetic_problem
 
 WARM_UP = 20
@@ -63,17 +64,6 @@ SPACE: dict[str, Any] = {
         "activations": ["sigmoid", "tanh"],
     },
 }
-
-
-def resident(process: str = "self") -> float:
-    """Resident memory of a process and of those it started, in MB."""
-    folder = Path("/proc") / process
-    lines = (folder / "status").read_text().splitlines()
-    (own,) = (float(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
-    children = {
-        child for task in folder.glob("task/*/children") for child in task.read_text().split()
-    }
-    return own + sum(resident(child) for child in children)
 
 
 def make(on_progress: Callable[[Any], None]) -> ModelTrainer:

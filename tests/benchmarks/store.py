@@ -14,7 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from n3hyper.hyper_optimization.scan import save
 from n3hyper.hyper_optimization.suggest import Suggester
 from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
 
+Suggesters = dict[str, Suggester]
 FOLDS, REPLICAS = 4, 8
 REPEATS = 9
 
@@ -97,36 +98,48 @@ def save_nowhere(trials: FileTrials) -> None:
         filetrials.write_atomically = writer
 
 
+def measure(
+    number: int, trials: FileTrials, suggesters: Suggesters, folder: Path
+) -> dict[str, Any]:
+    """With `number` trials in the store: times in ms, the size of its files in MB."""
+    add_trials(trials, suggesters["random"], number - len(trials))
+    times = store_times(trials, suggesters["random"], folder)
+    suggestion = statistics.median(
+        milliseconds(lambda: suggesters["tpe"].suggest(trials, len(trials)), time.perf_counter)
+        for _ in range(3)
+    )
+    reading = milliseconds(lambda: FileTrials.from_pkl(folder / "tries.pkl"), time.perf_counter)
+    size = sum((folder / each).stat().st_size for each in ("tries.pkl", "tries.json"))
+    return {
+        "trials": number, **times, "suggestion": suggestion, "reading": reading, "mb": size / 1e6
+    }  # fmt: skip
+
+
+def measure_all(sizes: Sequence[int], place: Path | None = None) -> Iterator[dict[str, Any]]:
+    """The measurements of scans of these sizes, the smallest first."""
+    space = HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
+    suggesters = {algo: Suggester(space, 1, algo) for algo in ("random", "tpe")}
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        trials = FileTrials(Path(name), space)
+        for number in sorted(sizes):
+            yield measure(number, trials, suggesters, Path(name))
+
+
 def main() -> None:
     """Print one line a size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1_000, 10_000])
     arguments = parser.parse_args()
-    space = HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
-    random, tpe = Suggester(space, 1, "random"), Suggester(space, 1, "tpe")
     print(f"records of {FOLDS} folds x {REPLICAS} replicas; ms a trial, the quickest of {REPEATS}")
     print("trials    MB  store  write  store-write  store's own work  suggestion (TPE)  reading")
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-        folder = Path(name)
-        trials = FileTrials(folder, space)
-        for number in sorted(arguments.trials):
-            add_trials(trials, random, number - len(trials))
-            times = store_times(trials, random, folder)
-            suggestion = statistics.median(
-                milliseconds(lambda: tpe.suggest(trials, len(trials)), time.perf_counter)
-                for _ in range(3)
-            )
-            reading = milliseconds(
-                lambda: FileTrials.from_pkl(folder / "tries.pkl"), time.perf_counter
-            )
-            size = sum((folder / each).stat().st_size for each in ("tries.pkl", "tries.json"))
-            print(
-                f"{number:6d} {size / 1e6:5.1f} {times['store']:6.1f} {times['write']:6.1f}"
-                f" {times['store'] - times['write']:12.1f} {times['own']:17.2f}"
-                f" {suggestion:17.1f} {reading:8.0f}",
-                flush=True,
-            )
+    for found in measure_all(arguments.trials, arguments.folder):
+        print(
+            f"{found['trials']:6d} {found['mb']:5.1f} {found['store']:6.1f} {found['write']:6.1f}"
+            f" {found['store'] - found['write']:12.1f} {found['own']:17.2f}"
+            f" {found['suggestion']:17.1f} {found['reading']:8.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

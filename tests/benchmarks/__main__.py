@@ -1,0 +1,107 @@
+"""`python -m tests.benchmarks`: this package against n3fit, on this machine, in one run.
+
+Both programs scan the same runcard: data, FK tables, network, optimizer, epochs, folds, replicas.
+They take turns. n3fit lives in an environment of its own, which is made from PyPI once and kept in
+the cache; where that is impossible, this package is measured alone. Times depend on the machine and
+on what else it does: the ratios are what counts.
+
+    python -m tests.benchmarks                     # everything; some 40 minutes on two cores
+    python -m tests.benchmarks --quick             # some minutes
+    python -m tests.benchmarks store --json FILE   # suggestion and store alone, also as JSON
+
+Single parts have programs of their own: `tests.benchmarks.engine` (epochs by batch shape), `store`,
+`memory`, `parallel`, `report`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.benchmarks import bookkeeping, fits
+from tests.benchmarks.n3fit_venv import default_folder, n3fit_python
+from tests.benchmarks.processes import Unavailable
+from tests.benchmarks.results import Results
+
+PARTS = ("fits", "store")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
+    add("--quick", action="store_true", help="fewer batches, epochs and trials")
+    add("--batches", nargs="+", metavar="KxR", help="folds x replicas, of those there are")
+    add("--trials", nargs="+", type=int, metavar="N", help="sizes of the scans of the store")
+    add("--rounds", type=int, default=1, metavar="N", help="measure each batch N times")
+    add("--json", type=Path, metavar="FILE", help="write all numbers there")
+    add("--without-n3fit", action="store_true", help="measure this package alone")
+    add(
+        "--n3fit-venv",
+        type=Path,
+        metavar="DIR",
+        help=f"an environment with n3fit; default: {default_folder()}, made where it is missing",
+    )
+    given = parser.parse_args(arguments)
+    unknown = set(given.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    given.parts = given.parts or list(PARTS)
+    known = {batch.name: batch for batch in (fits.QUICK if given.quick else fits.FULL)}
+    unknown = set(given.batches or ()) - set(known)
+    if unknown:
+        parser.error(f"no such batch: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    given.batches = [known[name] for name in given.batches or known]
+    return given
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, write."""
+    given = parse(arguments)
+    console = Console()
+    begin = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - begin:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    results = Results(
+        {
+            "parts": given.parts,
+            "quick": given.quick,
+            "rounds": given.rounds,
+            "batches": [vars(batch) for batch in given.batches],
+        }
+    )
+    python = None
+    if not given.without_n3fit:
+        try:
+            python = n3fit_python(given.n3fit_venv, say)
+        except Unavailable as error:
+            results.notes.append(f"n3fit: {error}")
+            say(f"n3fit is not to be had, this package is measured alone: {error}")
+
+    def keep() -> None:
+        if given.json:
+            results.write(given.json)
+
+    if "fits" in given.parts:
+        fits.compare(results, given.batches, python, given.rounds, say, keep)
+    if "store" in given.parts:
+        sizes = given.trials or ((100, 1_000) if given.quick else (100, 1_000, 10_000))
+        bookkeeping.compare(results, sizes, python, say, keep)
+    keep()
+    results.show(console)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

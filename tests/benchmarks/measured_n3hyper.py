@@ -1,0 +1,61 @@
+"""n3hyper's own scan with a clock for a display: ``python -m tests.benchmarks.measured_n3hyper``.
+
+    python -m tests.benchmarks.measured_n3hyper REPORT -- ARGUMENTS OF n3hyper
+
+It is the command line as users run it, up to the display of a scan, which here writes down when it
+was told what. REPORT is JSON: times are seconds since the epoch of the clock (``time.time``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from n3hyper.cli import main, running
+from n3hyper.cli.display import ScanDisplay
+
+
+class Clock(ScanDisplay):
+    """Keeps what it is told, with the time."""
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        super().__init__(total, done)
+        self.trials: list[dict[str, Any]] = []
+
+    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
+        self.trials.append({"begin": time.time(), "progress": []})
+
+    def fit_progress(self, progress: Any) -> None:
+        self.trials[-1]["progress"].append((time.time(), progress.stage, progress.epoch))
+
+    def trial_ended(self, trial: dict[str, Any]) -> None:
+        self.trials[-1].update(end=time.time(), result=trial["result"])
+
+
+def measure(report: Path, arguments: list[str]) -> int:
+    """Run n3hyper with `arguments`; its exit status."""
+    clocks: list[Clock] = []
+
+    def make_clock(total: int, done: int = 0, quiet: bool = False) -> Clock:
+        clocks.append(Clock(total, done))
+        return clocks[-1]
+
+    running.make_display = make_clock
+    try:
+        main(arguments)
+    except SystemExit as end:
+        status = end.code
+    report.write_text(json.dumps({"trials": clocks[-1].trials if clocks else []}, default=plain))
+    return status if isinstance(status, int) else 1
+
+
+def plain(value: Any) -> Any:
+    """What JSON cannot hold, as a list or a number."""
+    return value.tolist()
+
+
+if __name__ == "__main__":
+    raise SystemExit(measure(Path(sys.argv[1]), sys.argv[3:]))
