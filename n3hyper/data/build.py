@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from n3hyper.data.commondata import CommonData, cut, load_commondata
+from n3hyper.data.commondata import CommonData, current_name, cut, load_commondata
 from n3hyper.data.covariance import build_covariance
 from n3hyper.data.cuts import kept_points
+from n3hyper.data.filter_rules import check_rules, passing
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.lhapdf import find_set
 from n3hyper.data.masks import dataset_slices, fold_masks, training_validation_masks
@@ -74,8 +75,11 @@ def build_problem(
     folder = find_theory(runcard.theory.theoryid, theory_path)
     card = folder.card()
     loaded = _load_datasets(runcard, card)
-    positivity = _load_lagrange(runcard, runcard.positivity, "positivity.posdatasets")
-    integrability = _load_lagrange(runcard, runcard.integrability, "integrability.integdatasets")
+    positivity = _load_lagrange(runcard, card, runcard.positivity, "positivity.posdatasets")
+    integrability = _load_lagrange(
+        runcard, card, runcard.integrability, "integrability.integdatasets"
+    )
+    check_rules(runcard, [one.data for one in loaded])
     stack, q0 = build_stack([*(one.source for one in loaded), *positivity, *integrability], folder)
     data = [one.data for one in loaded]
     fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
@@ -126,14 +130,7 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
     for number, asked in enumerate(runcard.dataset_inputs):
         key = f"dataset_inputs[{number}]"
         data = _load(runcard, asked.dataset, asked.variant, key)
-        points = kept_points(
-            data,
-            runcard.datacuts.q2min,
-            runcard.datacuts.w2min,
-            card.pto,
-            fns=card.fns,
-            intrinsic_charm=card.intrinsic_charm,
-        )
+        points = _kept_points(runcard, data, card)
         if points.size == 0:
             _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
             continue
@@ -147,14 +144,36 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
 
 
 def _load_lagrange(
-    runcard: Runcard, sets: Sequence[LagrangeSet], key: str
+    runcard: Runcard, card: TheoryCard, sets: Sequence[LagrangeSet], key: str
 ) -> list[ObservableSource]:
     sources = []
     for number, asked in enumerate(sets):
         place = f"{key}[{number}]"
         data = _load(runcard, asked.dataset, None, place)
-        sources.append(_source(runcard, data, place, (), data.points))
+        points = _kept_points(runcard, data, card)
+        if points.size == 0:
+            raise RuncardError("no point passes the cuts", source=runcard.source, key=place)
+        sources.append(_source(runcard, data, place, (), points))
     return sources
+
+
+def _kept_points(runcard: Runcard, data: CommonData, card: TheoryCard) -> Index:
+    """The points that pass NNPDF's rules, or those in their place, and the runcard's own."""
+    cuts = runcard.datacuts
+    keep = passing(data, runcard, card)
+    if cuts.filter_rules:
+        return np.flatnonzero(keep)
+    points = kept_points(
+        data,
+        cuts.q2min,
+        cuts.w2min,
+        card.pto,
+        fns=card.fns,
+        intrinsic_charm=card.intrinsic_charm,
+        max_tau=cuts.max_tau,
+        dropped={current_name(name)[0] for name in cuts.drop_internal_rules},
+    )
+    return points[keep[points]]
 
 
 def _load(runcard: Runcard, name: str, variant: str | None, key: str) -> CommonData:

@@ -6,7 +6,7 @@ The definitions are those of NNPDF (NNPDF4.0, arXiv:2109.02653, section 4.3 and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from n3hyper.data.commondata import Array, CommonData, Index
 from n3hyper.errors import DataError
 
 MAX_TAU: Final = 0.080
-"""Largest M^2/s of fixed-target Drell-Yan points."""
+"""Largest M^2/s of fixed-target Drell-Yan points, where the runcard names no maxTau."""
 MAX_RAPIDITY_FRACTION: Final = 0.663
 """Largest |y|/y_max of fixed-target Drell-Yan points."""
 
@@ -26,10 +26,11 @@ NNLO: Final = 2
 
 
 class Points:
-    """The columns that a cut may ask for, each (ndata,)."""
+    """The columns that a cut may ask for, each (ndata,), and its bound on M^2/s."""
 
-    def __init__(self, commondata: CommonData) -> None:
+    def __init__(self, commondata: CommonData, max_tau: float = MAX_TAU) -> None:
         self._commondata = commondata
+        self.max_tau = max_tau
 
     def __getitem__(self, name: str) -> Array:
         names = self._commondata.kinematic_names
@@ -84,7 +85,7 @@ def _fixed_target_drell_yan(p: Points) -> NDArray[np.bool_]:
     """Where fixed order holds: away from the edge of phase space (arXiv:1507.01006)."""
     tau = p["M2"] / p["sqrts"] ** 2
     y_max = -0.5 * np.log(tau)
-    return (tau <= MAX_TAU) & (np.abs(p["y"] / y_max) <= MAX_RAPIDITY_FRACTION)
+    return (tau <= p.max_tau) & (np.abs(p["y"] / y_max) <= MAX_RAPIDITY_FRACTION)
 
 
 # The last bin of a normalised distribution follows from the others.
@@ -165,6 +166,8 @@ def kept_points(
     *,
     fns: str = "FONLL-C",
     intrinsic_charm: bool = True,
+    max_tau: float = MAX_TAU,
+    dropped: Container[str] = (),
 ) -> Index:
     """The points that pass all cuts.
 
@@ -181,13 +184,17 @@ def kept_points(
         Flavour-number scheme of the theory, which tells how charm production in DIS is cut.
     intrinsic_charm
         Whether charm is fitted (the theory card's IC).
+    max_tau
+        Bound on M^2/s of fixed-target Drell-Yan, the runcard's `maxTau`.
+    dropped
+        Data sets whose own cuts do not apply, the runcard's `drop_internal_rules`.
 
     Returns
     -------
     array (kept,)
         Ascending positions, for `n3hyper.data.commondata.cut`.
     """
-    points = Points(commondata)
+    points = Points(commondata, max_tau)
     keep = np.ones(commondata.ndata, dtype=bool)
     if commondata.is_lagrange:
         return np.flatnonzero(keep)
@@ -195,9 +202,8 @@ def kept_points(
         keep &= _dis(points, q2min, w2min)
     if commondata.process == "DIS_NC_CHARM":
         keep &= _charm(points, fns, intrinsic_charm)
-    if commondata.process == "DYP":
-        keep &= _fixed_target_drell_yan(points)
-    for rule in DATASET_CUTS:
+    own = () if commondata.name in dropped else DATASET_CUTS
+    for rule in own:
         if rule.dataset == commondata.name and rule.lowest_order <= pto <= rule.highest_order:
             keep &= rule.keep(points)
     return np.flatnonzero(keep)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from n3hyper.runcard.keys import (
-    IGNORED_DATACUTS,
-    REFUSED_DATACUTS,
-)
+from typing import Any
+
+from n3hyper.runcard import filters
+from n3hyper.runcard.keys import IGNORED_DATACUTS, REFUSED_DATACUTS
 from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory
 from n3hyper.runcard.names import SEED_LIMIT
 from n3hyper.runcard.node import Node, Section
@@ -16,7 +16,7 @@ _CONSTRAINTS = {
     ("NNPDF_INTEG", "INTEG"): "constraints stand under integrability.integdatasets",
 }
 _COMBOCUTS = "NNPDF31"
-_MAX_TAU = 0.08  # of NNPDF's own defaults; no other value enters the published rules
+_DEFAULTS = {"q2min": "q2min", "w2min": "w2min", "maxTau": "max_tau"}
 
 
 def read_dataset_inputs(node: Node) -> tuple[DatasetInput, ...]:
@@ -54,29 +54,49 @@ def _read_dataset(entry: Node) -> DatasetInput:
     )
 
 
-def read_datacuts(node: Node | None) -> DataCuts:
-    """``datacuts``: the kinematic cuts and the covariance."""
-    if node is None:
-        return DataCuts()
+def read_datacuts(node: Node | None, top: Section) -> DataCuts:
+    """``datacuts``, with the rules that may stand beside it: kinematic cuts and the covariance."""
     known = ("q2min", "w2min", "use_t0", "t0pdfset", "combocuts", "maxTau", "use_cuts")
-    section = node.section(known, ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS)
-    combocuts, tau, use_cuts = (section.get(key) for key in ("combocuts", "maxTau", "use_cuts"))
+    section = None
+    if node is not None:
+        section = node.section(
+            (*known, *filters.KEYS), ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS
+        )
+    rules, added, dropped, defaults = (filters.find_key(key, top, section) for key in filters.KEYS)
+    cuts: dict[str, Any] = {
+        **_read_bounds(section, defaults),
+        "filter_rules": filters.read_rules(rules),
+        "added_filter_rules": filters.read_rules(added),
+        "drop_internal_rules": () if dropped is None else dropped.texts(),
+    }
+    if section is None:
+        return DataCuts(**cuts)
+    combocuts, use_cuts = section.get("combocuts"), section.get("use_cuts")
     if combocuts is not None and combocuts.value != _COMBOCUTS:
         combocuts.fail("unknown set of cuts", f"only {_COMBOCUTS} is known, and always applied")
-    if tau is not None and tau.number() != _MAX_TAU:
-        tau.fail("not supported", f"NNPDF's rules are applied with {_MAX_TAU}; remove the key")
     if use_cuts is not None and use_cuts.value != "internal":
         use_cuts.fail("not supported", "NNPDF's rules ('internal') are applied; remove the key")
-    q2min, w2min, t0pdfset = (section.get(key) for key in ("q2min", "w2min", "t0pdfset"))
+    t0pdfset = section.get("t0pdfset")
     use_t0 = section.flag("use_t0", True)
     if section.get("use_t0") is not None and use_t0:
         section.need("t0pdfset", "name an LHAPDF set, or write use_t0: false")
-    return DataCuts(
-        q2min=DataCuts.q2min if q2min is None else q2min.number(0),
-        w2min=DataCuts.w2min if w2min is None else w2min.number(0),
-        use_t0=use_t0,
-        t0pdfset=None if t0pdfset is None else t0pdfset.text(),
-    )
+    return DataCuts(use_t0=use_t0, t0pdfset=None if t0pdfset is None else t0pdfset.text(), **cuts)
+
+
+def _read_bounds(datacuts: Section | None, defaults: Node | None) -> dict[str, float]:
+    """q2min, w2min and maxTau, which stand under datacuts or under its ``filter_defaults``."""
+    other = None if defaults is None else defaults.section(_DEFAULTS)
+    found = {}
+    for key, name in _DEFAULTS.items():
+        nodes = [part.get(key) for part in (datacuts, other) if part is not None]
+        values = [(node, node.number(0)) for node in nodes if node is not None]
+        if len(values) == 2 and values[0][1] != values[1][1]:
+            values[1][0].fail(
+                "given twice", f"{values[0][0].path} is {values[0][1]:g}: remove one of them"
+            )
+        if values:
+            found[name] = values[-1][1]
+    return found
 
 
 def read_theory(node: Node) -> Theory:

@@ -72,7 +72,6 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
 }
 
 _THCOVMAT = "theory uncertainties in the covariance are not supported yet; remove the key"
-_RULES = "cuts beyond NNPDF's published rules are not supported yet; remove the key"
 _WEIGHTS = "trials start from new weights; remove the key"
 _POLARIZED = "polarised fits are not supported; remove the key"
 
@@ -87,10 +86,6 @@ REFUSED_TOP: Mapping[str, str] = {
     "trial_specs": "it makes fits of a finished scan's trials, which is n3fit's; remove the key",
     "diagonal_frac": "folds need data points, not eigenvectors, to be split: "
     "give each dataset its frac",
-    "filter_rules": _RULES,
-    "added_filter_rules": _RULES,
-    "drop_internal_rules": _RULES,
-    "filter_defaults": "give q2min and w2min under datacuts",
     "inconsistent_data_settings": "closure tests are not supported yet; remove the key",
     "norm_threshold": "covariances are not regularised; remove the key",
     "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
@@ -104,10 +99,6 @@ REFUSED_FITTING: Mapping[str, str] = {
 }
 
 REFUSED_DATACUTS: Mapping[str, str] = {
-    "filter_rules": _RULES,
-    "added_filter_rules": _RULES,
-    "drop_internal_rules": _RULES,
-    "filter_defaults": "give q2min and w2min beside it",
     "unpolarized_bc": _POLARIZED,
     "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard import keys
+from n3hyper.runcard import filters, keys
 from n3hyper.runcard.basis import read_fitting, read_sum_rules
 from n3hyper.runcard.folds import read_kfold
 from n3hyper.runcard.hyperscan import read_hyperscan
@@ -29,6 +29,7 @@ TOP = (
     "description",
     "dataset_inputs",
     "datacuts",
+    *filters.KEYS,
     "theory",
     "hyperscan_config",
     "kfold",
@@ -130,7 +131,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         source=path,
         raw=raw,
         dataset_inputs=datasets,
-        datacuts=read_datacuts(top.get("datacuts")),
+        datacuts=read_datacuts(top.get("datacuts"), top),
         theory=theory,
         parameters=settings,
         fitting=fitting,

@@ -26,6 +26,44 @@ class DatasetInput:
 
 
 @dataclass(frozen=True)
+class OrderRange:
+    """The perturbative orders that a rule is for."""
+
+    order: int
+    """0 LO, 1 NLO, 2 NNLO, ..."""
+    operator: str = ""
+    """``+``: this order and above, ``-``: below it, ``!``: any other, nothing: this one."""
+
+    def __contains__(self, order: int) -> bool:
+        """Whether it is one of them.
+
+        >>> 3 in OrderRange(2, "+"), 2 in OrderRange(2, "-"), 1 in OrderRange(2, "!")
+        (True, False, True)
+        """
+        return {
+            "+": order >= self.order,
+            "-": order < self.order,
+            "!": order != self.order,
+        }.get(self.operator, order == self.order)
+
+
+@dataclass(frozen=True)
+class FilterRule:
+    """A cut of the user's own, in NNPDF's language; what is None is no condition."""
+
+    rule: str
+    """The expression that is true for points that are kept."""
+    dataset: str | None = None
+    process_type: str | None = None
+    local_variables: tuple[tuple[str, str], ...] = ()
+    """Names and expressions, each of which may use those before it."""
+    orders: OrderRange | None = None
+    fns: str | None = None
+    """Flavour-number scheme of the theory."""
+    intrinsic_charm: bool | None = None
+
+
+@dataclass(frozen=True)
 class DataCuts:
     """Which points are kept, and which covariance is fitted."""
 
@@ -37,6 +75,14 @@ class DataCuts:
     """Whether multiplicative uncertainties scale with predictions of `t0pdfset`."""
     t0pdfset: str | None = None
     """LHAPDF set of the t0 predictions; without one the experimental covariance is used."""
+    max_tau: float = 0.08
+    """Largest M2/s of fixed-target Drell-Yan points."""
+    filter_rules: tuple[FilterRule, ...] = ()
+    """Where there are some, they stand in place of NNPDF's own rules."""
+    added_filter_rules: tuple[FilterRule, ...] = ()
+    """Rules beside these."""
+    drop_internal_rules: tuple[str, ...] = ()
+    """Data sets whose own rules do not apply."""
 
 
 @dataclass(frozen=True)
