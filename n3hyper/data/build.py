@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from n3hyper.data.closure import make_fake_data
 from n3hyper.data.commondata import CommonData, current_name, cut, load_commondata
 from n3hyper.data.covariance import build_covariance
 from n3hyper.data.cuts import kept_points
@@ -35,7 +36,7 @@ from n3hyper.data.theories import TheoryCard, find_theory
 from n3hyper.data.theory_stack import ObservableSource, build_stack
 from n3hyper.errors import DataError, RuncardError
 from n3hyper.physics.chi2 import FactoredCovariance
-from n3hyper.runcard.model import DatasetInput, LagrangeSet, Partition, Runcard
+from n3hyper.runcard.model import ClosureTest, DatasetInput, LagrangeSet, Partition, Runcard
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,10 @@ def build_problem(
     )
     check_rules(runcard, [one.data for one in loaded])
     stack, q0 = build_stack([*(one.source for one in loaded), *positivity, *integrability], folder)
+    sets = fingerprint([(one.asked, one.data) for one in loaded])
+    if runcard.closure is not None:
+        loaded, made_of = _with_fake_data(runcard, runcard.closure, loaded, stack, q0, theory_path)
+        sets = fingerprint(sets, made_of)
     data = [one.data for one in loaded]
     fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
     seeds = runcard.seeds
@@ -95,7 +100,7 @@ def build_problem(
     first = len(loaded)
     parts = {
         "theory": fingerprint(stack),
-        "data": fingerprint([(one.asked, one.data) for one in loaded]),
+        "data": sets,
         "cuts and t0": fingerprint(runcard.datacuts, _t0_hash(runcard)),
         "seeds": fingerprint(runcard.seeds, training, weights),
         "folds": fingerprint(folds),
@@ -242,7 +247,35 @@ def _t0_set(runcard: Runcard) -> str:
 
 def _t0_hash(runcard: Runcard) -> str:
     name = _t0_set(runcard)
-    return hashlib.sha256(find_set(name).read_bytes()).hexdigest() if name else ""
+    return _hash(find_set(name)) if name else ""
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _with_fake_data(
+    runcard: Runcard,
+    closure: ClosureTest,
+    loaded: Sequence[_Loaded],
+    stack: TheoryStack,
+    q0: float,
+    theory_path: Path | None,
+) -> tuple[list[_Loaded], str]:
+    """The sets of a closure test, with the points that the theory of the fit keeps.
+
+    Also the hash of all that their values are made of.
+    """
+    path = find_set(closure.fakepdf, "fakepdf")
+    if closure.faketheoryid not in (None, runcard.theory.theoryid):
+        folder = find_theory(closure.faketheoryid, theory_path)
+        stack, q0 = build_stack([one.source for one in loaded], folder)
+    data = [one.data for one in loaded]
+    ndata = sum(each.ndata for each in data)
+    predictions = t0_predictions(stack, q0, closure.fakepdf, ndata, "fakepdf")
+    fake = make_fake_data(data, predictions, closure.filterseed)
+    made_of = fingerprint(closure, _hash(path), stack)
+    return [replace(o, data=each) for o, each in zip(loaded, fake, strict=True)], made_of
 
 
 def _replica_data(

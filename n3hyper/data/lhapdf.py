@@ -1,7 +1,8 @@
 """PDF sets in LHAPDF's grid format (``lhagrid1``): reading, and interpolation at one scale.
 
-Only what t0 predictions need: the central member at the scale Q0. Interpolation is LHAPDF's own
-(log-bicubic; below the first node in x its continuation), arXiv:1412.7420 section 3.
+Only what t0 predictions and closure tests need: the central member at the scale Q0. Interpolation
+is LHAPDF's own (log-bicubic; below the first node in x its continuation), arXiv:1412.7420
+section 3.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from n3hyper.errors import DataError
 
 VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
 """LHAPDF's variables that name folders of sets, separated as in ``$PATH``."""
+
+PURPOSES: Final = {
+    "t0": "`use_t0: false` under datacuts",
+    "fakepdf": "`fakedata: false` under closuretest",
+}
+"""What a set may be needed for, and how to do without."""
 
 _SMALL: Final = 1e-3  # LHAPDF extrapolates log(xf) where xf is above it, xf itself elsewhere
 
@@ -69,7 +76,7 @@ class SubGrid:
         return continued
 
 
-def evolution_grid(name: str, xgrid: Array, q0: float) -> Array:
+def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> Array:
     """The central member of a set at Q0 in the evolution basis, (nx, 14).
 
     Parameters
@@ -80,13 +87,15 @@ def evolution_grid(name: str, xgrid: Array, q0: float) -> Array:
         (nx,)
     q0
         In GeV.
+    purpose
+        One of `PURPOSES`.
 
     Raises
     ------
     DataError
         when the set is missing, cannot be read, or does not reach down to Q0.
     """
-    path = find_set(name)
+    path = find_set(name, purpose)
     grids = read_member(path)
     lowest = grids[0].q[0]
     # a set may store its lowest Q rounded
@@ -104,7 +113,7 @@ def evolution_grid(name: str, xgrid: Array, q0: float) -> Array:
     return evolution
 
 
-def find_set(name: str) -> Path:
+def find_set(name: str, purpose: str = "t0") -> Path:
     """The file of the central member of a set.
 
     It is looked for in ``$LHAPDF_DATA_PATH``, ``$LHAPATH``, where LHAPDF of this Python or of the
@@ -124,9 +133,9 @@ def find_set(name: str) -> Path:
             return path
     where = ", ".join(str(folder) for folder in folders)
     raise DataError(
-        f"PDF set {name!r} for t0 not found in {where}; put the folder {name} there (sets: "
+        f"PDF set {name!r} for {purpose} not found in {where}; put the folder {name} there (sets: "
         f"https://lhapdfsets.web.cern.ch/current/{name}.tar.gz), name its place with "
-        "$LHAPDF_DATA_PATH, or do without: `use_t0: false` under datacuts"
+        f"$LHAPDF_DATA_PATH, or do without: {PURPOSES[purpose]}"
     )
 
 

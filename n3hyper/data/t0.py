@@ -10,7 +10,9 @@ from n3hyper.data.lhapdf import evolution_grid
 from n3hyper.data.problem import Array, TheoryStack, frozen
 
 
-def t0_predictions(stack: TheoryStack, q0: float, pdfset: str, ndata: int) -> Array:
+def t0_predictions(
+    stack: TheoryStack, q0: float, pdfset: str, ndata: int, purpose: str = "t0"
+) -> Array:
     """Predictions of the central member of `pdfset` for the data.
 
     Parameters
@@ -21,6 +23,8 @@ def t0_predictions(stack: TheoryStack, q0: float, pdfset: str, ndata: int) -> Ar
         Scale of the stack's tables in GeV.
     ndata
         Number of data points.
+    purpose
+        What for, one of `n3hyper.data.lhapdf.PURPOSES`.
 
     Returns
     -------
@@ -31,4 +35,4 @@ def t0_predictions(stack: TheoryStack, q0: float, pdfset: str, ndata: int) -> Ar
     DataError
         when there is no such set, or it does not reach down to Q0.
     """
-    return frozen(stack.predict(evolution_grid(pdfset, stack.xgrid, q0))[:ndata])
+    return frozen(stack.predict(evolution_grid(pdfset, stack.xgrid, q0, purpose))[:ndata])

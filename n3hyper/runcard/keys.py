@@ -57,6 +57,9 @@ IGNORED_CLOSURE: Mapping[str, str] = dict.fromkeys(
     (
         "filterseed",
         "fakepdf",
+        "faketheoryid",
+        "inconsistent_fakedata",
+        "inconsistent_data_settings",
         "errorsize",
         "fakenoise",
         "rancutprob",
@@ -67,6 +70,15 @@ IGNORED_CLOSURE: Mapping[str, str] = dict.fromkeys(
     "only used with fakedata: true",
 )
 
+IGNORED_FAKEDATA: Mapping[str, str] = {
+    "printpdf4gen": _NNFIT,
+    **dict.fromkeys(
+        ("errorsize", "rancutprob", "rancutmethod", "rancuttrnval"),
+        "it asks for nothing, and n3fit does not read it",
+    ),
+}
+"""Of closuretest with ``fakedata: true``; those of the second kind have one value that is fine."""
+
 IGNORED_INTEGRABILITY: Mapping[str, str] = {
     "threshold": "fits are not stopped by integrability, in n3fit neither"
 }
@@ -74,6 +86,14 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
 _THCOVMAT = "theory uncertainties in the covariance are not supported yet; remove the key"
 _WEIGHTS = "trials start from new weights; remove the key"
 _POLARIZED = "polarised fits are not supported; remove the key"
+
+_INCONSISTENT = "data that contradict their uncertainties on purpose are a test of a method, not \
+something to tune hyperparameters with; remove the key"
+
+REFUSED_CLOSURE: Mapping[str, str] = {
+    "inconsistent_fakedata": _INCONSISTENT,
+    "inconsistent_data_settings": _INCONSISTENT,
+}
 
 REFUSED_TOP: Mapping[str, str] = {
     "theorycovmatconfig": _THCOVMAT,
@@ -86,7 +106,7 @@ REFUSED_TOP: Mapping[str, str] = {
     "trial_specs": "it makes fits of a finished scan's trials, which is n3fit's; remove the key",
     "diagonal_frac": "folds need data points, not eigenvectors, to be split: "
     "give each dataset its frac",
-    "inconsistent_data_settings": "closure tests are not supported yet; remove the key",
+    "inconsistent_data_settings": _INCONSISTENT,
     "norm_threshold": "covariances are not regularised; remove the key",
     "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
     "data_grouping": "data are grouped by experiment, as n3fit does; remove the key",

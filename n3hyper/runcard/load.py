@@ -10,6 +10,7 @@ from typing import Any
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import filters, keys
 from n3hyper.runcard.basis import read_fitting, read_sum_rules
+from n3hyper.runcard.closure import read_closure
 from n3hyper.runcard.folds import read_kfold
 from n3hyper.runcard.hyperscan import read_hyperscan
 from n3hyper.runcard.inputs import (
@@ -126,6 +127,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
     settings = read_parameters(parameters, fitting)
     kfold, description = top.get("kfold"), top.get("description")
     seeds = read_seeds(top)
+    closure = read_closure(top.get("closuretest"), top)
     _refuse_values(top, seeds.genrep)
     return Runcard(
         source=path,
@@ -138,12 +140,13 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         seeds=seeds,
         hyperscan=read_hyperscan(top.get("hyperscan_config"), settings, fitting),
         kfold=None if kfold is None else read_kfold(kfold, [one.dataset for one in datasets]),
+        closure=closure,
         positivity=read_lagrange(top.get("positivity"), "posdatasets"),
         integrability=read_lagrange(top.get("integrability"), "integdatasets"),
         sum_rules=read_sum_rules(top.get("sum_rules")),
         parallel_models=top.flag("parallel_models", True),
         description="" if description is None else str(description.value),
-        notes=(*old, *_ignored(card)),
+        notes=(*old, *_ignored(card, closure is not None)),
     )
 
 
@@ -157,11 +160,7 @@ def _refuse_values(top: Section, genrep: bool) -> None:
         double.fail("not supported", "networks are trained in 32 bits, scores computed in 64")
     if load is not None and load.value is not False:
         load.fail("not supported", "trials start from new weights; remove the key")
-    closure, sampling = top.get("closuretest"), top.get("sampling")
-    if closure is not None:
-        section = closure.section(("fakedata",), ignored=keys.IGNORED_CLOSURE)
-        if section.flag("fakedata", False):
-            section.need("fakedata").fail("not supported", "closure tests are not supported yet")
+    sampling = top.get("sampling")
     holders = [top] if sampling is None else [top, sampling.section(("separate_multiplicative",))]
     for holder in holders:
         separate = holder.get("separate_multiplicative")
@@ -172,7 +171,7 @@ def _refuse_values(top: Section, genrep: bool) -> None:
             )
 
 
-def _ignored(card: dict[str, Any]) -> Iterator[str]:
+def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
     """One line for each key that means nothing in a scan."""
     fitting = card["fitting"]
     places: list[tuple[str, Any, Mapping[str, str]]] = [
@@ -180,7 +179,11 @@ def _ignored(card: dict[str, Any]) -> Iterator[str]:
         ("fitting.", fitting, keys.IGNORED_FITTING),
         ("fitting.basis[].", fitting["basis"][0], keys.IGNORED_FLAVOUR),
         ("datacuts.", card.get("datacuts"), keys.IGNORED_DATACUTS),
-        ("closuretest.", card.get("closuretest"), keys.IGNORED_CLOSURE),
+        (
+            "closuretest.",
+            card.get("closuretest"),
+            keys.IGNORED_FAKEDATA if fake else keys.IGNORED_CLOSURE,
+        ),
         (
             "parameters.integrability.",
             card["parameters"].get("integrability"),

@@ -86,6 +86,18 @@ class DataCuts:
 
 
 @dataclass(frozen=True)
+class ClosureTest:
+    """Data made of a known PDF, in place of the measured ones."""
+
+    fakepdf: str
+    """LHAPDF set whose central member the data are predictions of."""
+    filterseed: int | None = None
+    """Seed of the noise that is added to them (level 1), None without noise (level 0)."""
+    faketheoryid: int | None = None
+    """Theory of these predictions, where it is not that of the fit."""
+
+
+@dataclass(frozen=True)
 class Theory:
     """Where predictions come from."""
 
@@ -188,6 +200,8 @@ class Runcard:
     seeds: Seeds
     hyperscan: dict[str, Any] = field(default_factory=dict)
     kfold: KFold | None = None
+    closure: ClosureTest | None = None
+    """None where the measured data are fitted."""
     positivity: tuple[LagrangeSet, ...] = ()
     integrability: tuple[LagrangeSet, ...] = ()
     sum_rules: str | bool = "All"

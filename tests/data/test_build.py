@@ -14,6 +14,7 @@ from fktable_files import write_table
 
 from n3hyper.data.build import build_problem
 from n3hyper.data.fingerprint import fingerprint
+from n3hyper.data.lhapdf import evolution_grid
 from n3hyper.data.problem import FitProblem
 from n3hyper.data.theories import SHIPPED
 from n3hyper.errors import DataError, RuncardError, TheoryError
@@ -273,3 +274,71 @@ def test_quickstart() -> None:
     if not (SHIPPED / "theory_1650" / "theory.yml").is_file():
         pytest.skip("the shipped theory is not here")
     check_shapes(build_problem(load_runcard(RUNCARDS / "quickstart.yml"), 2), 2)
+
+
+def test_rules_of_the_runcard(theory_path: Path, problem: FitProblem) -> None:
+    rules = [
+        {"dataset": SLAC, "rule": "Q2 > 8"},
+        {"process_type": "DIS_CC", "rule": "Q2 > low", "local_variables": {"low": 1000}},
+        {"process_type": "POS_DIS", "rule": "idat >= 15"},
+    ]
+    changed = build(theory_path, added_filter_rules=rules)
+    check_shapes(changed, 2)
+    ndata = [each.ndata for each in changed.datasets]
+    assert all(a < each.ndata for a, each in zip(ndata[:2], problem.datasets[:2], strict=True))
+    assert ndata[2] == problem.datasets[2].ndata
+    assert changed.positivity[0].ndata == 5
+    assert changed.fingerprints["cuts and t0"] != problem.fingerprints["cuts and t0"]
+    whole = build(theory_path, filter_rules=[{"process_type": "DIS_ALL", "rule": "Q2 > 0"}])
+    assert [each.ndata for each in whole.datasets] == [211, 42, 27]
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([{"dataset": SLAC, "rule": "w2 > 3"}], r"filter_rules\[0\]\.rule: dataset SLAC\w*-F2 has"),
+        ([{"process_type": "INTEG", "rule": "x > 2"}], r"integdatasets\[0\]: no point passes"),
+    ],
+    ids=["variable", "nothing"],
+)
+def test_rules_that_cannot_be_applied(
+    theory_path: Path, rules: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(RuncardError, match=message):
+        build(theory_path, added_filter_rules=rules)
+
+
+def test_closure_test(theory_path: Path, problem: FitProblem) -> None:
+    """Predictions of the fakepdf are the data; noise of the fit's own size comes on top."""
+    closure = {"fakedata": True, "fakepdf": "tiny"}
+    level0 = build(theory_path, closuretest=closure)
+    check_shapes(level0, 2)
+    pdf = evolution_grid("tiny", level0.theory.xgrid, 1.65)
+    exact = level0.theory.predict(pdf)[: level0.ndata]
+    np.testing.assert_allclose(level0.central, exact, rtol=1e-14)
+    assert not np.allclose(level0.replica_data, level0.central)  # level 2, since genrep is true
+    level1 = build(theory_path, closuretest={**closure, "fakenoise": True, "filterseed": 4})
+    pulls = (level1.central - exact) / np.sqrt(np.diag(level0.exp_covariance.dense()))
+    assert 0.5 < np.abs(pulls).mean() < 1.2  # 0.8 for a normal distribution
+    other = build(theory_path, closuretest={**closure, "fakenoise": True, "filterseed": 5})
+    assert not np.allclose(level1.central, other.central)
+    hashes = {each.fingerprints["data"] for each in (problem, level0, level1, other)}
+    assert len(hashes) == 4
+    # the t0 covariance has one of the t0 set's predictions, which are the same here
+    masks = [each.training_masks for each in (problem, level0, level1)]
+    assert np.array_equal(masks[0], masks[1])
+    assert np.array_equal(masks[0], masks[2])
+
+
+def test_closure_test_of_another_theory(theory_path: Path, tmp_path: Path) -> None:
+    for number in (77, 78):
+        (tmp_path / f"theory_{number}").symlink_to(theory_path / "theory_77")
+    closure = {"fakedata": True, "fakepdf": "tiny", "faketheoryid": 78}
+    same = build(tmp_path, closuretest={"fakedata": True, "fakepdf": "tiny"})
+    other = build(tmp_path, closuretest=closure)
+    np.testing.assert_array_equal(other.central, same.central)
+    assert other.fingerprints["data"] != same.fingerprints["data"]
+    with pytest.raises(TheoryError, match="theory 79 not found"):
+        build(tmp_path, closuretest={**closure, "faketheoryid": 79})
+    with pytest.raises(DataError, match=r"'none' for fakepdf not found .*`fakedata: false`"):
+        build(tmp_path, closuretest={**closure, "fakepdf": "none"})

@@ -137,7 +137,6 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     (("sum_rules",), "MSV", "sum_rules", "'MSV'", "did you mean 'MSR'?"),
     (("diagonal_basis",), True, "diagonal_basis", "True", "data space"),
     (("theorycovmatconfig",), {"pdf": "x"}, "theorycovmatconfig", "{'pdf': 'x'}", "remove the key"),
-    (("closuretest",), {"fakedata": True}, "closuretest.fakedata", "True", "closure"),
     (("double_precision",), True, "double_precision", "True", "32 bits"),
     (("load",), "weights.h5", "load", "'weights.h5'", "new weights"),
     (("sampling",), {"separate_multiplicative": True}, "sampling.sep", "True", "genrep: false"),

@@ -24,6 +24,7 @@ import numpy as np
 HERE = Path(__file__).parent
 THEORY = 40_000_000
 MAIN_SEEDS = {"trvlseed": 3, "nnseed": 2, "mcseed": 1}
+FILTERSEED = 7
 REPLICAS = 3
 Q2MIN, W2MIN = 3.49, 12.5
 
@@ -432,6 +433,50 @@ def make_other() -> None:
     (HERE / "other.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
+# ---------------------------------------------------------------- closure tests
+
+
+def make_closure() -> None:
+    """Fake data of a closure test as vp-setupfit writes them and as n3fit reads them again."""
+    from nnpdf_data.coredata import generate_path_filtered_data
+    from validphys.api import API
+    from validphys.covmats import dataset_inputs_covmat_from_systematics
+    from validphys.filters import filter_closure_data_by_experiment
+
+    common = {
+        "dataset_inputs": FIT,
+        "theoryid": THEORY,
+        "use_cuts": "internal",
+        "q2min": Q2MIN,
+        "w2min": W2MIN,
+        "pdf": "toy_t0",
+    }
+    specs = API.data(**common).datasets
+    arrays: dict[str, np.ndarray] = {}
+    for level in (0, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "filter"
+            target.mkdir()
+            filter_closure_data_by_experiment(
+                target,
+                API.experiments_data(**common),
+                API.pdf(**common),
+                level == 1,
+                FILTERSEED,
+                API.data_index(**common),
+                False,
+            )
+            loaded = []
+            for spec in specs:
+                data, uncertainties = generate_path_filtered_data(target.parent, spec.name)
+                fake = spec.commondata.with_modified_data(data, uncertainties_file=uncertainties)
+                loaded.append(fake.load().with_cuts(spec.cuts.load()))
+        arrays[f"level{level}"] = np.concatenate([cd.get_cv() for cd in loaded])
+        exp = dataset_inputs_covmat_from_systematics(loaded, use_weights_in_covmat=False)
+        arrays |= {f"exp{level}_{key}": value for key, value in projections(exp).items()}
+    save("closure.npz", filterseed=FILTERSEED, **arrays)
+
+
 # ---------------------------------------------------------------- scores
 
 
@@ -472,6 +517,7 @@ PARTS = {
     "rules": make_rules,
     "fit": make_fit,
     "other": make_other,
+    "closure": make_closure,
     "scores": make_scores,
 }
 
