@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,6 +77,11 @@ def parallel_options(function: F) -> F:
     """The options of a scan whose trials are run by workers; see `parallel_request`."""
     for option in (
         click.option(
+            "--database-timeout",
+            type=Duration(),
+            help="With --parallel: how long a database that is away is waited for. Default: 600s.",
+        ),
+        click.option(
             "--lease",
             type=Duration(),
             help="With --parallel: how long a worker may give no sign of life before its trial is "
@@ -101,12 +105,18 @@ def parallel_options(function: F) -> F:
 
 
 def parallel_request(
-    parallel: bool, mongo_uri: str | None, workers: int | None, lease: float | None
+    parallel: bool,
+    mongo_uri: str | None,
+    workers: int | None,
+    lease: float | None,
+    database_timeout: float | None,
 ) -> ParallelRequest | None:
     """What the options of `parallel_options` ask for; None for a serial scan."""
     if not parallel:
-        if (mongo_uri, workers, lease) != (None, None, None):
-            raise click.UsageError("--mongo-uri, --workers and --lease belong to --parallel")
+        if any(each is not None for each in (mongo_uri, workers, lease, database_timeout)):
+            raise click.UsageError(
+                "--mongo-uri, --workers, --lease and --database-timeout belong to --parallel"
+            )
         return None
     from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
     from n3hyper.services.parallel_session import ParallelRequest
@@ -115,5 +125,6 @@ def parallel_request(
         raise click.UsageError(
             f"--lease: {lease:g} s is not a time from {SHORTEST_LEASE:g} s to {LONGEST_LEASE:g} s"
         )
-    request = ParallelRequest(workers=workers, mongo_uri=mongo_uri)
-    return request if lease is None else replace(request, lease=lease)
+    times = {"lease": lease, "patience": database_timeout}
+    given = {name: value for name, value in times.items() if value is not None}
+    return ParallelRequest(workers=workers, mongo_uri=mongo_uri, **given)

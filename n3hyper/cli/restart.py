@@ -52,6 +52,7 @@ def command(
     mongo_uri: str | None,
     workers: int | None,
     lease: float | None,
+    database_timeout: float | None,
     quiet: bool,
 ) -> int:
     """Go on with a scan, as if it had never stopped.
@@ -69,5 +70,5 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
     )
-    shared = parallel_request(parallel, mongo_uri, workers, lease)
+    shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

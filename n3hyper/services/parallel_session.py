@@ -24,7 +24,12 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
-from n3hyper.hyper_optimization.mongo_server import LOG_FILE, MongodRunner, PortError
+from n3hyper.hyper_optimization.mongo_server import (
+    LOG_FILE,
+    MongodRunner,
+    PortError,
+    find_engine,
+)
 from n3hyper.hyper_optimization.mongofiletrials import WORKER_LOG, MongoFileTrials, with_name
 from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
@@ -93,6 +98,9 @@ def perform_parallel_scan(
 ) -> ScanOutcome:
     """Load, build, find or start a database and workers, scan.
 
+    Nothing is written before all input has been found right, and the database that is to be used
+    has answered.
+
     Parameters
     ----------
     prepare, worker_command
@@ -114,9 +122,12 @@ def perform_parallel_scan(
     runcard = load_runcard(request.runcard)
     if not request.restart:
         refuse_used_folder(request)
+    uri = _database_in_use(request, parallel, listener)
     # the trainer is not used here, and costs next to nothing before its first fit
     _, scanner, identity = prepare(request, runcard, listener)
     identity = complete_identity(identity, scanner.as_dict())
+    if uri is not None:
+        _await_database(uri, parallel.patience, listener)
     with ExitStack() as held:
         if not request.restart:
             make_folder(request)
@@ -127,8 +138,8 @@ def perform_parallel_scan(
         files = _open_files(request, scanner, identity, listener)
         if budget:
             budget.learn(files.finished)
-        uri, server = held.enter_context(_database(request, parallel, listener))
-        trials = MongoFileTrials(None, uri=uri, files=files, refresh=False)
+        address, server = held.enter_context(_database(uri, request, listener))
+        trials = MongoFileTrials(None, uri=address, files=files, refresh=False)
         held.callback(trials.handle.close)
         trials.replica_path = request.replica_folder
         patience = Patience(address_of(trials.handle.db), parallel.patience, listener.stage)
@@ -188,26 +199,50 @@ def _open_files(
     return files
 
 
-@contextmanager
-def _database(
+def _database_in_use(
     request: ScanRequest, parallel: ParallelRequest, listener: Listener
-) -> Iterator[tuple[str, MongodRunner | None]]:
-    """The URI of the scan's database, and its server where it runs for the time of the block."""
-    dbpath = request.output / DATABASE
+) -> str | None:
+    """The URI of the database that the scan is to use; None where it has to start one.
+
+    Raises
+    ------
+    StoreError
+        What was named is no address, or there is no server that could be started.
+    """
     if parallel.mongo_uri is not None:
-        yield find_uri(parallel.mongo_uri), None
-        return
-    if not dbpath.is_dir():
+        return find_uri(parallel.mongo_uri)
+    if not (request.output / DATABASE).is_dir():
         uri = find_uri()
         database = open_database(uri)
         try:
-            there = uri != DEFAULT_URI or (answers(database) and not _is_private(database))
+            if uri != DEFAULT_URI or (answers(database) and not _is_private(database)):
+                listener.stage(f"using the database at {address_of(database)}")
+                return uri
         finally:
             database.client.close()
-        if there:
-            listener.stage(f"using the database at {address_of(database)}")
-            yield uri, None
-            return
+    find_engine()
+    return None
+
+
+def _await_database(uri: str, patience: float, listener: Listener) -> None:
+    """Wait until the database answers, and lets this scan in."""
+    database = open_database(uri)
+    try:
+        patiently = Patience(address_of(database), patience, listener.stage)
+        patiently(lambda: database["scans"].find_one({}, ["_id"]))
+    finally:
+        database.client.close()
+
+
+@contextmanager
+def _database(
+    uri: str | None, request: ScanRequest, listener: Listener
+) -> Iterator[tuple[str, MongodRunner | None]]:
+    """The URI of the database, and its server where it is to run for the time of the block."""
+    if uri is not None:
+        yield uri, None
+        return
+    dbpath = request.output / DATABASE
     server = _private_server(dbpath)
     try:
         listener.stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.scan import run_scan
 from tests.services.chaos import N3HYPER, Chaos, check, children
@@ -120,6 +121,30 @@ def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> N
     assert len(FileTrials.from_pkl(out / REPLICA / "tries.pkl").finished) == len(records)
 
 
+def test_two_scan_processes_make_n_trials_together(tmp_path: Path, mongo_uri: str) -> None:
+    """The second goes on in a copy of the folder, while the first still runs."""
+    where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
+    one, other = tmp_path / "one", tmp_path / "other"
+    fleet = [*FLEET, *where, "--workers", "2"]
+    with (
+        process(scan(one, 20, *where), tmp_path / "one.log") as first,
+        process(fleet, tmp_path / "fleet.log", TOY_SECONDS="0.3"),
+    ):
+        until(lambda: (one / REPLICA / "tries.json").exists())
+        (other / REPLICA).mkdir(parents=True)
+        for name in (Path("filter.yml"), REPLICA / "tries.pkl"):
+            shutil.copy(one / name, other / name)
+        done = run(scan(other, 20, *where))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert first.wait(60) == 0, (tmp_path / "one.log").read_text()
+    assert check(one, 20) == check(other, 20) == {"ok": 20}
+    trials = [
+        {each["tid"]: each for each in read_tries(at / REPLICA / "tries.json")}
+        for at in (one, other)
+    ]
+    assert trials[0] == trials[1]
+
+
 def test_a_worker_that_would_fit_something_else_refuses(tmp_path: Path, mongo_uri: str) -> None:
     where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
     with (
@@ -191,13 +216,29 @@ def test_what_a_scan_started_ends_with_it_even_when_it_is_killed(tmp_path: Path)
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 30)
 
 
-def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
-    address = tmp_path / "uri"
-    address.write_text(f"mongodb://127.0.0.1:{free_port()}/x")
-    done = run(scan(tmp_path / "out", 2, "--mongo-uri", str(address), "--patience", "1"))
+def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
+    """Nothing has been written: the same command will do when it is there."""
+    address = uri_file(tmp_path, f"mongodb://127.0.0.1:{free_port()}/x")
+    done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--patience", "1"))
     assert done.returncode == 1
     assert "waiting up to 1 s" in done.stdout
     assert "given up" in done.stderr
     assert StoreError.__name__ in done.stderr
-    # nothing has been lost, and the restart is possible
-    assert (tmp_path / "out" / REPLICA / "tries.pkl").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
+    """What had finished is in the files, from which a restart goes on."""
+    out, log = tmp_path / "out", tmp_path / "log"
+    with MongodRunner(dbpath=tmp_path / "db", db_port=0) as server:
+        where = ["--mongo-uri", str(server.uri_file)]
+        command = scan(out, 100, *where, "--patience", "1", "--workers", "1")
+        with process(command, log, TOY_SECONDS="0.1") as driver:
+            until(lambda: (out / REPLICA / "tries.json").exists())
+            server.stop()
+            assert driver.wait(60) == 1
+    assert "waiting up to 1 s" in log.read_text()
+    assert "given up" in log.read_text()
+    assert run(scan(out, 3, "--workers", "1")).returncode == 0
+    records = read_tries(out / REPLICA / "tries.json")
+    assert len({record["tid"] for record in records}) == len(records) >= 3
