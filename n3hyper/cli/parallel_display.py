@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from n3hyper.cli.display import ScanDisplay, clock
 from n3hyper.hyper_optimization.parallel import Status
@@ -57,21 +59,30 @@ class ParallelDisplay(ScanDisplay):
         return f"trial {self.done}/{self.total} (number {trial['tid']})  {outcome}{took}{left}"
 
 
+class _Bar(Progress):
+    """A bar, and below it a line that is broken where the terminal is narrow."""
+
+    below = Text(style="dim")
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield from super().get_renderables()
+        yield self.below
+
+
 class LiveParallelDisplay(ParallelDisplay):
-    """A bar on a terminal with how the scan stands."""
+    """A bar on a terminal, and below it how the scan stands."""
 
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
         super().__init__(total, done, console)
-        self._bars = Progress(
+        self._bars = _Bar(
             TextColumn("scan"),
             BarColumn(bar_width=None),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[note]}"),
             console=self.console,
             expand=True,
             transient=True,
         )
-        self._scan = self._bars.add_task("scan", total=total, completed=done, note="")
+        self._scan = self._bars.add_task("scan", total=total, completed=done)
 
     def __enter__(self) -> LiveParallelDisplay:
         self._bars.start()
@@ -87,10 +98,11 @@ class LiveParallelDisplay(ParallelDisplay):
 
     def status(self, status: Status) -> None:
         super().status(status)
-        self._bars.update(self._scan, completed=status.done, note=summary(status))
+        self._bars.below = Text(summary(status), style="dim")
+        self._bars.update(self._scan, completed=status.done)
 
     def _workers_changed(self, status: Status) -> None:
-        """The bar shows it."""
+        """It is shown below the bar."""
 
 
 def summary(status: Status) -> str:

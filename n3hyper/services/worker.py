@@ -7,6 +7,7 @@ lives on.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import socket
@@ -36,6 +37,8 @@ _IDLE_BEAT: Final = 10.0
 """Seconds between signs of life of a worker without a scan."""
 _REFUSED_AGAIN: Final = 30.0
 """Seconds after which a scan that was refused is looked at again: it may have been restarted."""
+_LOYALTY: Final = 10.0
+"""Seconds without a job of its scan before a worker gets ready for another, which takes long."""
 _LEAVING: Final = 5.0
 """Seconds after a signal for giving the job back."""
 _MAX_PAUSE: Final = 1.0
@@ -73,6 +76,7 @@ class Worker:
         self._refused: dict[str, float] = {}
         self._claim: Claim | None = None
         self._note = ""
+        self._worked = -math.inf
         self._leaving = threading.Event()
         self._sooner = threading.Event()
         self._signing = threading.Lock()
@@ -133,7 +137,8 @@ class Worker:
             del self._refused[key]
         found: list[dict[str, Any]] = []
         warm = [] if self._evaluator is None else [self._evaluator.scan.exp_key]
-        for wanted in dict.fromkeys([*warm, self.settings.exp_key]):
+        loyal = warm and now - self._worked < _LOYALTY
+        for wanted in warm if loyal else dict.fromkeys([*warm, self.settings.exp_key]):
             if wanted not in self._refused:
                 found = self.jobs.candidates(wanted, without=set(self._refused))
             if found:
@@ -198,6 +203,7 @@ class Worker:
         except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
             self._finish(claim, failed_result("exception", f"{type(err).__name__}: {err}"))
         self._claim = None
+        self._worked = time.monotonic()
 
     def _finish(self, claim: Claim, result: Record) -> None:
         from pymongo.errors import PyMongoError
