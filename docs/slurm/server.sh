@@ -20,6 +20,7 @@ pickle=$output/nnfit/replica_1/tries.pkl
 port=${PORT:-$((20000 + $(id -u) % 10000))}
 
 mkdir -p "$(dirname "$output")"
+rm -f "$database/done"
 said=$(mktemp)
 n3hyper mongod --dbpath "$database" --port "$port" --bind-ip 0.0.0.0 --auth 2> "$said" &
 mongod=$! scan=
@@ -44,4 +45,6 @@ if kill -0 $scan 2> /dev/null; then
   status=0
   wait $scan || status=$?
 fi
+# workers that find no database any more need not wait for another
+[ $status -ne 0 ] || touch "$database/done"
 exit $status

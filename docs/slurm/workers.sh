@@ -13,10 +13,12 @@
 #     sbatch --array=0-3 --gres=gpu:1 docs/slurm/workers.sh OUTPUT
 #
 # They may be there before the server, come later, and end at their walltime: the trial under way is
-# then left to others. They end by themselves when there has been nothing to do for half an hour.
+# then left to others. They end by themselves some minutes after the scan, and when there has been
+# nothing to do, or no database, for half an hour.
 set -euo pipefail
 output=${1:?OUTPUT}
-address=$output.db/uri worker= ended=
+database=$output.db worker= ended=
+address=$database/uri
 trap 'ended=yes; kill -TERM $worker 2> /dev/null || true' TERM INT
 
 waited=0
@@ -25,12 +27,20 @@ until [ -e "$address" ]; do
   sleep 5
   waited=$((waited + 5))
 done
+came=$(mktemp "$database/worker.XXXXXX")
+trap 'rm -f "$came"' EXIT
+failures=0
 while [ -z "$ended" ]; do
+  begin=$SECONDS
   # the address is read anew each time: a server that is started again may be on another node
   n3hyper mongo-worker --mongo-uri "$address" --workers "${WORKERS:-1}" \
-    --reserve-timeout 30m --database-timeout 5m &
+    --reserve-timeout 30m --database-timeout "${DATABASE_TIMEOUT:-5m}" &
   worker=$!
   if wait $worker; then break; fi
   wait $worker || true
+  [ "$database/done" -nt "$came" ] && break
+  [ $((SECONDS - begin)) -lt 900 ] || failures=0
+  failures=$((failures + 1))
+  [ $failures -lt 6 ] || exit 1
   sleep "${PAUSE:-10}"
 done

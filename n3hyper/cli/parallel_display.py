@@ -101,6 +101,10 @@ class LiveParallelDisplay(ParallelDisplay):
         self._bars.below = Text(summary(status), style="dim")
         self._bars.update(self._scan, completed=status.done)
 
+    def trial_ended(self, trial: dict[str, Any]) -> None:
+        super().trial_ended(trial)
+        self._bars.update(self._scan, completed=self.done)
+
     def _workers_changed(self, status: Status) -> None:
         """It is shown below the bar."""
 

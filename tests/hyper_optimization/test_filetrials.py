@@ -49,6 +49,16 @@ def test_nothing_is_written_before_a_trial_has_finished(tmp_path: Path, space: A
     assert list(tmp_path.iterdir()) == []
 
 
+def test_numbers_that_a_parallel_scan_has_left_out_come_first(stored: FileTrials) -> None:
+    records = [
+        {**record, "tid": tid, "misc": {**record["misc"], "tid": tid}}
+        for record, tid in zip(stored.finished, (1, 4), strict=True)
+    ]
+    trials = FileTrials.from_records(None, records, stored.parameters)
+    assert trials.new_trial_ids(3) == [0, 2, 3]
+    assert trials.new_trial_ids(1) == [5]
+
+
 def test_unfinished_trials_are_in_no_file(stored: FileTrials, tmp_path: Path, space: Any) -> None:
     add_trial(FILES, stored, space, {"status": "new"}, state=1)
     stored.to_pkl()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from n3hyper.errors import FitError
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.scan import run_scan
@@ -106,6 +107,29 @@ def test_fits_that_cannot_be_made_say_why(tmp_path: Path) -> None:
     scan(tmp_path, 1, broken)
     (failure,) = failures(tmp_path)
     assert failure[1] == "FitError: fits cannot be run: ImportError: no such library"
+
+
+def test_a_trainer_that_is_started_says_whether_it_can_fit() -> None:
+    said: list[int] = []
+    with IsolatedTrainer(said.append) as trainer:
+        trainer.prepare(broken)
+        with pytest.raises(FitError, match="no such library"):
+            trainer.start()
+        trainer.prepare(partial(make, deeds={}))
+        trainer.start()
+        assert said == []
+
+
+def test_a_process_that_dies_between_two_fits_is_nobodys_failure() -> None:
+    processes: list[int] = []
+    setup = {**PARAMETERS, "optimizer": {**PARAMETERS["optimizer"], "learning_rate": 0.05}}
+    with IsolatedTrainer(processes.append) as trainer:
+        trainer.prepare(partial(make, deeds={}))
+        first = trainer.hyperparametrizable(setup)
+        os.kill(processes[0], signal.SIGKILL)
+        os.waitid(os.P_PID, processes[0], os.WEXITED | os.WNOWAIT)
+        assert trainer.hyperparametrizable(setup)["loss"] == first["loss"]
+    assert len(set(processes)) == 2
 
 
 def test_an_interrupt_ends_the_fit_at_once(tmp_path: Path) -> None:

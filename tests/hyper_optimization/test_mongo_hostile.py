@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,14 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.identity import complete_identity
 from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
 from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_jobs import Jobs
+from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo_records import checked_result, record_of
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, checked_point, decode_scan
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import check_record, to_json
 from n3hyper.hyper_optimization.suggest import Suggester
 from n3hyper.services.worker import Worker
+from n3hyper.services.worker_process import teller
 from n3hyper.services.worker_settings import WorkerSettings
 from tests.services.toy_processes import toy
 
@@ -265,6 +268,67 @@ def test_two_scan_processes_share_the_trials(store: MongoFileTrials, tmp_path: P
     texts = [(at / "tries.json").read_bytes() for at in (tmp_path, tmp_path / "other")]
     assert texts[0] == texts[1]
     other.handle.close()
+
+
+def test_a_claim_whose_answer_was_lost_is_asked_for_again(store: MongoFileTrials) -> None:
+    """The worker gets its own job, not one of another; it counts once."""
+    (tid,) = insert(store, 1)
+    name = job_id(store.exp_key, tid)
+    first = store.handle.claim(name, "me")
+    assert first == store.handle.claim(name, "me")
+    assert first is not None
+    assert first.attempts == 1
+    assert store.handle.claim(name, "other") is None
+
+
+def test_workers_that_were_killed_are_forgotten(store: MongoFileTrials) -> None:
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    ages = {"now": 0, "of late": 3600, "long ago": 90_000}
+    store.handle.workers.insert_many(
+        {"_id": name, "exp_key": None, "seen": now - datetime.timedelta(seconds=age)}
+        for name, age in ages.items()
+    )
+    store.handle.workers.insert_one({"_id": "hostile", "exp_key": None, "seen": {"$gt": 1}})
+    assert [each["_id"] for each in store.live_workers(600.0)] == ["now"]
+    store.publish(store.scan_document)
+    left = {each["_id"] for each in store.handle.workers.find()}
+    assert left == {"now", "of late", "hostile"}
+
+
+def test_a_worker_beats_in_time_for_a_scan_with_a_short_lease(store: MongoFileTrials) -> None:
+    """Also while it works on its first job, for which it was idle a moment ago."""
+    insert(store, 1)
+    seen: set[Any] = set()
+
+    def prepare(*_: Any) -> Any:
+        trainer, scanner, identity = toy()
+
+        def slow(setup: Any) -> None:
+            for _ in range(400):
+                seen.add(store.handle.jobs.find_one({"state": 1})["refresh_time"])
+                if len(seen) > 2:
+                    return
+                time.sleep(0.02)
+
+        trainer.fail = slow
+        return trainer, scanner, identity
+
+    Worker(WorkerSettings(store.uri, max_jobs=1), lambda text: None, prepare).run()
+    assert len(seen) > 2
+
+
+def test_what_a_worker_refuses_cannot_command_the_terminal(
+    store: MongoFileTrials, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "x\x1b[2Jy"
+    store.handle.jobs.insert_one({"_id": f"{key}/0", "exp_key": key, "state": 0, "tid": 0})
+    settings = WorkerSettings(store.uri, poll_interval=0.01, reserve_timeout=0.1)
+    Worker(settings, teller("worker 1"), lambda *_: toy()).run()
+    printed = capsys.readouterr().out
+    assert "refused: scan x?[2Jy: its document is missing" in printed
+    assert "\x1b" not in printed
+    result = {"status": "fail", "failure": {"reason": "lost", "text": "\x1b]0;x\x07"}}
+    assert checked_result(result)["failure"]["text"] == "?]0;x?"
 
 
 def test_a_refresh_reads_only_what_has_changed(store: MongoFileTrials) -> None:

@@ -16,13 +16,17 @@ from typing import Any
 import pytest
 
 from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization import mongo_address
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_connection import open_database
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.scan import run_scan
+from n3hyper.hyper_optimization.session import ScanRequest
+from n3hyper.services import parallel_session
+from n3hyper.services.parallel_session import ParallelRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
-from tests.services.toy_processes import FLEET, SCAN, environment, toy
+from tests.services.toy_processes import FLEET, SCAN, Printer, environment, toy
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNCARD = ROOT / "runcards" / "quickstart.yml"
@@ -214,6 +218,35 @@ def test_what_a_scan_started_ends_with_it_even_when_it_is_killed(tmp_path: Path)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 30)
+
+
+def test_the_database_of_another_scan_is_let_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with that scan; but it is found where it was when that scan goes on."""
+    port = free_port()
+    usual = f"mongodb://localhost:{port}/hyperopt-db"
+    monkeypatch.setattr(parallel_session, "PORT", port)
+    monkeypatch.setattr(parallel_session, "DEFAULT_URI", usual)
+    monkeypatch.setattr(mongo_address, "DEFAULT_URI", usual)
+    one, other, third = (
+        ScanRequest(RUNCARD, tmp_path / name, max_evals=1) for name in ("one", "other", "third")
+    )
+
+    def in_use(request: ScanRequest) -> str | None:
+        return parallel_session._database_in_use(request, ParallelRequest(), Printer())
+
+    assert in_use(one) is None
+    with parallel_session._database(None, one, Printer()) as (uri, _):
+        assert uri == usual.replace("localhost", "127.0.0.1")
+        assert in_use(other) is None
+        with parallel_session._database(None, other, Printer()) as (another, _):
+            assert another != uri
+    assert in_use(other) is None
+    with parallel_session._database(None, other, Printer()) as (again, _):
+        assert again == another
+    with MongodRunner(dbpath=tmp_path / "db", db_port=port):
+        assert in_use(third) == usual
 
 
 def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
