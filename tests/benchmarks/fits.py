@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -79,6 +80,8 @@ class Measured:
     """Of the first trial, all folds together."""
     chunks: list[float]
     """An epoch of all models of the batch, averaged over `CHUNK` epochs, chunk after chunk."""
+    cpu: list[float]
+    """The same in CPU time."""
     trials: list[float]
     """Each trial from the parameters to the record."""
     beside: list[float]
@@ -125,15 +128,16 @@ def read_n3hyper(report: dict[str, Any], ended: Run) -> Measured:
     seconds = [trial["result"]["seconds"] for trial in trials]
     first = trials[0]
     compiled = [_compiled(trial) for trial in trials]
+    chunks = [
+        _chunks_of_progress([(begin, None, "train", 0), *trial["progress"]])
+        for trial, begin in zip(trials, compiled, strict=True)
+    ]
     return Measured(
         to_trial=first["begin"] - ended.started,
         to_epoch=compiled[0] - ended.started,
         compilation=seconds[0]["compile"],
-        chunks=[
-            chunk
-            for trial, begin in zip(trials, compiled, strict=True)
-            for chunk in _chunks_of_progress(begin, trial["progress"])
-        ],
+        chunks=[wall for each in chunks for wall, _ in each],
+        cpu=[cpu for each in chunks for _, cpu in each if cpu is not None],
         trials=[trial["end"] - trial["begin"] for trial in trials],
         beside=[
             trial["end"] - trial["begin"] - spent["train"]
@@ -147,18 +151,27 @@ def read_n3hyper(report: dict[str, Any], ended: Run) -> Measured:
 
 def _compiled(trial: dict[str, Any]) -> float:
     """When the compilation of a trial was done."""
-    begin = next(when for when, stage, _ in trial["progress"] if stage == "compile")
+    begin = next(when for when, _, stage, _ in trial["progress"] if stage == "compile")
     return float(begin + trial["result"]["seconds"]["compile"])
 
 
-def _chunks_of_progress(begin: float, progress: Sequence[tuple[float, str, int]]) -> list[float]:
-    """Seconds an epoch between reports of the training, the first one left out if there are more.
+def _chunks_of_progress(
+    progress: Sequence[tuple[float, float | None, str, int]],
+) -> list[tuple[float, float | None]]:
+    """Wall and CPU seconds an epoch between reports of the training (time, CPU time, stage, epoch).
 
-    >>> _chunks_of_progress(5.0, [(3.0, "compile", 0), (7.0, "train", 100), (8.0, "train", 200)])
-    [0.01]
+    The first is left out if there are more.
+
+    >>> _chunks_of_progress([(5.0, None, "train", 0), (7.0, 3.0, "train", 100),
+    ...                      (8.0, 5.0, "train", 200)])
+    [(0.01, 0.02)]
     """
-    training = [(begin, 0)] + [(when, epoch) for when, stage, epoch in progress if stage == "train"]
-    chunks = [(b - a) / (n - m) for (a, m), (b, n) in itertools.pairwise(training) if n > m]
+    training = [each for each in progress if each[2] == "train"]
+    chunks = [
+        ((b - a) / (n - m), None if before is None else (after - before) / (n - m))
+        for (a, before, _, m), (b, after, _, n) in itertools.pairwise(training)
+        if n > m
+    ]
     return chunks[1:] or chunks
 
 
@@ -179,7 +192,7 @@ def measure_n3fit(python: Path, place: Place, card: Path, replicas: int, out: Pa
 def read_n3fit(report: dict[str, Any], ended: Run, reached: Reached) -> Measured:
     """From what `measured_n3fit` has written."""
     folds = report["folds"]
-    chunks = [_chunks_of_steps(fold["steps"]) for fold in folds]
+    chunks, cpu = ([_chunks_of_steps(fold[name]) for fold in folds] for name in ("steps", "cpu"))
     whole = report["trial_end"] - report["trial_begin"]
     epochs = sum(
         len(fold["steps"]) * statistics.median(times)
@@ -190,6 +203,7 @@ def read_n3fit(report: dict[str, Any], ended: Run, reached: Reached) -> Measured
         to_epoch=folds[0]["steps"][0] - ended.started,
         compilation=sum(fold["steps"][0] - fold["begin"] for fold in folds),
         chunks=[time for times in chunks for time in times],
+        cpu=[time for times in cpu for time in times],
         trials=[whole],
         beside=[whole - epochs],
         peak_mb=ended.peak_mb,
@@ -218,7 +232,7 @@ class Comparison:
         """By section."""
         sections = {
             "start and compilation": self._start(),
-            "an epoch, per model": [self._epoch(batch) for batch in self.batches],
+            "an epoch, per model": [row for batch in self.batches for row in self._epoch(batch)],
             "a whole trial": [row for batch in self.batches for row in self._trial(batch)],
             "peak memory": [
                 Row(f"folds x replicas {batch.name}", "MB", *self._both(batch, "peak_mb"))
@@ -255,19 +269,22 @@ class Comparison:
             rows.append(Row(f"compilation for a trial of {batch.name}", "s", ours_, theirs_))
         return rows
 
-    def _epoch(self, batch: Batch) -> Row:
-        numbers = []
-        # the batch of n3fit is the replicas of one fold
-        for runs, models in (
-            (self.ours, batch.folds * batch.replicas),
-            (self.theirs, batch.replicas),
-        ):
-            chunks = [chunk for each in runs.get(batch.name, ()) for chunk in each.chunks]
-            median = _median(chunks)
-            numbers.append(None if median is None else 1e3 * median / models)
+    def _epoch(self, batch: Batch) -> list[Row]:
+        """CPU time is what it costs where other programs have their share of the cores."""
         least = AT_LEAST.get(batch.name)
-        target = Target(at_least=least) if least else None
-        return Row(f"folds x replicas {batch.name}", "ms", *numbers, target)
+        rows = []
+        for name, text in (("chunks", ""), ("cpu", ", CPU time")):
+            numbers = []
+            # the batch of n3fit is the replicas of one fold
+            for runs, models in (
+                (self.ours, batch.folds * batch.replicas),
+                (self.theirs, batch.replicas),
+            ):
+                each = [time for run_ in runs.get(batch.name, ()) for time in getattr(run_, name)]
+                numbers.append(1e3 * statistics.median(each) / models if each else None)
+            target = Target(at_least=least) if least and name == "chunks" else None
+            rows.append(Row(f"folds x replicas {batch.name}{text}", "ms", *numbers, target))
+        return rows
 
     def _trial(self, batch: Batch) -> list[Row]:
         rows = []
@@ -335,6 +352,8 @@ def compare(
     """
     with tempfile.TemporaryDirectory(prefix="n3hyper-benchmark-") as name:
         place = make_place(Path(name))
+        os.environ.update(place.environment)
+        os.environ["N3HYPER_CACHE"] = str(place.folder / "cache_of_benchmark")
         comparison = Comparison(batches)
         results.settings["theory"] = place.tables
         jobs = _jobs(comparison, place, python, rounds)

@@ -34,10 +34,11 @@ def measure(report_file: Path, xgrid: list[float], arguments: list[str]) -> None
         """When each step had been done."""
 
         def on_train_begin(self, logs=None):
-            folds.append({"begin": time.time(), "steps": []})
+            folds.append({"begin": time.time(), "steps": [], "cpu": []})
 
         def on_train_batch_end(self, batch, logs=None):
             folds[-1]["steps"].append(time.time())
+            folds[-1]["cpu"].append(time.process_time())
 
     perform_fit = MetaModel.perform_fit
     make_pdf, trial = model_gen.generate_pdf_model, model_trainer.ModelTrainer.hyperparametrizable

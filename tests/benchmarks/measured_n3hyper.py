@@ -3,7 +3,8 @@
     python -m tests.benchmarks.measured_n3hyper REPORT -- ARGUMENTS OF n3hyper
 
 It is the command line as users run it, up to the display of a scan, which here writes down when it
-was told what. REPORT is JSON: times are seconds since the epoch of the clock (``time.time``).
+was told what, and what CPU time scan and fits had taken by then. REPORT is JSON: times are seconds
+since the epoch of the clock (``time.time``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from n3hyper.cli import main, running
 from n3hyper.cli.display import ScanDisplay
+from tests.benchmarks.processes import cpu_seconds
 
 
 class Clock(ScanDisplay):
@@ -29,7 +31,8 @@ class Clock(ScanDisplay):
         self.trials.append({"begin": time.time(), "progress": []})
 
     def fit_progress(self, progress: Any) -> None:
-        self.trials[-1]["progress"].append((time.time(), progress.stage, progress.epoch))
+        now = (time.time(), cpu_seconds())
+        self.trials[-1]["progress"].append((*now, progress.stage, progress.epoch))
 
     def trial_ended(self, trial: dict[str, Any]) -> None:
         self.trials[-1].update(end=time.time(), result=trial["result"])

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,14 +37,24 @@ def resident(process: str = "self") -> float:
     folder = Path("/proc") / process
     lines = (folder / "status").read_text().splitlines()
     own = sum(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
-    children = {
-        child for task in folder.glob("task/*/children") for child in task.read_text().split()
-    }
-    total = own
-    for child in children:
+    return own + sum(_of_children(resident, folder))
+
+
+def cpu_seconds(process: str = "self") -> float:
+    """CPU time that a process and those that it started, and that run, have taken."""
+    folder = Path("/proc") / process
+    # user and system time; the name of the program, in brackets, may hold blanks
+    ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    own = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_of_children(cpu_seconds, folder))
+
+
+def _of_children(measure: Callable[[str], float], folder: Path) -> Iterator[float]:
+    """What each child of the process of a folder in ``/proc`` has."""
+    for task in folder.glob("task/*/children"):
         with suppress(OSError):  # it has just ended
-            total += resident(child)
-    return total
+            for child in task.read_text().split():
+                yield measure(child)
 
 
 def run(

@@ -112,7 +112,8 @@ def test_ruler() -> None:
 def steps(begin: float, first: float, each: float, number: int) -> dict[str, Any]:
     """A fold of n3fit's: a first step, which compiles, and the others."""
     ends = begin + first + each * np.arange(number)
-    return {"begin": begin, "steps": ends.tolist(), "end": float(ends[-1])}
+    times = {"steps": ends.tolist(), "cpu": (2 * ends).tolist()}
+    return {"begin": begin, **times, "end": float(ends[-1])}
 
 
 def test_numbers_of_n3fit() -> None:
@@ -131,6 +132,7 @@ def test_numbers_of_n3fit() -> None:
     assert (measured.to_trial, measured.to_epoch) == (50.0, 59.0)
     assert measured.compilation == pytest.approx(14.0)
     assert measured.chunks == pytest.approx([0.02] * 4)
+    assert measured.cpu == pytest.approx([0.04] * 4)
     assert measured.beside == pytest.approx([50.0 - 600 * 0.02])
 
 
@@ -139,8 +141,11 @@ def record(trial: float) -> dict[str, Any]:
     matrix = [[1.0, 1.2], [1.4, None]]
     meta = {"validation_losses": matrix, "experimental_losses": matrix}
     seconds = {"setup": 0.5, "compile": 2.0, "train": 1.5, "evaluate": 0.1}
-    progress = [(trial + 0.5, "compile", 0)]
-    progress += [(trial + 2.5 + 0.005 * epoch, "train", epoch) for epoch in (100, 200, 300)]
+    progress = [(trial + 0.5, 7.0, "compile", 0)]
+    progress += [
+        (trial + 2.5 + 0.005 * epoch, 9.0 + 0.01 * epoch, "train", epoch)
+        for epoch in (100, 200, 300)
+    ]
     result = {"seconds": seconds, "kfold_meta": {**meta, "trvl_losses_chi2exp": [1.0, 1.1]}}
     return {"begin": trial, "end": trial + 4.5, "progress": progress, "result": result}
 
@@ -149,6 +154,7 @@ def test_numbers_of_this_package() -> None:
     measured = fits.read_n3hyper({"trials": [record(108.0), record(120.0)]}, Run(100.0, 30.0, 900))
     assert (measured.to_trial, measured.to_epoch) == (8.0, 10.5)
     assert measured.chunks == pytest.approx([0.005] * 4)
+    assert measured.cpu == pytest.approx([0.01] * 4)
     assert measured.trials == [4.5, 4.5]
     assert measured.beside == [3.0, 3.0]
     assert measured.reached.summary()["left out"] == 1.2
@@ -165,7 +171,8 @@ def test_rows_of_a_comparison() -> None:
     names = [row.name for rows in comparison.rows().values() for row in rows]
     assert "an epoch, per model" in comparison.rows()
     assert names.count("start to first epoch, cold cache") == 1
-    (epoch,) = comparison.rows()["an epoch, per model"]
+    epoch, cpu = comparison.rows()["an epoch, per model"]
+    assert cpu.ours == pytest.approx(1e3 * 0.01 / 4)
     assert epoch.ours == pytest.approx(1e3 * 0.005 / 4)
     assert epoch.theirs is None
     assert epoch.ratio is None
