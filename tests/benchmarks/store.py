@@ -11,7 +11,6 @@ store adds is the difference, and the processor time of the store without its wr
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -104,9 +103,9 @@ def measure(
     """With `number` trials in the store: times in ms, the size of its files in MB."""
     add_trials(trials, suggesters["random"], number - len(trials))
     times = store_times(trials, suggesters["random"], folder)
-    suggestion = statistics.median(
+    suggestion = min(
         milliseconds(lambda: suggesters["tpe"].suggest(trials, len(trials)), time.perf_counter)
-        for _ in range(3)
+        for _ in range(5)
     )
     reading = milliseconds(lambda: FileTrials.from_pkl(folder / "tries.pkl"), time.perf_counter)
     size = sum((folder / each).stat().st_size for each in ("tries.pkl", "tries.json"))
