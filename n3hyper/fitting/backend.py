@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+_log = logging.getLogger(__name__)
 _LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
+_DRIVER: Final = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver lists the GPUs of a host."""
 
 
 @lru_cache(maxsize=1)
 def tensorflow() -> ModuleType:
     """TensorFlow: quiet unless the user asked otherwise, deterministic, float32 without shortcuts.
 
-    GPUs give memory out as it is needed, so that several processes can share one.
+    GPUs give memory out as it is needed, so that several processes can share one. Those that
+    ``CUDA_VISIBLE_DEVICES`` leaves out are not touched. Determinism holds for compiled programs:
+    XLA then takes no kernel that adds in any order, and of those that do the work the first one,
+    not the one that was quickest in a trial.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     quiet = _LOG_LEVEL not in os.environ
@@ -26,12 +34,36 @@ def tensorflow() -> ModuleType:
     if quiet:
         # a scan compiles a program for each architecture on purpose, of which TensorFlow warns
         tf.get_logger().setLevel("ERROR")
-    for device in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    for device in gpus:
         tf.config.experimental.set_memory_growth(device, True)
+    if idle := idle_gpu(len(gpus), os.environ):
+        _log.warning(idle)
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
     module: ModuleType = tf
     return module
+
+
+def idle_gpu(found: int, environment: Mapping[str, str], driver: Path = _DRIVER) -> str:
+    """One line where the host has a GPU that TensorFlow cannot use; empty otherwise.
+
+    What TensorFlow itself says of it is lost among its other messages.
+
+    Parameters
+    ----------
+    found
+        GPUs that TensorFlow has found.
+    environment
+        A user who hides the GPUs does not want them.
+    """
+    hidden = environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in {"", "-1"}
+    if found or hidden or not (driver.is_dir() and any(driver.iterdir())):
+        return ""
+    return (
+        "this host has a GPU that TensorFlow cannot use, and fits run on the CPU: install CUDA's "
+        "libraries with pip install 'tensorflow[and-cuda]', or set CUDA_VISIBLE_DEVICES=-1"
+    )
 
 
 @contextmanager
