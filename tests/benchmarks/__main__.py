@@ -16,6 +16,7 @@ Single parts have programs of their own: `tests.benchmarks.engine` (epochs by ba
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.benchmarks.n3fit_venv import default_folder, n3fit_python
 from tests.benchmarks.processes import Unavailable
 from tests.benchmarks.results import Results
 
-PARTS = ("fits", "store")
+PARTS = ("fits", "quickstart", "store")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -93,8 +94,10 @@ def main(arguments: list[str]) -> int:
         if given.json:
             results.write(given.json)
 
-    if "fits" in given.parts:
-        fits.compare(results, given.batches, python, given.rounds, say, keep)
+    batches = given.batches if "fits" in given.parts else []
+    quickstart = "quickstart" in given.parts
+    if batches or quickstart:
+        fits.compare(results, batches, python, given.rounds, quickstart, say, keep)
     if "store" in given.parts:
         sizes = given.trials or ((100, 1_000) if given.quick else (100, 1_000, 10_000))
         bookkeeping.compare(results, sizes, python, say, keep)
@@ -104,4 +107,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # ended by a batch system, it ends what it is measuring, as with Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise SystemExit(main(sys.argv[1:]))
