@@ -4,22 +4,29 @@ Within each group of data sets, replica = central values + C^(1/2) z with z stan
 C is the covariance of the fit (t0 and weights included, n3fit 4.1's default) and C^(1/2) its
 Cholesky factor. The random numbers of a group depend on the replica's seed and on the names of
 the group's data sets.
+
+With ``separate_multiplicative`` C is that of the statistical and additive uncertainties, and the
+result is multiplied with 1 + e z for each multiplicative uncertainty e (relative): pseudodata then
+scale as a normalisation does, and are not Gaussian.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.commondata import Array, CommonData
+from n3hyper.data.covariance import CORRELATED_WITHIN, UNCORRELATED
 from n3hyper.data.masks import dataset_slices, group_members
 from n3hyper.data.seeds import group_mc_seed
 from n3hyper.errors import DataError
 from n3hyper.physics.chi2 import FactoredCovariance
 
 _MAX_TRIES = 1_000_000
+_NOT_SHARED = ("", *UNCORRELATED, *CORRELATED_WITHIN)
 
 
 def make_replica_data(
@@ -29,6 +36,7 @@ def make_replica_data(
     groups: Sequence[str] | None = None,
     *,
     resample_negative: bool = False,
+    separate_multiplicative: bool = False,
 ) -> Array:
     """Pseudodata of each replica; validphys' `make_replica`.
 
@@ -37,7 +45,8 @@ def make_replica_data(
     datasets
         After cuts, in the runcard's order.
     covariance
-        Of all points: the covariance of the fit.
+        Of all points: the covariance of the fit, or that of `additive_part` of the data sets
+        where multiplicative uncertainties are separate.
     mc_seeds
         One for each replica, of `n3hyper.data.seeds.mc_seeds`.
     groups
@@ -45,6 +54,8 @@ def make_replica_data(
     resample_negative
         Draw again while a cross section is negative (the runcard's
         ``resample_negative_pseudodata``, off by default as in n3fit); asymmetries may be.
+    separate_multiplicative
+        Multiply with the multiplicative uncertainties (``separate_multiplicative``).
 
     Returns
     -------
@@ -61,10 +72,22 @@ def make_replica_data(
         root = covariance_root(covariance.masked(rows).dense())
         salt = group_mc_seed(group)
         positive = _must_be_positive(group) & resample_negative
+        factors = _Factors.of(group) if separate_multiplicative else None
         for r, seed in enumerate(seeds):
             rng = np.random.default_rng(salt + seed)
-            replicas[r, rows] = _draw(central[rows], root, positive, rng)
+            replicas[r, rows] = _draw(central[rows], root, factors, positive, rng)
     return replicas
+
+
+def additive_part(commondata: CommonData) -> CommonData:
+    """The data set with its statistical and additive uncertainties alone."""
+    kept = ~commondata.multiplicative
+    return replace(
+        commondata,
+        sys=commondata.sys[:, kept],
+        multiplicative=commondata.multiplicative[kept],
+        sys_names=tuple(np.array(commondata.sys_names, dtype=object)[kept]),
+    )
 
 
 def covariance_root(covariance: Array) -> Array:
@@ -84,11 +107,59 @@ def _must_be_positive(group: Sequence[CommonData]) -> NDArray[np.bool_]:
     return ~np.repeat(signed, [cd.ndata for cd in group])
 
 
+@dataclass(frozen=True)
+class _Factors:
+    """Relative multiplicative uncertainties of a group, in the order in which they are drawn.
+
+    As in validphys, those named THEORYUNCORR or THEORYCORR are left out.
+    """
+
+    within: tuple[tuple[Array, Array], ...]
+    """Of each data set the uncorrelated ones and those that are correlated in it, (n, k) each."""
+    across: Array
+    """(points of the group, k): those that data sets share, by name."""
+
+    @classmethod
+    def of(cls, group: Sequence[CommonData]) -> _Factors:
+        within: list[tuple[Array, Array]] = []
+        shared: dict[str, Array] = {}
+        ndata = sum(cd.ndata for cd in group)
+        for cd, place in zip(group, dataset_slices(group), strict=True):
+            relative = cd.sys / cd.central[:, np.newaxis]
+            names = np.where(cd.multiplicative, np.array(cd.sys_names, dtype=object), "")
+            within.append((relative[:, names == "UNCORR"], relative[:, names == "CORR"]))
+            for j in np.flatnonzero(~np.isin(names.astype(str), _NOT_SHARED)):
+                shared.setdefault(names[j], np.zeros(ndata))[place] = relative[:, j]
+        columns = [shared[name] for name in sorted(shared)]
+        return cls(tuple(within), np.stack(columns, 1) if columns else np.zeros((ndata, 0)))
+
+    def draw_within(self, rng: np.random.Generator) -> Array:
+        """(points of the group,)"""
+        parts = []
+        for uncorrelated, correlated in self.within:
+            part = np.prod(1 + uncorrelated * rng.normal(size=uncorrelated.shape), axis=1)
+            common = rng.normal(size=(1, correlated.shape[1]))
+            parts.append(part * np.prod(1 + correlated * common, axis=1))
+        return np.concatenate(parts)
+
+    def draw_across(self, rng: np.random.Generator) -> Array:
+        """(points of the group,)"""
+        product: Array = np.prod(1 + self.across * rng.normal(size=(1, self.across.shape[1])), 1)
+        return product
+
+
 def _draw(
-    central: Array, root: Array, positive: NDArray[np.bool_], rng: np.random.Generator
+    central: Array,
+    root: Array,
+    factors: _Factors | None,
+    positive: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> Array:
     for _ in range(_MAX_TRIES):
+        within = 1.0 if factors is None else factors.draw_within(rng)
         drawn: Array = central + root @ rng.normal(size=len(central))
+        if factors is not None:
+            drawn = drawn * within * factors.draw_across(rng)
         if (drawn[positive] >= 0).all():
             return drawn
     raise DataError(f"no positive pseudodata in {_MAX_TRIES} attempts")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from conftest import ReferenceCase
 
 from n3hyper.data.commondata import load_commondata
 from n3hyper.data.covariance import build_covariance
-from n3hyper.data.replicas import make_replica_data
+from n3hyper.data.replicas import additive_part, make_replica_data
 from n3hyper.data.seeds import group_mc_seed, mc_seeds, nn_seeds, trvl_seeds
 from n3hyper.errors import DataError
+
+REFERENCE = Path(__file__).parent / "reference"
 
 
 def test_seeds_are_those_of_n3fit(fit_case: ReferenceCase) -> None:
@@ -42,6 +45,34 @@ def test_replica_of_one_group(other_case: ReferenceCase) -> None:
     seeds, groups = [other_case.record["mcseed"]], ["ALL"] * len(datasets)
     (replica,) = make_replica_data(datasets, covariance, seeds, groups)
     np.testing.assert_allclose(replica, other_case.numbers["replica"], rtol=1e-10)
+
+
+def test_replica_with_separate_multiplicative_uncertainties(fit_case: ReferenceCase) -> None:
+    with np.load(REFERENCE / "separate.npz") as stored:
+        expected = stored["replica"]
+    additive = [additive_part(cd) for cd in fit_case.datasets]
+    covariance = build_covariance(additive, weights=fit_case.weights)
+    seeds = mc_seeds(fit_case.record["runcard_seeds"]["mcseed"], 1)
+    (replica,) = make_replica_data(
+        fit_case.datasets, covariance, seeds, separate_multiplicative=True
+    )
+    np.testing.assert_allclose(replica, expected, rtol=1e-10)
+
+
+def test_a_normalisation_moves_all_points_alike() -> None:
+    sizes = load_commondata("CMS_WPWM_7TEV_ELECTRON_ASY")
+    exact = replace(
+        sizes,
+        stat=1e-6 * abs(sizes.central),
+        sys=0.1 * sizes.central[:, np.newaxis],
+        sys_names=("LUMI",),
+        multiplicative=np.ones(1, dtype=bool),
+    )
+    covariance = build_covariance([additive_part(exact)])
+    replicas = make_replica_data([exact], covariance, range(200), separate_multiplicative=True)
+    ratios = replicas / exact.central
+    np.testing.assert_allclose(ratios, ratios[:, :1] * np.ones(exact.ndata), rtol=1e-4)
+    assert ratios[:, 0].std() == pytest.approx(0.1, rel=0.3)
 
 
 def test_a_replica_does_not_depend_on_the_others(fit_case: ReferenceCase) -> None:

@@ -477,6 +477,37 @@ def make_closure() -> None:
     save("closure.npz", filterseed=FILTERSEED, **arrays)
 
 
+def make_separate() -> None:
+    """Replica 1 of the fit with multiplicative uncertainties apart from the covariance."""
+    from validphys.api import API
+
+    common = {
+        "dataset_inputs": FIT,
+        "theoryid": THEORY,
+        "use_cuts": "internal",
+        "q2min": Q2MIN,
+        "w2min": W2MIN,
+        "use_t0": True,
+        "t0pdfset": "toy_t0",
+        "genrep": True,
+        "diagonal_basis": False,
+        "separate_multiplicative": True,
+        "replica": 1,
+        **MAIN_SEEDS,
+    }
+    tables = API.experiment_indexed_make_replica(**common)
+    groups = API.group_dataset_inputs_by_metadata(**common)
+    names = [entry["dataset"] for entry in FIT]
+    sizes = [cd.ndata for cd in API.dataset_inputs_loaded_cd_with_cuts(**common)]
+    ends = np.cumsum([0, *sizes])
+    replica = np.zeros(ends[-1])
+    for group, table in zip(groups, tables, strict=True):
+        places = [names.index(str(entry)) for entry in group["data_input"]]
+        rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in places])
+        replica[rows] = table["data"].to_numpy()
+    save("separate.npz", replica=replica)
+
+
 # ---------------------------------------------------------------- scores
 
 
@@ -517,6 +548,7 @@ PARTS = {
     "rules": make_rules,
     "fit": make_fit,
     "other": make_other,
+    "separate": make_separate,
     "closure": make_closure,
     "scores": make_scores,
 }
