@@ -29,7 +29,7 @@ from n3hyper.data.problem import (
     TheoryStack,
     frozen,
 )
-from n3hyper.data.replicas import make_replica_data
+from n3hyper.data.replicas import additive_part, make_replica_data
 from n3hyper.data.seeds import mc_seeds, nn_seeds, trvl_seeds
 from n3hyper.data.t0 import t0_predictions
 from n3hyper.data.theories import TheoryCard, find_theory
@@ -114,7 +114,7 @@ def build_problem(
         central=frozen(central),
         fit_covariance=fit_covariance,
         exp_covariance=exp_covariance,
-        replica_data=frozen(_replica_data(runcard, data, central, fit_covariance, replicas)),
+        replica_data=frozen(_replica_data(runcard, loaded, fit_covariance, replicas)),
         training_masks=frozen(training),
         validation_masks=frozen(validation),
         nn_seeds=frozen(weights),
@@ -139,7 +139,7 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
         if points.size == 0:
             _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
             continue
-        source = _source(runcard, data, key, asked.cfac, points)
+        source = _source(runcard, data, key, asked.cfac, points, data.experiment)
         loaded.append(_Loaded(asked, cut(data, points), source))
     if not loaded:
         raise RuncardError(
@@ -158,7 +158,7 @@ def _load_lagrange(
         points = _kept_points(runcard, data, card)
         if points.size == 0:
             raise RuncardError("no point passes the cuts", source=runcard.source, key=place)
-        sources.append(_source(runcard, data, place, (), points))
+        sources.append(_source(runcard, data, place, (), points, group=""))
     return sources
 
 
@@ -189,7 +189,7 @@ def _load(runcard: Runcard, name: str, variant: str | None, key: str) -> CommonD
 
 
 def _source(
-    runcard: Runcard, data: CommonData, key: str, cfac: tuple[str, ...], points: Index
+    runcard: Runcard, data: CommonData, key: str, cfac: tuple[str, ...], points: Index, group: str
 ) -> ObservableSource:
     if data.theory is None:
         raise RuncardError(
@@ -197,7 +197,7 @@ def _source(
             source=runcard.source,
             key=key,
         )
-    return ObservableSource(data.requested, data.theory, points, cfac)
+    return ObservableSource(data.requested, data.theory, points, cfac, group)
 
 
 def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
@@ -279,20 +279,22 @@ def _with_fake_data(
 
 
 def _replica_data(
-    runcard: Runcard,
-    data: Sequence[CommonData],
-    central: Array,
-    covariance: FactoredCovariance,
-    replicas: int,
+    runcard: Runcard, loaded: Sequence[_Loaded], covariance: FactoredCovariance, replicas: int
 ) -> Array:
-    if not runcard.seeds.genrep:
-        return np.tile(central, (replicas, 1))
-    seeds = mc_seeds(runcard.seeds.mcseed, replicas)
+    seeds, data = runcard.seeds, [one.data for one in loaded]
+    if not seeds.genrep:
+        return np.tile(np.concatenate([each.central for each in data]), (replicas, 1))
+    weights = [one.asked.weight for one in loaded]
+    if seeds.separate_multiplicative:
+        covariance = build_covariance([additive_part(each) for each in data], weights=weights)
+    elif not seeds.use_t0_sampling:
+        covariance = build_covariance(data, weights=weights)
     return make_replica_data(
         data,
         covariance,
-        seeds.tolist(),
-        resample_negative=runcard.seeds.resample_negative_pseudodata,
+        mc_seeds(seeds.mcseed, replicas).tolist(),
+        resample_negative=seeds.resample_negative_pseudodata,
+        separate_multiplicative=seeds.separate_multiplicative,
     )
 
 

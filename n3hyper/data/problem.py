@@ -97,6 +97,9 @@ class TheoryStack:
     observables: tuple[Observable, ...]
     """Data sets in the runcard's order, then positivity, then integrability sets."""
     npredictions: int
+    table_nodes: Array | None = None
+    """(nt,), ascending: nodes of the tables, each as often as n3fit evaluates the PDFs there (see
+    `n3hyper.data.theory_stack.table_nodes`); None for `xgrid`. Feature scaling counts them."""
 
     @property
     def nrows(self) -> int:

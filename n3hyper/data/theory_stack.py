@@ -7,7 +7,7 @@ tables keep their own nodes and channels less those that are zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +46,8 @@ class ObservableSource:
     """(ndata,): the points that are kept, counted in the whole data set."""
     cfac: tuple[str, ...] = ()
     """K-factors on each of its tables."""
+    group: str = ""
+    """The experiment that it belongs to; a constraint is a group of its own, by default."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class _Reader:
         selected: Array = table.table[rows]
         scaled: Array = selected * factors[rows].reshape(-1, *[1] * (selected.ndim - 1))
         return scaled
+
+    def grid(self, names: tuple[str, ...]) -> Array:
+        """The nodes of the tables of one operand, ascending, each once."""
+        return _common_grid(self.table(name).xgrid for name in names)
 
     def q0(self) -> float:
         """The scale of the PDFs, which must be that of all tables."""
@@ -169,8 +175,40 @@ def build_stack(
         hadronic=tuple(_hadronic_table(group, xgrid) for group in hadronic),
         observables=tuple(observables),
         npredictions=start,
+        table_nodes=frozen(table_nodes(sources, reader.grid)),
     )
     return stack, q0
+
+
+def table_nodes(
+    sources: Sequence[ObservableSource], grid: Callable[[tuple[str, ...]], Array]
+) -> Array:
+    """All x at which n3fit evaluates the PDFs, ascending; with repetitions, which it counts.
+
+    A data set needs the grid of each of its operands, or one where they are the same. So does an
+    experiment, of its data sets, and each constraint by itself.
+
+    Parameters
+    ----------
+    grid
+        The nodes of the tables of one operand.
+    """
+    groups: dict[object, list[Array]] = {}
+    for number, source in enumerate(sources):
+        own = _without_copies([grid(names) for names in source.recipe.fk_tables])
+        groups.setdefault(source.group or number, []).extend(own)
+    nodes = np.concatenate([each for grids in groups.values() for each in _without_copies(grids)])
+    distinct = _common_grid([nodes])
+    return np.sort(distinct[_node_index(nodes, distinct)])
+
+
+def _without_copies(grids: list[Array]) -> list[Array]:
+    """The first grid alone where all are the same, else all."""
+    same = all(
+        len(each) == len(grids[0]) and np.allclose(each, grids[0], rtol=SAME_NODE, atol=0)
+        for each in grids
+    )
+    return grids[:1] if same else grids
 
 
 # ---------------------------------------------------------------- from points to rows

@@ -8,6 +8,7 @@ from typing import Any
 
 from n3hyper.fitting.initial import initial_exponents, initial_layers
 from n3hyper.fitting.pdf_model import PDFModel
+from n3hyper.fitting.scaling import InputScaling
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.sum_rules import sum_rules
@@ -23,6 +24,7 @@ def generate_pdf_model(
     initializer: str = "glorot_normal",
     layer_type: str = "dense",
     impose_sumrule: str | bool | None = None,
+    scaling: InputScaling | None = None,
 ) -> PDFModel:
     """PDFs of some replicas with initial weights.
 
@@ -40,6 +42,9 @@ def generate_pdf_model(
         Their basis (``fitting.fitbasis``).
     impose_sumrule
         ``All`` (also None), ``MSR``, ``VSR``, ... or False.
+    scaling
+        What the network sees of x (`n3hyper.fitting.scaling.feature_scaling`); x and log x by
+        default.
 
     Returns
     -------
@@ -56,10 +61,16 @@ def generate_pdf_model(
     """
     seeds = [seed + number for number in range(num_replicas)] if isinstance(seed, int) else seed
     preprocessing = Preprocessing.from_basis(flav_info)
+    scaling = scaling or InputScaling()
     layers = initial_layers(
-        nodes, activations, seeds, initializer=initializer, layer_type=layer_type
+        nodes,
+        activations,
+        seeds,
+        inputs=scaling.ninputs,
+        initializer=initializer,
+        layer_type=layer_type,
     )
-    alpha, beta = initial_exponents(preprocessing, seeds)
+    alpha, beta = initial_exponents(preprocessing, seeds, large_x=not scaling.subtracts)
     rules = sum_rules(impose_sumrule, fitbasis)
     model = PDFModel(
         layers=layers,
@@ -67,6 +78,7 @@ def generate_pdf_model(
         beta=beta,
         rotation=fitbasis_to_evolution(fitbasis, preprocessing.flavours),
         rules=rules,
+        inputs=scaling,
     )
     return replace(model, constants=rules.constants(seeds)) if rules else model
 

@@ -12,6 +12,7 @@ from n3hyper.fitting.activations import NUMPY_ACTIVATIONS
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.initial import fold_seeds
 from n3hyper.fitting.model_gen import generate_pdf_model, pdfNN_layer_generator
+from n3hyper.fitting.scaling import feature_scaling
 from n3hyper.runcard import names
 
 tf = tensorflow()
@@ -44,6 +45,35 @@ def test_initial_networks_are_those_of_n3fit(case):
     found = model.evaluate(np.array(REFERENCE["x"]))
     # n3fit computes in float32, and integrates the sum rules with 2,000 trapezoids
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
+
+
+NETWORKS = json.loads((Path(__file__).parent / "reference" / "networks.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case",
+    NETWORKS["cases"],
+    ids=lambda case: "-".join(str(value) for value in list(case.values())[:5]),
+)
+def test_initial_networks_in_all_bases_are_those_of_n3fit(case):
+    nodes = np.concatenate(NETWORKS["grids"])
+    points = case["feature_scaling_points"]
+    model = generate_pdf_model(
+        case["nodes"],
+        NETWORKS["activations"],
+        NETWORKS["seeds"],
+        flav_info=case["basis"],
+        fitbasis=case["fitbasis"],
+        initializer=case["initializer"],
+        layer_type=case["layer_type"],
+        impose_sumrule=case["sum_rules"],
+        scaling=feature_scaling(nodes, points) if points else None,
+    )
+    expected = np.array(case["pdf"])
+    found = model.evaluate(np.array(NETWORKS["x"]))
+    size = np.abs(expected).max(axis=(1, 2), keepdims=True)
+    # float32, and 2,000 trapezoids
+    assert (np.abs(found - expected) < 1e-3 * np.abs(expected) + 1e-6 * size).all()
 
 
 def test_sum_rules_of_a_model():
