@@ -131,8 +131,9 @@ class Trial:
                 " the number of flavours in fitting.basis"
             )
         points = settings.feature_scaling_points
-        xgrid = inputs.problem.theory.xgrid
-        scaling = feature_scaling(xgrid, points) if points else InputScaling()
+        theory = inputs.problem.theory
+        nodes = theory.xgrid if theory.table_nodes is None else theory.table_nodes
+        scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
         return cls(inputs, settings, scaling, Layout.of(settings, architecture))
 
@@ -196,13 +197,15 @@ class Trial:
             "threshold_chi2": settings.threshold_chi2,
             "delta": settings.stopping_delta,
             "dropout": settings.dropout,
+            "l1": settings.regularizer.l1,
+            "l2": settings.regularizer.l2,
             "patience": np.int32(settings.patience),
             "epochs": np.int32(settings.epochs),
             "dropout_seeds": np.array(inputs.seeds, dtype=np.uint64).astype(np.uint32),
         }
 
     def _weight_arrays(self) -> dict[str, Array]:
-        """Walls of the weights (P,), which of them train (P,), their variables (P, nv)."""
+        """By weight (P,): its walls, whether it trains or is of a kernel, its variable (P, nv)."""
         shape, preprocessing = self.layout.architecture, self.inputs.preprocessing
         lowest, highest = np.full(shape.size, -np.inf), np.full(shape.size, np.inf)
         trainable = np.ones(shape.size)
@@ -219,5 +222,6 @@ class Trial:
             "lowest": lowest,
             "highest": highest,
             "trainable": trainable,
+            "kernels": self.layout.kernels(),
             "variables": np.equal.outer(variable, np.arange(shape.variables)).astype(np.float64),
         }

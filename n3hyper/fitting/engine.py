@@ -94,6 +94,7 @@ def evaluate(program: Program, arrays: Tensors, weights: Tensor, epoch: Tensor) 
     gradient = tape.gradient(
         (data, constraints), weights, output_gradients=(by_data, by_constraints)
     )
+    gradient += _regularisation_gradient(arrays, weights)
     if dropout is not None:
         data, constraints = predictions(program, arrays, weights, None)
         _, _, validation = likelihood.chi2_and_gradient(arrays, data)
@@ -180,6 +181,15 @@ def compiled(program: Program) -> Compiled:
 def compilations() -> int:
     """How many loops were compiled in this process."""
     return sum(each.traces for each in _PROGRAMS.values())
+
+
+def _regularisation_gradient(arrays: Tensors, weights: Tensor) -> Tensor:
+    """Of sum l1 |w| + l2 w^2 over the kernels of each model, (m, P).
+
+    n3fit stops on losses of data and constraints alone, so that nothing else needs it.
+    """
+    slope = arrays["l1"] * tensorflow().sign(weights) + 2.0 * arrays["l2"] * weights
+    return arrays["kernels"] * slope
 
 
 def _dropout(shape: Architecture, arrays: Tensors, epoch: Tensor) -> Tensor | None:

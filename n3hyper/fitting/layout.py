@@ -171,6 +171,16 @@ class Layout:
         first = 2 * shape.depth * shape.blocks
         return np.concatenate([*parts, first + np.arange(2 * shape.nfit)])
 
+    def kernels(self) -> Array:
+        """(P,): 1 for weights of kernels, 0 for biases and exponents."""
+        shape = self.architecture
+        mask = np.zeros(shape.size)
+        for number, where in enumerate(shape.layer_slices()):
+            part = np.ones((shape.blocks, *shape.layer_shape(number)))
+            part[:, -1] = 0.0
+            mask[where] = part.reshape(-1)
+        return mask
+
     def _variables_of_layers(self) -> Iterator[NDArray[np.int64]]:
         shape = self.architecture
         for number in range(shape.depth):

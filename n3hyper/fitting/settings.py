@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from n3hyper.errors import FitError, nearest
-from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMIZERS
+from n3hyper.runcard.names import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LAYER_TYPES,
+    OPTIMIZERS,
+    REGULARIZERS,
+)
 
 CHI2_THRESHOLD: Final = 10.0
 """Validation chi2 per point below which a fit starts to count its patience (n3fit's default)."""
@@ -73,6 +79,23 @@ class LagrangeSettings:
 
 
 @dataclass(frozen=True)
+class RegularizerSettings:
+    """Keras' l1_l2 regularizer: the loss grows by sum l1 |w| + l2 w^2 over all kernels."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> RegularizerSettings:
+        """From ``regularizer`` and ``regularizer_args`` of the runcard's parameters."""
+        if params.get("regularizer") is None:
+            return cls()
+        _known("regularizer", params["regularizer"], REGULARIZERS)
+        given = params.get("regularizer_args") or {}
+        return cls(**{key: float(given.get(key) or 0.0) for key in ("l1", "l2")})
+
+
+@dataclass(frozen=True)
 class FitSettings:
     """The hyperparameters of one trial, the same for all its folds and replicas."""
 
@@ -93,6 +116,7 @@ class FitSettings:
     integrability: LagrangeSettings = field(default_factory=LagrangeSettings)
     feature_scaling_points: int | None = None
     """Nodes of the map that scales x; None for the inputs x and log x."""
+    regularizer: RegularizerSettings = field(default_factory=RegularizerSettings)
 
     @property
     def patience(self) -> int:
@@ -133,6 +157,7 @@ class FitSettings:
             positivity=LagrangeSettings.from_params(params.get("positivity")),
             integrability=LagrangeSettings.from_params(params.get("integrability")),
             feature_scaling_points=int(points) if points else None,
+            regularizer=RegularizerSettings.from_params(params),
         )
         settings._check()
         return settings

@@ -53,7 +53,16 @@ class Oracle:
             self.chi2(predictions, model, self.problem.training_masks)
             + self.positivity(predictions, EPOCH)
             + np.square(scaled).sum()
+            + self.regularisation(weights)
         )
+
+    def regularisation(self, weights):
+        from keras.regularizers import L1L2
+
+        settings = self.trial.settings.regularizer
+        regularizer = L1L2(settings.l1, settings.l2)
+        layers, _, _ = self.trial.layout.unflatten(weights[None])
+        return sum(float(regularizer(tf.constant(layer.kernel))) for layer in layers)
 
     def validation(self, weights, model):
         predictions = self.predictions(weights, model)
@@ -99,9 +108,18 @@ def weights_after_some_epochs(trial):
 
 CASES = {
     "dense": {},
-    "per flavour": {"layer_type": "dense_per_flavour", "nodes_per_layer": [4, 3, 8]},
+    "per flavour, regularised": {
+        "layer_type": "dense_per_flavour",
+        "nodes_per_layer": [4, 3, 8],
+        "regularizer": "l1_l2",
+        "regularizer_args": {"l2": 1e3},
+    },
     "scaled input": {"feature_scaling_points": 12},
-    "sigmoid": {"activation_per_layer": ["sigmoid", "modified_tanh", "linear"]},
+    "sigmoid, regularised": {
+        "activation_per_layer": ["sigmoid", "modified_tanh", "linear"],
+        "regularizer": "l1_l2",
+        "regularizer_args": {"l1": 30.0, "l2": 200.0},
+    },
 }
 
 
@@ -128,11 +146,18 @@ def test_loss_and_gradient(case):
 def _check_by_differences(oracle, weights, gradient):
     rng = np.random.default_rng(0)
     for model in (0, 3):
-        real = np.flatnonzero(gradient[model])
+        # |w| has no derivative at zero
+        real = np.flatnonzero(gradient[model] * (np.abs(weights[model]) > 1e-3))
         size = np.abs(gradient[model]).max()
         for place in rng.choice(real, 25, replace=False):
             expected = oracle.derivative(weights[model], model, place)
             assert gradient[model, place] == pytest.approx(expected, rel=1e-5, abs=1e-7 * size)
+
+
+def test_regularised_trials_share_the_compiled_loop():
+    problem = small_problem()
+    other = make_trial(problem, regularizer="l1_l2", regularizer_args={"l1": 0.1})
+    assert other.program() == make_trial(problem).program()
 
 
 def test_padding_has_no_gradient():

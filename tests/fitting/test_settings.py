@@ -40,6 +40,7 @@ def test_defaults_are_n3fits():
         ({"epochs": 0}, "at least one"),
         ({"dropout": 1.0}, "below 1"),
         ({"layer_type": "dens"}, "dense"),
+        ({"regularizer": "l2"}, "l1_l2"),
     ],
 )
 def test_mistakes_are_named(change, message):
