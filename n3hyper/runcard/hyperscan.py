@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER, REFUSED_PARAMETERS
+from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER
 from n3hyper.runcard.model import Fitting
 from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMIZERS, SAMPLINGS
 from n3hyper.runcard.node import Node, Section
@@ -18,6 +18,12 @@ from n3hyper.runcard.parameters import OPTIONAL, read_parameters
 
 OTHER_SCAN: Final = "use_tries_from"
 """Key that names the scan whose trials are run again."""
+OTHER_SPACE: Final = "from_hyperscan"
+"""Key that names the scan whose ranges are drawn from."""
+_OTHERS: Final = {
+    OTHER_SCAN: "the trials of that scan are run",
+    OTHER_SPACE: "the ranges are those of that scan",
+}
 _GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
     "initializers",
@@ -47,14 +53,16 @@ def read_hyperscan(
     """
     if node is None:
         return {}
-    section = node.section((*_GROUPS, "parameters", OTHER_SCAN), refused=REFUSED_HYPERSCAN)
-    other = section.get(OTHER_SCAN)
-    if other is not None:
-        for key in (*_GROUPS, "parameters"):
+    section = node.section((*_GROUPS, "parameters", *_OTHERS), refused=REFUSED_HYPERSCAN)
+    for name, reason in _OTHERS.items():
+        other = section.get(name)
+        if other is None:
+            continue
+        for key in (*_GROUPS, "parameters", *_OTHERS):
             beside = section.get(key)
-            if beside is not None:
-                beside.fail(f"not beside {OTHER_SCAN}", "the trials of that scan are run")
-        return {OTHER_SCAN: other.text()}
+            if beside is not None and key != name:
+                beside.fail(f"not beside {name}", reason)
+        return {name: other.text()}
     trials = section.get("parameters")
     if trials is not None:
         return {"parameters": _read_trials(section, trials, parameters, fitting)}
@@ -86,7 +94,7 @@ def _read_trials(
             other.fail("not beside parameters", "a scan draws from ranges or from a list, not both")
     found = []
     for entry in trials.items("parameters"):
-        entry.section(parameters.keys() | OPTIONAL, refused=REFUSED_PARAMETERS)
+        entry.section(parameters.keys() | OPTIONAL)
         whole = Node({**parameters, **entry.value}, entry.path, entry.source)
         found.append(read_parameters(whole, fitting))
     if not found:

@@ -17,6 +17,7 @@ _CONSTRAINTS = {
 }
 _COMBOCUTS = "NNPDF31"
 _DEFAULTS = {"q2min": "q2min", "w2min": "w2min", "maxTau": "max_tau"}
+_DIAGONAL_FRAC = 0.75  # n3fit's default
 
 
 def read_dataset_inputs(node: Node) -> tuple[DatasetInput, ...]:
@@ -132,4 +133,29 @@ def read_seeds(card: Section) -> Seeds:
         genrep=card.flag("genrep", False),
         same_trvl_per_replica=card.flag("same_trvl_per_replica", False),
         resample_negative_pseudodata=card.flag("resample_negative_pseudodata", False),
+        separate_multiplicative=_separate_multiplicative(card),
+        use_t0_sampling=card.flag("use_t0_sampling", True),
     )
+
+
+def _separate_multiplicative(card: Section) -> bool:
+    """At the top level, or below ``sampling`` where older runcards have it."""
+    key = "separate_multiplicative"
+    sampling, here = card.get("sampling"), card.get(key)
+    below = None if sampling is None else sampling.section((key,)).get(key)
+    if here is not None and below is not None:
+        below.fail("given twice", f"it is at the top level as well: remove one {key}")
+    given = here or below
+    return given is not None and given.flag()
+
+
+def read_diagonal_frac(card: Section) -> float | None:
+    """``diagonal_frac``, if eigenmodes are split and not data points.
+
+    They are with ``diagonal_basis: true``, which ``diagonal_frac`` alone asks for: in n3fit 4.1
+    it is the default.
+    """
+    basis, frac = card.get("diagonal_basis"), card.get("diagonal_frac")
+    fraction = _DIAGONAL_FRAC if frac is None else frac.number(0, 1, above=True)
+    diagonal = frac is not None if basis is None else basis.flag()
+    return fraction if diagonal else None

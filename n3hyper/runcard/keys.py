@@ -12,6 +12,8 @@ _NNFIT = "setting of nnfit's genetic algorithm, which n3fit does not read either
 _FILTER = "cuts follow NNPDF's published rules, which do not read it"
 _FILES = "a scan stores its trials, not the files of a fit"
 
+_REPORTS = "of reports, not of fits"
+
 IGNORED_TOP: Mapping[str, str] = {
     "debug": "every run is reproducible, and --debug is an option of the command line",
     "maxcores": "the number of cores is the machine's, or that of OMP_NUM_THREADS",
@@ -22,6 +24,10 @@ IGNORED_TOP: Mapping[str, str] = {
     "stopping": _NNFIT,
     "lhagrid": "a scan writes no LHAPDF grids",
     "seed": _NNFIT,
+    "max_tries": "pseudodata are drawn up to a million times, if need be",
+    "use_pdferr": _REPORTS,
+    "use_thcovmat_if_present": _REPORTS,
+    "cut_similarity_threshold": _REPORTS,
 }
 
 IGNORED_FITTING: Mapping[str, str] = {
@@ -30,6 +36,7 @@ IGNORED_FITTING: Mapping[str, str] = {
     "savefile": _FILES,
     "loadfile": "only used with load",
     "plot": "a scan makes no plots; n3hyper report does",
+    "tensorboard": "progress is shown by the command line",
     "seed": _NNFIT,
     "rngalgo": _NNFIT,
     "rnalgo": _NNFIT,
@@ -83,8 +90,9 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
     "threshold": "fits are not stopped by integrability, in n3fit neither"
 }
 
-_THCOVMAT = "theory uncertainties in the covariance are not supported yet; remove the key"
-_WEIGHTS = "trials start from new weights; remove the key"
+_THCOVMAT = "theory uncertainties in the covariance are not supported; remove the key"
+WEIGHTS = "trials have networks of their own, which start from new weights; remove the key"
+_BELOW_DATACUTS = "give it below datacuts"
 _POLARIZED = "polarised fits are not supported; remove the key"
 
 _INCONSISTENT = "data that contradict their uncertainties on purpose are a test of a method, not \
@@ -101,21 +109,40 @@ REFUSED_TOP: Mapping[str, str] = {
     "use_thcovmat_in_sampling": _THCOVMAT,
     "use_user_uncertainties": _THCOVMAT,
     "fiatlux": "fits with a photon are not supported; remove the key",
+    "luxset": "fits with a photon are not supported; remove the key",
+    "additional_errors": "fits with a photon are not supported; remove the key",
     "positivity_bound": _POLARIZED,
-    "load_weights_from_fit": _WEIGHTS,
-    "trial_specs": "it makes fits of a finished scan's trials, which is n3fit's; remove the key",
-    "diagonal_frac": "folds need data points, not eigenvectors, to be split: "
-    "give each dataset its frac",
+    "unpolarized_bc": _POLARIZED,
+    "load_weights_from_fit": WEIGHTS,
+    "point_prescription": _THCOVMAT,
+    "point_prescriptions": _THCOVMAT,
+    "user_covmat_path": _THCOVMAT,
+    "mult_factor": _THCOVMAT,
     "inconsistent_data_settings": _INCONSISTENT,
     "norm_threshold": "covariances are not regularised; remove the key",
+    "threshold": "no eigenmode is left out for its eigenvalue; remove the key",
+    "use_weights_in_covmat": "fits weight data sets as dataset_inputs says; remove the key",
+    "use_fitcommondata": "data are read from nnpdf_data; remove the key",
+    "default_filter_rules": "cuts follow NNPDF's present rules; remove the key",
+    "default_filter_settings": "give q2min and w2min below datacuts",
+    "q2min": _BELOW_DATACUTS,
+    "w2min": _BELOW_DATACUTS,
+    "maxTau": _BELOW_DATACUTS,
+    "use_cuts": _BELOW_DATACUTS,
+    "use_t0": _BELOW_DATACUTS,
+    "t0pdfset": _BELOW_DATACUTS,
+    "theoryid": "write theory: {theoryid: ...}",
+    "fakedata": "give it below closuretest",
+    "fakepdf": "give it below closuretest",
+    "fakenoise": "give it below closuretest",
+    "filterseed": "give it below closuretest",
     "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
     "data_grouping": "data are grouped by experiment, as n3fit does; remove the key",
     "metadata_group": "data are grouped by experiment, as n3fit does; remove the key",
 }
 
 REFUSED_FITTING: Mapping[str, str] = {
-    "epochs": "give it as parameters.epochs",
-    "load_weights_from_fit": _WEIGHTS,
+    "load_weights_from_fit": WEIGHTS,
 }
 
 REFUSED_DATACUTS: Mapping[str, str] = {
@@ -123,9 +150,7 @@ REFUSED_DATACUTS: Mapping[str, str] = {
     "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
 }
 
-_OTHER_SCAN = "scans that start from another scan's files are not supported yet; write the ranges"
 REFUSED_HYPERSCAN: Mapping[str, str] = {
-    "from_hyperscan": _OTHER_SCAN,
     "parallel": "n3hyper scan --parallel says it; remove the key",
 }
 
@@ -139,10 +164,6 @@ REFUSED_BASES: Mapping[str, str] = {
 }
 
 REFUSED_SUM_RULES: Mapping[str, str] = {"TSR": "it is the sum rule of polarised fits"}
-
-REFUSED_PARAMETERS: Mapping[str, str] = dict.fromkeys(
-    ("regularizer", "regularizer_args"), "weights are not regularised; remove the key"
-)
 
 REFUSED_OPTIMIZER: Mapping[str, str] = {
     "momentum": "SGD runs without momentum; remove the key",

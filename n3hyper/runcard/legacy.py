@@ -12,8 +12,22 @@ from typing import Any
 
 from n3hyper.errors import RuncardError
 
-OUT_OF_FITTING = ("parameters", "trvlseed", "nnseed", "mcseed", "genrep", "load", "sum_rules")
-"""Keys that once stood below ``fitting``."""
+OUT_OF_FITTING = (
+    "parameters",
+    "trvlseed",
+    "nnseed",
+    "mcseed",
+    "genrep",
+    "load",
+    "sum_rules",
+    "diagonal_basis",
+    "same_trvl_per_replica",
+    "parallel_models",
+    "double_precision",
+    "resample_negative_pseudodata",
+    "separate_multiplicative",
+)
+"""Keys that once stood below ``fitting``; n3fit reads them there as well."""
 
 _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
 
@@ -72,6 +86,7 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     found.move(card.get("hyperscan_config"), "kfold", card, "kfold", ("hyperscan_config", ""))
     for key in OUT_OF_FITTING:
         found.move(card.get("fitting"), key, card, key, ("fitting", ""))
+    _epochs(found, card.get("fitting"))
     for old in ("experiments", "experiment_inputs"):
         _flatten_experiments(found, old)
     for kind, group in _LAGRANGE.items():
@@ -119,6 +134,18 @@ def _flatten_experiments(found: Translation, old: str) -> None:
     found.card[old] = inputs
     found.move(found.card, old, found.card, "dataset_inputs", ("", ""))
     found.moved.update(places)
+
+
+def _epochs(found: Translation, fitting: Any) -> None:
+    """``fitting.epochs`` was that of nnfit's successor before there were ``parameters``."""
+    parameters = found.card.get("parameters")
+    if not isinstance(fitting, dict) or "epochs" not in fitting:
+        return
+    if isinstance(parameters, dict) and parameters.get("epochs") is not None:
+        del fitting["epochs"]
+        found.notes.append("fitting.epochs: ignored (parameters.epochs is what counts)")
+    else:
+        found.move(fitting, "epochs", parameters, "epochs", ("fitting", "parameters"))
 
 
 def _systematics(found: Translation, entry: Any, where: str) -> None:

@@ -16,14 +16,16 @@ from n3hyper.runcard.hyperscan import read_hyperscan
 from n3hyper.runcard.inputs import (
     read_datacuts,
     read_dataset_inputs,
+    read_diagonal_frac,
     read_lagrange,
     read_seeds,
     read_theory,
 )
 from n3hyper.runcard.legacy import modernise
-from n3hyper.runcard.model import KFold, Runcard
+from n3hyper.runcard.model import Fitting, KFold, Runcard
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.parameters import feature_scaled, read_parameters
+from n3hyper.runcard.trial_specs import TRIAL_SPECS, read_trial_specs
 from n3hyper.runcard.yaml_file import plain, read_yaml
 
 TOP = (
@@ -48,10 +50,13 @@ TOP = (
     "parallel_models",
     "double_precision",
     "diagonal_basis",
+    "diagonal_frac",
     "closuretest",
     "sampling",
     "separate_multiplicative",
+    "use_t0_sampling",
     "load",
+    "trial_specs",
 )
 """Keys at the top level of a runcard that are read."""
 
@@ -124,11 +129,12 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
     fitting = read_fitting(
         top.need("fitting", "give fitbasis and basis"), feature_scaled(parameters)
     )
-    settings = read_parameters(parameters, fitting)
+    specs = read_trial_specs(top.get(TRIAL_SPECS))
+    settings = read_parameters(parameters, fitting, complete=specs is None)
     kfold, description = top.get("kfold"), top.get("description")
-    seeds = read_seeds(top)
     closure = read_closure(top.get("closuretest"), top)
-    _refuse_values(top, seeds.genrep)
+    diagonal_frac = read_diagonal_frac(top)
+    _refuse_values(top)
     return Runcard(
         source=path,
         raw=raw,
@@ -137,38 +143,54 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         theory=theory,
         parameters=settings,
         fitting=fitting,
-        seeds=seeds,
-        hyperscan=read_hyperscan(top.get("hyperscan_config"), settings, fitting),
+        seeds=read_seeds(top),
+        hyperscan=_read_search(top, specs, settings, fitting),
         kfold=None if kfold is None else read_kfold(kfold, [one.dataset for one in datasets]),
         closure=closure,
         positivity=read_lagrange(top.get("positivity"), "posdatasets"),
         integrability=read_lagrange(top.get("integrability"), "integdatasets"),
         sum_rules=read_sum_rules(top.get("sum_rules")),
+        diagonal_frac=diagonal_frac,
+        double_precision=top.flag("double_precision", False),
         parallel_models=top.flag("parallel_models", True),
         description="" if description is None else str(description.value),
-        notes=(*old, *_ignored(card, closure is not None)),
+        notes=(
+            *old,
+            *_ignored(card, closure is not None),
+            *_diagonal(card, diagonal_frac is not None),
+        ),
     )
 
 
-def _refuse_values(top: Section, genrep: bool) -> None:
+def _read_search(
+    top: Section, specs: dict[str, Any] | None, parameters: dict[str, Any], fitting: Fitting
+) -> dict[str, Any]:
+    """What is scanned: ranges, or the trials of another scan."""
+    node = top.get("hyperscan_config")
+    if specs is None:
+        return read_hyperscan(node, parameters, fitting)
+    if node is not None:
+        node.fail(f"not beside {TRIAL_SPECS}", "the trials that it names are run")
+    return {TRIAL_SPECS: specs}
+
+
+def _refuse_values(top: Section) -> None:
     """Keys of which one value is fine, since it asks for nothing, and others are not."""
-    diagonal, load = top.get("diagonal_basis"), top.get("load")
-    double = top.get("double_precision")
-    if diagonal is not None and diagonal.flag():
-        diagonal.fail("not supported", "folds leave out data points, so fits are in data space")
-    if double is not None and double.flag():
-        double.fail("not supported", "networks are trained in 32 bits, scores computed in 64")
+    load = top.get("load")
     if load is not None and load.value is not False:
-        load.fail("not supported", "trials start from new weights; remove the key")
-    sampling = top.get("sampling")
-    holders = [top] if sampling is None else [top, sampling.section(("separate_multiplicative",))]
-    for holder in holders:
-        separate = holder.get("separate_multiplicative")
-        if separate is not None and separate.flag() and genrep:
-            separate.fail(
-                "not supported",
-                "pseudodata are drawn from the whole covariance; write false, or genrep: false",
-            )
+        load.fail("not supported", keys.WEIGHTS)
+
+
+def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
+    """What is meant, or not used, where there are two ways to split data."""
+    if not diagonal:
+        if card.get("diagonal_frac") is not None:
+            yield "diagonal_frac: ignored (only used with diagonal_basis: true)"
+        return
+    if card.get("diagonal_basis") is None:
+        yield "diagonal_frac: read with diagonal_basis: true, which is n3fit's default"
+    if any(entry.get("frac") is not None for entry in card["dataset_inputs"]):
+        yield "dataset_inputs[].frac: ignored (diagonal_frac of the eigenmodes train)"
 
 
 def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:

@@ -179,6 +179,10 @@ class Seeds:
     """Whether all replicas share one split."""
     resample_negative_pseudodata: bool = False
     """Whether pseudodata are drawn again while a cross section is negative."""
+    separate_multiplicative: bool = False
+    """Whether pseudodata are multiplied with multiplicative uncertainties (not in their C)."""
+    use_t0_sampling: bool = True
+    """Whether pseudodata fluctuate by the t0 covariance, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,11 @@ class Runcard:
     integrability: tuple[LagrangeSet, ...] = ()
     sum_rules: str | bool = "All"
     """One of `names.SUM_RULES`, or False."""
+    diagonal_frac: float | None = None
+    """Fraction of the eigenmodes of the correlation matrix that trains; None where data points
+    are split, by their `frac`."""
+    double_precision: bool = False
+    """Whether networks are trained in 64 bits."""
     parallel_models: bool = True
     """Kept for NNPDF's sake: replicas are always trained together here."""
     description: str = ""

@@ -45,6 +45,9 @@ FINAL_ACTIVATIONS = ("square_singlet",)
 
 LAYER_TYPES = ("dense", "dense_per_flavour")
 
+REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1_l2": ("l1", "l2")}
+"""Regularizers of the kernels, each with its ``regularizer_args`` (factors, 0 by default)."""
+
 PENALTIES = ("saturation", "patience", "integrability")
 LOSS_TYPES = ("chi2", "phi2", "logp", "chi2p")
 STATISTICS = ("average", "average_best", "best_worst", "std")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER, REFUSED_PARAMETERS
+from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER
 from n3hyper.runcard.model import Fitting
 from n3hyper.runcard.names import (
     ACTIVATIONS,
@@ -13,8 +13,10 @@ from n3hyper.runcard.names import (
     INITIALIZERS,
     LAYER_TYPES,
     OPTIMIZERS,
+    REGULARIZERS,
 )
 from n3hyper.runcard.node import Node, Section
+from n3hyper.runcard.trial_specs import TAKEN, check_not_given
 
 _KEYS = (
     "nodes_per_layer",
@@ -30,8 +32,10 @@ _KEYS = (
     "dropout",
     "threshold_chi2",
     "feature_scaling_points",
+    "regularizer",
+    "regularizer_args",
 )
-OPTIONAL = ("feature_scaling_points",)
+OPTIONAL = ("feature_scaling_points", "regularizer", "regularizer_args")
 """Keys that `read_parameters` gives only where they were given."""
 _SINGLET = {"Sigma", "g"}
 
@@ -41,7 +45,7 @@ def feature_scaled(node: Node) -> bool:
     return isinstance(node.value, dict) and node.value.get("feature_scaling_points") is not None
 
 
-def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
+def read_parameters(node: Node, fitting: Fitting, complete: bool = True) -> dict[str, Any]:
     """``parameters`` as a plain dictionary, with n3fit's defaults where optional keys are absent.
 
     Parameters
@@ -50,6 +54,8 @@ def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
         The value of the key.
     fitting
         The basis, whose flavours are the outputs of the network.
+    complete
+        False where the trials of another scan give what `n3hyper.runcard.trial_specs.TAKEN` names.
 
     Returns
     -------
@@ -57,7 +63,9 @@ def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
         All keys of n3fit's ``parameters``, except that `OPTIONAL` ones are there only where they
         were given. The optimizer is as given, without its defaults.
     """
-    section = node.section(_KEYS, refused=REFUSED_PARAMETERS)
+    if not complete:
+        return _read_rest(node, fitting)
+    section = node.section(_KEYS)
     found: dict[str, Any] = _read_network(section, fitting)
     found["optimizer"] = read_optimizer(section.need("optimizer", "{optimizer_name: Nadam, ...}"))
     found["epochs"] = section.need("epochs", "how long to train at most").integer(1)
@@ -70,8 +78,24 @@ def read_parameters(node: Node, fitting: Fitting) -> dict[str, Any]:
     found["integrability"] = _read_multipliers(section.get("integrability"), threshold=None)
     points = section.get("feature_scaling_points")
     if points is not None:
-        found["feature_scaling_points"] = points.integer(2)
+        found["feature_scaling_points"] = points.integer(3)
+    found.update(_read_regularizer(section))
     return found
+
+
+def _read_rest(node: Node, fitting: Fitting) -> dict[str, Any]:
+    """Parameters without those that trials give, which stand in for them while the rest is read."""
+    check_not_given(node)
+    given = node.value if isinstance(node.value, dict) else {}
+    network = {
+        "nodes_per_layer": [len(fitting.basis)],
+        "activation_per_layer": ["linear"],
+        "optimizer": {"optimizer_name": "Nadam"},
+        "epochs": 1,
+        "stopping_patience": 0.1,
+    }
+    whole = read_parameters(Node({**given, **network}, node.path, node.source), fitting)
+    return {key: value for key, value in whole.items() if key not in TAKEN}
 
 
 def read_optimizer(node: Node) -> dict[str, Any]:
@@ -85,6 +109,24 @@ def read_optimizer(node: Node) -> dict[str, Any]:
         if value is not None:
             found[key] = value.number(0, above=True)
     return found
+
+
+def _read_regularizer(section: Section) -> dict[str, Any]:
+    """``regularizer`` and ``regularizer_args``, nothing where none is given."""
+    kind, args = section.get("regularizer"), section.get("regularizer_args")
+    if kind is None:
+        if args is not None:
+            args.fail("no regularizer is named", f"add regularizer: {next(iter(REGULARIZERS))}")
+        return {}
+    name = kind.text(REGULARIZERS)
+    factors: dict[str, float] = {}
+    if args is not None:
+        given = args.section(REGULARIZERS[name])
+        for key in REGULARIZERS[name]:
+            factor = given.get(key)
+            if factor is not None:
+                factors[key] = factor.number(0)
+    return {"regularizer": name, "regularizer_args": factors}
 
 
 def _read_network(section: Section, fitting: Fitting) -> dict[str, Any]:

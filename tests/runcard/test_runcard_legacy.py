@@ -132,11 +132,31 @@ def test_keys_without_meaning_are_noted_with_the_reason() -> None:
     assert all("ignored (" in note for note in notes)
 
 
-def test_separate_multiplicative_matters_for_pseudodata_only() -> None:
+def test_separate_multiplicative_stands_in_two_places() -> None:
     card = good_card()
-    card["genrep"] = False
     card["sampling"] = {"separate_multiplicative": True}
-    assert not parse_runcard(card).seeds.genrep
+    assert parse_runcard(card).seeds.separate_multiplicative
+    card["separate_multiplicative"] = False
+    assert "sampling.separate_multiplicative: given twice" in _fails(card)
+    del card["sampling"]
+    assert not parse_runcard(card).seeds.separate_multiplicative
+
+
+def test_epochs_of_old_below_fitting() -> None:
+    card = good_card()
+    card["fitting"]["epochs"] = 123
+    assert "fitting.epochs: ignored (parameters.epochs is what counts)" in _same(card).notes
+    del card["parameters"]["epochs"]
+    card["fitting"]["parameters"] = card.pop("parameters")
+    assert parse_runcard(card).parameters["epochs"] == 123
+
+
+def test_interpolation_points_are_feature_scaling_points() -> None:
+    card = good_card()
+    card["parameters"]["interpolation_points"] = 40
+    for flavour in card["fitting"]["basis"]:
+        del flavour["largex"]
+    assert parse_runcard(card).parameters["feature_scaling_points"] == 40
 
 
 def _fails(card: dict[str, Any]) -> str:

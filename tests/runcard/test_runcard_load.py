@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from runcard_samples import DATASETS, FLAVOURS, good_card
 
+from n3hyper.errors import RuncardError
 from n3hyper.runcard import (
     DataCuts,
     DatasetInput,
@@ -131,6 +132,56 @@ def test_scanned_sets_of_parameters_are_completed() -> None:
     first, second = parse_runcard(card).hyperscan["parameters"]
     assert (first["epochs"], first["nodes_per_layer"]) == (300, [25, 20, 8])
     assert (second["epochs"], second["nodes_per_layer"]) == (400, [30, 8])
+
+
+def test_a_regularizer_is_a_hyperparameter() -> None:
+    card = good_card()
+    card["parameters"].update(regularizer="l1_l2", regularizer_args={"l2": 1})
+    found = parse_runcard(card).parameters
+    assert (found["regularizer"], found["regularizer_args"]) == ("l1_l2", {"l2": 1.0})
+    card["hyperscan_config"] = {"parameters": [{"regularizer_args": {"l1": 0.5}}]}
+    (setup,) = parse_runcard(card).hyperscan["parameters"]
+    assert (setup["regularizer"], setup["regularizer_args"]) == ("l1_l2", {"l1": 0.5})
+
+
+def test_eigenmodes_are_split_where_a_runcard_says_so() -> None:
+    card = good_card()
+    assert parse_runcard(card).diagonal_frac is None
+    card["diagonal_basis"] = True
+    whole = parse_runcard(card)
+    assert whole.diagonal_frac == 0.75
+    assert any(note.startswith("dataset_inputs[].frac: ignored") for note in whole.notes)
+    card["diagonal_frac"] = 0.6
+    assert parse_runcard(card).diagonal_frac == 0.6
+    card["diagonal_basis"] = "off"
+    off = parse_runcard(card)
+    assert off.diagonal_frac is None
+    assert "diagonal_frac: ignored (only used with diagonal_basis: true)" in off.notes
+    del card["diagonal_basis"]
+    alone = parse_runcard(card)
+    assert alone.diagonal_frac == 0.6
+    assert any(note.startswith("diagonal_frac: read with diagonal_basis") for note in alone.notes)
+
+
+def test_trials_of_another_scan_complete_the_parameters() -> None:
+    card = good_card()
+    del card["hyperscan_config"]
+    specs = {"hyperscan": "scan", "thermalization": 4e2, "number_of_trials": 10}
+    card["trial_specs"] = {**specs, "override": {"epochs": 500, "dropout": None}}
+    card["parameters"] = {"positivity": {"initial": 184.8}, "threshold_chi2": 3.5}
+    runcard = parse_runcard(card)
+    expected = {**specs, "thermalization": 400, "override": {"epochs": 500}}
+    assert runcard.hyperscan == {"trial_specs": expected}
+    assert runcard.parameters["positivity"]["initial"] == 184.8
+    assert runcard.parameters["threshold_chi2"] == 3.5
+    assert "epochs" not in runcard.parameters
+    card["parameters"]["epochs"] = 100
+    with pytest.raises(RuncardError, match=r"parameters.epochs: not beside trial_specs: 100"):
+        parse_runcard(card)
+    del card["parameters"]["epochs"]
+    card["hyperscan_config"] = {"stopping": {"min_epochs": 1, "max_epochs": 2}}
+    with pytest.raises(RuncardError, match="hyperscan_config: not beside trial_specs"):
+        parse_runcard(card)
 
 
 def test_feature_scaling_does_without_largex() -> None:

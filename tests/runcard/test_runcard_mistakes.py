@@ -19,9 +19,12 @@ FOLD = ("kfold", "partitions", 1)
 OLD_POS = {"dataset": "NNPDF_POS_2P24GEV_F2U", "maxlambda": 1}
 
 # path to set, value put there, key that the error names, value it quotes, what it says is right
+SPECS = {"hyperscan": "x", "thermalization": 0, "number_of_trials": 3}
+
 WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     (("hyperscan_confg",), {}, "hyperscan_confg", "{}", "did you mean 'hyperscan_config'?"),
-    (("theoryid",), 53, "theoryid", "53", "did you mean 'theory'?"),
+    (("theoryid",), 53, "theoryid", "53", "write theory: {theoryid: ...}"),
+    (("q2min",), 4, "q2min", "4", "below datacuts"),
     (("theory", "theoryid"), "NNLO", "theory.theoryid", "'NNLO'", "expected a number"),
     (("theory", "theoryid"), -1, "theory.theoryid", "-1", "at least 0"),
     (("theory", "theoryid"), 0.5, "theory.theoryid", "0.5", "whole number"),
@@ -96,7 +99,8 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ((FIT, "layer_type"), "LSTM", f"{FIT}.layer_type", "'LSTM'", "dense"),
     ((FIT, "layer_type"), "dense_per_flavour", f"{FIT}.dropout", "0.1", "0.0"),
     ((FIT, "positivity", "initial"), 0, f"{FIT}.positivity.initial", "0", "above 0"),
-    ((FIT, "regularizer"), "l1_l2", f"{FIT}.regularizer", "'l1_l2'", "remove the key"),
+    ((FIT, "regularizer"), "l2", f"{FIT}.regularizer", "'l2'", "l1_l2"),
+    ((FIT, "regularizer_args"), {"l2": 1}, f"{FIT}.regularizer_args", "{'l2': 1}", "l1_l2"),
     ((SCAN, "stopping", "min_epochs"), 600, f"{SCAN}.stopping.min_epochs", "600", "smaller one"),
     ((SCAN, "stopping", "max_patience"), 1.4, f"{SCAN}.stopping.max_patience", "1.4", "at most 1"),
     ((SCAN, "stopping", "min_patience"), 0.5, f"{SCAN}.stopping.min_patience", "0.5", "first"),
@@ -121,25 +125,26 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ((SCAN,), {"parameters": [{"epochs": 0}]}, f"{SCAN}.parameters[0].epochs", "0", "at least 1"),
     ((SCAN,), {"parameters": []}, f"{SCAN}.parameters", "[]", "list sets"),
     ((SCAN,), {"stopping": {}}, SCAN, "{'stopping': {}}", "give ranges"),
-    ((SCAN,), {"from_hyperscan": "x"}, f"{SCAN}.from_hyperscan", "'x'", "write the ranges"),
+    ((SCAN, "from_hyperscan"), "x", f"{SCAN}.stopping", "{", "ranges are those of that scan"),
+    (("trial_specs",), SPECS, f"{FIT}.nodes_per_layer", "25", "trial_specs.override"),
+    (("trial_specs",), {"hyperscan": "x"}, "trial_specs.thermalization", "missing", "0 say"),
+    (("trial_specs",), {**SPECS, "override": {"lr": 1}}, "trial_specs.override.lr", "1", "one of"),
     (("fitting", "fitbasis"), "NN31", "fitting.fitbasis", "'NN31'", "NN31"),
     (("fitting", "fitbasis"), "POLARIZED_EVOL", "fitting.fitbasis", "POL", "polarised"),
     (("fitting", "basis", 7, "fl"), "t15", "fitting.basis[7].fl", "'t15'", "one of: "),
     (("fitting", "basis", 7, "fl"), "singlet", "fitting.basis[7].fl", "'singlet'", "as 'sng'"),
     (("fitting", "basis", 0, "smallx"), [1.2, 1.1], "fitting.basis[0].smallx", "1.2", "[1.1, 1.2]"),
     (("fitting", "basis", 0, "smallx"), [1.2], "fitting.basis[0].smallx", "[1.2]", "[lowest, hi"),
-    (("fitting", "epochs"), 100, "fitting.epochs", "100", "parameters.epochs"),
     (("positivity", "posdatasets"), [OLD_POS, OLD_POS], "posdatasets[1].dataset", "F2U", "once"),
     (("positivity", "posdatasets", 0, "maxlambda"), "1e6 ", "[0].maxlambda", "'1e6 '", "a number"),
     (("positivity", "integdatasets"), [], "positivity.integdatasets", "[]", "posdatasets"),
     (("nnseed",), 2**32, "nnseed", "4294967296", "at most"),
     (("genrep",), 1, "genrep", "1", "true or false"),
     (("sum_rules",), "MSV", "sum_rules", "'MSV'", "did you mean 'MSR'?"),
-    (("diagonal_basis",), True, "diagonal_basis", "True", "data space"),
+    (("diagonal_frac",), 1.5, "diagonal_frac", "1.5", "at most 1"),
     (("theorycovmatconfig",), {"pdf": "x"}, "theorycovmatconfig", "{'pdf': 'x'}", "remove the key"),
-    (("double_precision",), True, "double_precision", "True", "32 bits"),
     (("load",), "weights.h5", "load", "'weights.h5'", "new weights"),
-    (("sampling",), {"separate_multiplicative": True}, "sampling.sep", "True", "genrep: false"),
+    (("sampling",), {"separate": True}, "sampling.separate", "True", "separate_multiplicative"),
     (("a key\nof two lines",), 1, "'a key\\nof two lines'", "1", "one of"),
 ]
 
