@@ -84,6 +84,18 @@ class TheoryFolder:
             f"no K-factor {cfactor!r} for FK table {table}: {file} is not in {_either(folders)}"
         )
 
+    def has_table(self, name: str) -> bool:
+        """Whether the theory has a FK table."""
+        folder = self.path / "fastkernel"
+        return any((folder / f"{name}{extension}").is_file() for extension in EXTENSIONS)
+
+    def has_cfactor(self, cfactor: str, table: str) -> bool:
+        """Whether there is a K-factor, in the theory or in nnpdf_data."""
+        try:
+            return self.cfactor_path(cfactor, table).is_file()
+        except TheoryError:
+            return False
+
     def tables(self) -> tuple[str, ...]:
         """Names of all its FK tables, sorted."""
         folder = self.path / "fastkernel"
