@@ -115,11 +115,21 @@ class TheoryFolder:
         TheoryError
             when there is no card, or none that can be read.
         """
+        return _read_card(self.card_path(), self.theoryid)
+
+    def card_path(self) -> Path:
+        """The file of its card.
+
+        Raises
+        ------
+        TheoryError
+            when there is none.
+        """
         files = [self.path / "theory.yml", self.path / "theory.yaml"]
         files += [folder / f"{self.theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
         for file in files:
             if file.is_file():
-                return _read_card(file, self.theoryid)
+                return file
         raise TheoryError(f"theory {self.theoryid} has no card: looked for {_either(files)}")
 
     def _hint(self, name: str) -> str:

@@ -68,8 +68,8 @@ def test_one_line_names_them_all(folder: TheoryFolder) -> None:
 
 
 def test_one_alone_gets_a_hint(folder: TheoryFolder) -> None:
-    with pytest.raises(TheoryError, match="^TWO: theory 5 has no FK table 'AA'.*did you mean"):
+    with pytest.raises(TheoryError, match=r"^TWO: theory 5 has no FK table 'AA'.*did you mean"):
         refuse_missing([source("ONE", "A"), source("TWO", "AA")], folder)
-    with pytest.raises(TheoryError, match="^TWO: no K-factor 'NRM' for FK table A"):
+    with pytest.raises(TheoryError, match=r"^TWO: no K-factor 'NRM' for FK table A"):
         refuse_missing([source("TWO", "A", cfac=("NRM",))], folder)
     refuse_missing([source("ONE", "A")], folder)

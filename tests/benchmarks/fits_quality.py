@@ -1,11 +1,12 @@
-"""How well n3fit and n3hyper fit the same data: ``python -m tests.benchmarks.fits``.
+"""How well n3fit and n3hyper fit the same data: ``python -m tests.benchmarks.fits_quality``.
 
-Both fit `fits.yml` (DIS, Drell-Yan, the W asymmetry of CMS) with the same hyperparameters, splits
-and pseudodata; the networks start at different weights. Of each replica this takes the chi2 of the
-measured values, dataset by dataset, with the covariance of the fit and one code for both programs.
-A dataset is fitted as n3fit does if our median lies within the central 68 % of n3fit's replicas.
+Both fit `fits_quality.yml` (DIS, Drell-Yan, the W asymmetry of CMS) with the same hyperparameters,
+splits and pseudodata; the networks start at different weights. Of each replica this takes the chi2
+of the measured values, dataset by dataset, with the covariance of the fit and one code for both
+programs. A dataset is fitted as n3fit does if our median lies within the central 68 % of n3fit's
+replicas.
 
-    python -m tests.benchmarks.fits --n3fit-python nnpdf/bin/python --output fits/
+    python -m tests.benchmarks.fits_quality --n3fit-python nnpdf/bin/python --output fits/
 
 It needs tables that are not part of the repository (``--theory-path``, ``--lhapdf-path``) and an
 environment with nnpdf 4.1.5. n3fit takes minutes; its PDFs are kept in the output folder and used
@@ -32,7 +33,7 @@ from n3hyper.runcard import load_runcard
 from tests.benchmarks.fits_n3fit import n3fit_pdfs
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-CARD = Path(__file__).with_name("fits.yml")
+CARD = Path(__file__).with_name("fits_quality.yml")
 CENTRAL_68 = (16, 50, 84)
 
 
@@ -83,7 +84,7 @@ def _card(runcard: Path, epochs: int | None, output: Path) -> Path:
     content = yaml.load(runcard)
     if epochs:
         content["parameters"]["epochs"] = epochs
-    path = output / "fits.yml"
+    path = output / "runcard.yml"
     yaml.dump(content, path)
     return path
 
@@ -144,7 +145,9 @@ def chi2_by_dataset(problem: FitProblem, predictions: Any) -> dict[str, Any]:
 
 def table(problem: FitProblem, theirs: Fits, ours: Fits) -> list[str]:
     """The comparison, a line for each dataset."""
-    points = {dataset.name: dataset.slice.stop - dataset.slice.start for dataset in problem.datasets}
+    points = {
+        dataset.name: dataset.slice.stop - dataset.slice.start for dataset in problem.datasets
+    }
     heads = f"{'n3fit':>24s} {'n3hyper':>24s}"
     lines = [f"{'chi2/N: median (16 %, 84 %)':38s} {'N':>5s} {heads}  within"]
     both = [chi2_by_dataset(problem, each.predictions) for each in (theirs, ours)]
