@@ -33,8 +33,8 @@ PROJECTILES = {"EM": "electron", "EP": "positron", "EAVG": "electron", "NU": "ne
 REDUCED = {"HERA": "XSHERACC", "CHORUS": "XSCHORUSCC", "NUTEV": "XSNUTEVCC"}
 """yadism's name of each experiment's charged-current cross section."""
 PARTONS = {"UQ": 2, "UB": -2, "DQ": 1, "DB": -1, "SQ": 3, "SB": -3, "CQ": 4, "CB": -4, "GL": 21}
-HADRONIC = ("DY", "DYP", "JET", "DIJET", "HERAJET", "HERADIJET", "HQP", "INC", "PHT", "SHP", "SINGLETOP",
-            "POS_DY")  # fmt: skip
+HADRONIC = ("DY", "DYP", "JET", "DIJET", "HERAJET", "HERADIJET", "HQP", "INC", "PHT", "SHP",
+            "SINGLETOP", "POS_DY")  # fmt: skip
 """Processes of nnpdf_data (the first word, or all) that are no structure functions."""
 _ONE_HADRON = re.compile(r"""process_type:\s*["']?(DIS|POS|INTEG)""")
 COMBINATIONS = {"T3": 103, "T8": 108, "V": 200, "V3": 203, "V8": 208}
