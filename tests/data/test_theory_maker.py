@@ -282,6 +282,7 @@ def test_cards_of_nnpdf_data_are_understood() -> None:
         ("PT: 1", "unknown key 'PT'; did you mean 'PTO'"),
         ("Q0: 1.0", "must lie between"),
         ("QED: 1", "QED: 1 cannot be made"),
+        ("IC: 2", "IC: 2 cannot be made; one of: 0, 1"),
         ("FNS: FONLL-C", "PTO: FONLL-C needs 2"),
     ],
 )
