@@ -16,7 +16,6 @@ from n3hyper.data.cuts import kept_points
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.lhapdf import find_set
 from n3hyper.data.masks import dataset_slices, fold_masks, training_validation_masks
-from n3hyper.data.missing import refuse_missing
 from n3hyper.data.problem import (
     Array,
     DatasetInfo,
@@ -77,9 +76,7 @@ def build_problem(
     loaded = _load_datasets(runcard, card)
     positivity = _load_lagrange(runcard, runcard.positivity, "positivity.posdatasets")
     integrability = _load_lagrange(runcard, runcard.integrability, "integrability.integdatasets")
-    sources = [*(one.source for one in loaded), *positivity, *integrability]
-    refuse_missing(sources, folder)
-    stack, q0 = build_stack(sources, folder)
+    stack, q0 = build_stack([*(one.source for one in loaded), *positivity, *integrability], folder)
     data = [one.data for one in loaded]
     fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
     seeds = runcard.seeds
