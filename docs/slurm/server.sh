@@ -8,13 +8,14 @@
 #
 # The database and the scan; the fits are made by the jobs of workers.sh.
 #
-#     sbatch docs/slurm/server.sh RUNCARD OUTPUT TRIALS
+#     sbatch docs/slurm/server.sh RUNCARD OUTPUT TRIALS [REPLICAS]
 #
 # The same line again goes on with the scan, after the walltime for instance (SLURM sends SIGTERM two
 # minutes before it, and everything is saved). OUTPUT must be on a file system that all nodes share.
 # The database asks for the user and password in OUTPUT.db/uri, a file for your eyes only.
 set -euo pipefail
 runcard=${1:?RUNCARD OUTPUT TRIALS} output=${2:?RUNCARD OUTPUT TRIALS} trials=${3:?RUNCARD OUTPUT TRIALS}
+replicas=${4:-1}
 database=$output.db
 pickle=$output/nnfit/replica_1/tries.pkl
 port=${PORT:-$((20000 + $(id -u) % 10000))}
@@ -35,7 +36,7 @@ cat "$said"
 if [ -e "$pickle" ]; then
   n3hyper restart --pkl "$pickle" -n "$trials" --parallel --mongo-uri "$database/uri" &
 else
-  n3hyper scan "$runcard" -o "$output" -n "$trials" --parallel --mongo-uri "$database/uri" &
+  n3hyper scan "$runcard" -o "$output" -n "$trials" -r "$replicas" --parallel --mongo-uri "$database/uri" &
 fi
 scan=$!
 status=0

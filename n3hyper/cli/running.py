@@ -56,8 +56,13 @@ def _perform(
 ) -> ScanOutcome:
     """The scan itself, under the display that suits it."""
     from n3hyper.hyper_optimization.other_scan import tries_in_place
+    from n3hyper.hyper_optimization.skip_missing import what_theory_has
 
-    with tries_in_place(request) as complete:
+    def note(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    with tries_in_place(request) as listed, what_theory_has(listed, note) as complete:
         if parallel is None:
             from n3hyper.hyper_optimization.session import perform_scan
 

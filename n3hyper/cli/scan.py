@@ -43,6 +43,12 @@ from n3hyper.cli.running import run
 @algo
 @timeout
 @theory_path
+@click.option(
+    "--skip-missing",
+    is_flag=True,
+    help="Leave out the data sets, positivity and integrability sets that the theory has no FK "
+    "tables or K-factors for, also in the folds; OUTPUT/filter.yml says which.",
+)
 @max_failures
 @parallel_options
 @quiet
@@ -55,6 +61,7 @@ def command(
     algo: str | None,
     timeout: float | None,
     theory_path: Path | None,
+    skip_missing: bool,
     max_failures: int | None,
     parallel: bool,
     mongo_uri: str | None,
@@ -78,6 +85,7 @@ def command(
         algo=algo,
         timeout=timeout,
         theory_path=theory_path,
+        skip_missing=skip_missing,
         max_failures=max_failures,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)

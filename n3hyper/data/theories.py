@@ -84,6 +84,18 @@ class TheoryFolder:
             f"no K-factor {cfactor!r} for FK table {table}: {file} is not in {_either(folders)}"
         )
 
+    def has_table(self, name: str) -> bool:
+        """Whether the theory has a FK table."""
+        folder = self.path / "fastkernel"
+        return any((folder / f"{name}{extension}").is_file() for extension in EXTENSIONS)
+
+    def has_cfactor(self, cfactor: str, table: str) -> bool:
+        """Whether there is a K-factor, in the theory or in nnpdf_data."""
+        try:
+            return self.cfactor_path(cfactor, table).is_file()
+        except TheoryError:
+            return False
+
     def tables(self) -> tuple[str, ...]:
         """Names of all its FK tables, sorted."""
         folder = self.path / "fastkernel"
@@ -103,11 +115,21 @@ class TheoryFolder:
         TheoryError
             when there is no card, or none that can be read.
         """
+        return _read_card(self.card_path(), self.theoryid)
+
+    def card_path(self) -> Path:
+        """The file of its card.
+
+        Raises
+        ------
+        TheoryError
+            when there is none.
+        """
         files = [self.path / "theory.yml", self.path / "theory.yaml"]
         files += [folder / f"{self.theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
         for file in files:
             if file.is_file():
-                return _read_card(file, self.theoryid)
+                return file
         raise TheoryError(f"theory {self.theoryid} has no card: looked for {_either(files)}")
 
     def _hint(self, name: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from n3hyper.data.commondata import TheoryRecipe
 from n3hyper.data.fktable import FKTable, read_cfactor, read_fktable
+from n3hyper.data.missing import refuse_missing
 from n3hyper.data.operations import check_operation
 from n3hyper.data.problem import (
     N_FLAVOURS,
@@ -136,6 +137,7 @@ def build_stack(
     TheoryError
         when a table, a K-factor or a row is missing, or tables do not go together.
     """
+    refuse_missing(sources, folder)
     reader = _Reader(folder)
     operands = [_operands(source, reader) for source in sources]
     wanted: dict[_Key, set[int]] = {}

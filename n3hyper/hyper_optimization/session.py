@@ -67,6 +67,8 @@ class ScanRequest:
         Seconds; no trial is started that is not expected to end within them.
     theory_path
         Where to look for the theory first.
+    skip_missing
+        Leave out the sets that the theory has no tables for; see `what_theory_has`.
     restart
         Go on with the trials in `output`.
     max_failures
@@ -87,6 +89,7 @@ class ScanRequest:
     algo: str | None = None
     timeout: float | None = None
     theory_path: Path | None = None
+    skip_missing: bool = False
     restart: bool = False
     max_failures: int | None = None
     done: int = 0

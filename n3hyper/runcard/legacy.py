@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from n3hyper.errors import RuncardError
+from n3hyper.runcard.retired import replace_retired
 
 OUT_OF_FITTING = (
     "parameters",
@@ -96,6 +97,7 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
             found.move(entry, "poslambda", entry, "maxlambda", (where, where))
     for index, entry in enumerate(_list(card.get("dataset_inputs"))):
         _systematics(found, entry, f"dataset_inputs[{index}]")
+    replace_retired(found)
     kfold = card.get("kfold")
     found.move(kfold, "target", kfold, "fold_statistic", ("kfold", "kfold"))
     _parameters(found, card.get("parameters"), "parameters")

@@ -236,10 +236,13 @@ def test_ratios_need_both_tables() -> None:
     [
         ("NMC_NC_NOTFIXD_P_EM-SIGMARED", "did you mean"),
         ("NMC_NC_NOTFIXED_P_EM-SIGMARD", "did you mean 'EM-SIGMARED'"),
-        ("NNPDF_POS_2P24GEV_DYU", "no DIS set"),
-        ("NNPDF_POS_2P24GEV_XGL-POLARIZED", "POS_POL.*cannot be made"),
-        ("NNPDF_INTEG_1GEV_T8-543", "cannot be made"),
-        ("ATLAS_Z0_7TEV_46FB_CC-Y", "no DIS set"),
+        ("NNPDF_POS_2P24GEV_DYU", "POS_DY cannot be made here: a cross section of jets or of two"),
+        ("NNPDF_POS_2P24GEV_XGL-POLARIZED", "POS_POL cannot be made here: a polarised"),
+        ("NNPDF_INTEG_1GEV_T8-543", "INTEG cannot be made here: a polarised"),
+        ("E142_NC_NOTFIXED_EN_G1", "DIS_POL cannot be made here: a polarised"),
+        ("ATLAS_Z0_7TEV_46FB_CC-Y", "DY_Z_Y cannot be made here: .* two hadrons"),
+        ("H1_1JET_319GEV_290PB-1_DIF_PTQ2", "HERAJET cannot be made here: .* jets"),
+        ("NNPDF_FIATLUX_NOTFIXED_F2", "DIS cannot be made here: input of the photon PDF"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_one_line(
@@ -279,6 +282,7 @@ def test_cards_of_nnpdf_data_are_understood() -> None:
         ("PT: 1", "unknown key 'PT'; did you mean 'PTO'"),
         ("Q0: 1.0", "must lie between"),
         ("QED: 1", "QED: 1 cannot be made"),
+        ("IC: 2", "IC: 2 cannot be made; one of: 0, 1"),
         ("FNS: FONLL-C", "PTO: FONLL-C needs 2"),
     ],
 )

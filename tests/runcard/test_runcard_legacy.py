@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from runcard_samples import good_card
 
+from n3hyper.data.commondata import known_names
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, parse_runcard
+from n3hyper.runcard.retired import SUCCESSORS
 
 
 def _same(card: dict[str, Any]) -> Runcard:
@@ -204,3 +206,38 @@ def test_experiments_that_are_none() -> None:
     del card["dataset_inputs"]
     card["experiments"] = ["NMC"]
     assert _fails(card).startswith("old.yml: experiments[0]: expected experiment: and datasets: ")
+
+
+def test_retired_sets_are_replaced_in_data_and_folds() -> None:
+    card = good_card()
+    rest = [entry["dataset"] for entry in card["dataset_inputs"][2:]]
+    card["dataset_inputs"][0] = {"dataset": "NMCPD_dw", "frac": 0.75}
+    card["dataset_inputs"][1] = {"dataset": "CMSTTBARTOT", "frac": 0.5, "cfac": ["QCD"]}
+    card["kfold"]["partitions"] = [{"datasets": ["CMSTTBARTOT"]}, {"datasets": ["NMCPD_dw"]}]
+    runcard = parse_runcard(card)
+    several = ("CMSTTBARTOT7TEV", "CMSTTBARTOT8TEV", "CMSTTBARTOT13TEV")
+    names = [one.dataset for one in runcard.dataset_inputs]
+    assert names == ["NMCPD_dw_ite", *several, *rest]
+    assert {(one.frac, one.cfac) for one in runcard.dataset_inputs[1:4]} == {(0.5, ("QCD",))}
+    assert runcard.kfold is not None
+    assert [one.datasets for one in runcard.kfold.partitions] == [several, ("NMCPD_dw_ite",)]
+    assert runcard.notes == (
+        "dataset_inputs[0].dataset: NMCPD_dw is no longer in nnpdf_data, read as NMCPD_dw_ite",
+        "dataset_inputs[1].dataset: CMSTTBARTOT is no longer in nnpdf_data, read as "
+        + ", ".join(several),
+    )
+
+
+def test_mistakes_after_a_retired_set_are_found_at_their_place() -> None:
+    card = good_card()
+    card["dataset_inputs"].insert(0, {"dataset": "CMSTTBARTOT"})
+    card["dataset_inputs"][2]["frac"] = 2.0
+    with pytest.raises(RuncardError, match=r"dataset_inputs\[2\].frac"):
+        parse_runcard(card)
+
+
+def test_successors_are_known_to_nnpdf_data() -> None:
+    known = known_names()
+    for old, successors in SUCCESSORS.items():
+        assert old not in known
+        assert set(successors) <= set(known), old

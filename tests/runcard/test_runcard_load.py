@@ -243,7 +243,17 @@ def test_shipped_runcards_load_and_can_be_scanned(path: Path) -> None:
 
 
 def test_there_are_shipped_runcards() -> None:
-    assert {"quickstart", "dis_nlo"} <= {path.stem for path in RUNCARDS}
+    names = {"quickstart", "dis_nlo", "nnpdf40", "parallel", "every_key"}
+    assert names <= {path.stem for path in RUNCARDS}
+
+
+def test_nnpdf40_leaves_each_set_out_once_at_most() -> None:
+    runcard = load_runcard(ROOT / "runcards" / "nnpdf40.yml")
+    assert len(runcard.dataset_inputs) == 82
+    assert runcard.kfold is not None
+    assert len(runcard.kfold.partitions) == 4
+    left_out = [name for fold in runcard.kfold.partitions for name in fold.datasets]
+    assert len(left_out) == len(set(left_out)) == 66
 
 
 @pytest.mark.skipif(not BASELINE.is_dir(), reason="no runcards of the n3fit measurements here")

@@ -78,6 +78,7 @@ class TheoryCard:
             "ModEv": tuple(EVOLUTION_METHODS),
             "PTO": (0, 1, 2),
             "DAMP": (0,),
+            "IC": (0, 1),
             "QED": (0,),
             "HQ": ("POLE",),
             "XIR": (1.0,),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -90,6 +91,9 @@ class Evolution:
     """For each number of flavours, (nodes, 14 flavours, 50 x, 14 evolution flavours, 50 x)."""
     couplings: Any = field(repr=False)
     """eko's solution of the renormalisation group equation."""
+    scales: dict[int, Floats] | None = None
+    """Scales of the operators in GeV^2 for each number of flavours, where no others are asked for;
+    None: the nodes, between which operators are interpolated."""
 
     def a_s(self, nf: int, q2: Floats) -> Floats:
         """The coupling alpha_s / 4 pi with `nf` flavours at the scales `q2` (n,) in GeV^2."""
@@ -103,6 +107,8 @@ class Evolution:
         TheoryError
             If a scale lies above all nodes.
         """
+        if self.scales is not None:
+            return np.equal.outer(frozen(q2), self.scales[nf]).astype(float)
         if q2.size and q2.max() > Q2_MAX:
             raise TheoryError(f"Q2 = {q2.max():g} GeV^2 is above the highest scale, {Q2_MAX:g}")
         return lagrange_weights(log_log(node_scales(self.card, nf)), log_log(frozen(q2)))
@@ -138,21 +144,38 @@ class Evolution:
         return np.asarray(np.einsum("k,kaibj,bj->ai", weights, self.operators[nf], pdfs))
 
 
-def make_evolution(card: TheoryCard, cache: Path, pool: Executor) -> Evolution:
-    """The evolution of a theory; operators that `cache` holds already are not computed again."""
+def make_evolution(
+    card: TheoryCard,
+    cache: Path,
+    pool: Executor,
+    scales: Sequence[tuple[float, int]] | None = None,
+) -> Evolution:
+    """The evolution of a theory; operators that `cache` holds already are not computed again.
+
+    Parameters
+    ----------
+    scales
+        (mu^2 in GeV^2, number of flavours): all that will be asked for. Where they are fewer than
+        the nodes, eko is run at them, and nothing is interpolated.
+    """
     folder = cache / f"operators_{_fingerprint(card)}"
     folder.mkdir(parents=True, exist_ok=True)
+    few = scales is not None and len(scales) < sum(N_NODES.values())
+    at = {nf: node_scales(card, nf) for nf in N_NODES}
+    if scales is not None and few:
+        at = {nf: np.unique([q2 for q2, n in scales if n == nf]) for nf in N_NODES}
     missing = [
-        [scale for scale in batch if not _path(folder, *scale).exists()] for batch in _batches(card)
+        [scale for scale in batch if not _path(folder, *scale).exists()] for batch in _batches(at)
     ]
     missing = [batch for batch in missing if batch]
     if missing:
         list(pool.map(partial(_solve, card, folder), missing))
     operators = {
-        nf: np.stack([np.load(_path(folder, float(q2), nf)) for q2 in node_scales(card, nf)])
-        for nf in N_NODES
+        nf: np.stack([np.load(_path(folder, float(q2), nf)) for q2 in at[nf]])
+        for nf in at
+        if at[nf].size
     }
-    return Evolution(card, operators, _couplings(card))
+    return Evolution(card, operators, _couplings(card), at if few else None)
 
 
 def _fingerprint(card: TheoryCard) -> str:
@@ -161,11 +184,11 @@ def _fingerprint(card: TheoryCard) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _batches(card: TheoryCard) -> list[list[tuple[float, int]]]:
+def _batches(at: Mapping[int, Floats]) -> list[list[tuple[float, int]]]:
     """All (mu^2 in GeV^2, number of flavours), in the portions given to one run of eko."""
     batches = []
-    for nf in N_NODES:
-        scales = [(float(q2), nf) for q2 in node_scales(card, nf)]
+    for nf in at:
+        scales = [(float(q2), nf) for q2 in at[nf]]
         batches += [scales[start : start + BATCH] for start in range(0, len(scales), BATCH)]
     return batches
 

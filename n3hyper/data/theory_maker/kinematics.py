@@ -33,6 +33,10 @@ PROJECTILES = {"EM": "electron", "EP": "positron", "EAVG": "electron", "NU": "ne
 REDUCED = {"HERA": "XSHERACC", "CHORUS": "XSCHORUSCC", "NUTEV": "XSNUTEVCC"}
 """yadism's name of each experiment's charged-current cross section."""
 PARTONS = {"UQ": 2, "UB": -2, "DQ": 1, "DB": -1, "SQ": 3, "SB": -3, "CQ": 4, "CB": -4, "GL": 21}
+HADRONIC = ("DY", "DYP", "JET", "DIJET", "HERAJET", "HERADIJET", "HQP", "INC", "PHT", "SHP",
+            "SINGLETOP", "POS_DY")  # fmt: skip
+"""Processes of nnpdf_data (the first word, or all) that are no structure functions."""
+_ONE_HADRON = re.compile(r"""process_type:\s*["']?(DIS|POS|INTEG)""")
 COMBINATIONS = {"T3": 103, "T8": 108, "V": 200, "V3": 203, "V8": 208}
 
 
@@ -86,6 +90,7 @@ def requests(dataset: str) -> list[TableRequest]:
         If there is no such dataset, or if it is none that can be made here.
     """
     metadata = _metadata(dataset)
+    _refuse(dataset, metadata)
     names = [list(group) for group in (metadata.get("theory") or {}).get("FK_tables", [])]
     x, q2, y = _points(dataset, metadata)
     tables = []
@@ -94,6 +99,33 @@ def requests(dataset: str) -> list[TableRequest]:
             content = _content(dataset, name, metadata)
             tables.append(TableRequest(name, content, x[rows], q2[rows], y[rows]))
     return tables
+
+
+def _refuse(dataset: str, metadata: Mapping[str, Any]) -> None:
+    """Say why a dataset cannot be made, where its process and observable tell it already."""
+    process, observable = str(metadata["process_type"]), str(metadata["observable_name"])
+    reason = ""
+    if process.endswith("_POL") or observable.endswith(("-POLARIZED", "-543")):
+        reason = "a polarised observable, of polarised PDFs"
+    elif process in HADRONIC or process.split("_")[0] in HADRONIC:
+        reason = "a cross section of jets or of two hadrons, which needs grids of other programs"
+    elif process == "DIS":
+        reason = "input of the photon PDF, not a measurement"
+    elif not (metadata.get("theory") or {}).get("FK_tables"):
+        reason = "nnpdf_data names no FK tables for it"
+    if reason:
+        raise TheoryError(f"{dataset}: process {process} cannot be made here: {reason}")
+
+
+def observables() -> list[str]:
+    """The names, SETNAME_OBSERVABLE, of all DIS, positivity and integrability sets."""
+    names = []
+    for file in sorted(commondata_folder().glob("*/metadata.yaml")):
+        if not _ONE_HADRON.search(file.read_text(encoding="utf-8")):
+            continue  # parsing all of these files would take half a minute
+        content = _yaml(file)["implemented_observables"]
+        names += [f"{file.parent.name}_{each['observable_name']}" for each in content]
+    return names
 
 
 def commondata_folder() -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 
 from n3hyper.data.cache import cache_folder
 from n3hyper.data.theory_maker.bases import X_GRID, Floats
-from n3hyper.data.theory_maker.cards import TheoryCard, write_card
+from n3hyper.data.theory_maker.cards import TheoryCard, read_card, write_card
 from n3hyper.data.theory_maker.cross_sections import bound_in, coefficients
 from n3hyper.data.theory_maker.evolution import Evolution, make_evolution
 from n3hyper.data.theory_maker.fktables import SUFFIX, write_fktable
@@ -29,6 +29,7 @@ from n3hyper.data.theory_maker.proton import Proton, Wanted, wanted_rows
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
+from n3hyper.errors import TheoryError
 
 FIRST_COMBINATION = 100
 """PineAPPL's identifiers of combinations in the evolution basis start here."""
@@ -70,16 +71,17 @@ def make_theory(
     Raises
     ------
     TheoryError
-        If a dataset is unknown or none that can be made, before anything is computed; or if the
-        extra ``n3hyper[theory]`` is not installed.
+        If a dataset is unknown or none that can be made, before anything is computed; if the
+        folder holds tables of another card; or if the extra ``n3hyper[theory]`` is not installed.
     """
     card = theory_card or TheoryCard()
     tables = list({table.name: table for name in datasets for table in requests(name)}.values())
     for program in ("eko", "yadism"):
         require(program)
-    cache = _prepared(cache or default_cache())
+    cache = prepared(cache or default_cache())
     folder = output / f"theory_{card.ID}"
-    _prepared(folder / "fastkernel")
+    _refuse_another_card(card, folder / "theory.yml")
+    prepared(folder / "fastkernel")
     write_card(card, folder / "theory.yml")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
@@ -87,7 +89,7 @@ def make_theory(
         evolution = make_evolution(card, cache, pool)
         report(f"structure functions ({card.FNS})")
         proton = Proton(Calculator(card, cache, pool), evolution)
-        rows = wanted_rows(proton, _all_wanted(tables, card), report)
+        rows = wanted_rows(proton, all_wanted(tables, card), report)
     versions = {f"{name}_version": metadata.version(name) for name in ("eko", "yadism")}
     rules = pulled_back_rules(evolution)
     write_rules(rules, folder)
@@ -115,16 +117,29 @@ def write_table(
     versions: Mapping[str, str],
 ) -> None:
     """Write one FK table, from the rows of the structure functions that it is made of."""
-    card, content, nodes = evolution.card, table.content, X_GRID
-    if isinstance(content, StructureFunctions):
-        values = _measured(content, table, rows, card)
-    elif content.pid >= FIRST_COMBINATION:
-        values, nodes = combination_rows(content.pid, table.x, table.q2, card.Q0), table.x
-    else:
-        values = parton_rows(evolution, content.pid, table.x, table.q2)
+    card = evolution.card
+    values, nodes = table_rows(table, rows, evolution)
     points = np.stack([table.q2, table.x], axis=1)
     path = folder / (table.name + SUFFIX)
     write_fktable(path, values, nodes, card.Q0, points, {**_about(table, card), **versions})
+
+
+def table_rows(table: TableRequest, rows: Rows, evolution: Evolution) -> tuple[Floats, Floats]:
+    """The rows of a table over f at Q0, and their nodes.
+
+    Returns
+    -------
+    Floats
+        Shape (n, 14 evolution flavours, nodes).
+    Floats
+        Shape (nodes,).
+    """
+    card, content = evolution.card, table.content
+    if isinstance(content, StructureFunctions):
+        return _measured(content, table, rows, card), X_GRID
+    if content.pid >= FIRST_COMBINATION:
+        return combination_rows(content.pid, table.x, table.q2, card.Q0), table.x
+    return parton_rows(evolution, content.pid, table.x, table.q2), X_GRID
 
 
 def _measured(
@@ -140,7 +155,7 @@ def _measured(
     return bound_in(content.nucleus, total)
 
 
-def _all_wanted(
+def all_wanted(
     tables: Sequence[TableRequest], card: TheoryCard
 ) -> Iterator[tuple[Wanted, Floats, Floats]]:
     """The structure functions that all tables need, and their points."""
@@ -154,13 +169,26 @@ def _wanted(content: StructureFunctions, kind: str) -> Wanted:
     return Wanted(Probe.of(content), kind, content.target_mass)
 
 
+def _refuse_another_card(card: TheoryCard, path: Path) -> None:
+    """Keep the tables of two theories out of one folder."""
+    if not path.is_file():
+        return
+    there, here = read_card(path).nnpdf(), card.nnpdf()
+    for key, value in here.items():
+        if key != "Comments" and value != there[key]:
+            raise TheoryError(
+                f"{path.parent} holds tables of another theory, {key} is {there[key]} there and "
+                f"{value} here; give the card another ID, or choose another folder"
+            )
+
+
 def _list_datasets(path: Path, datasets: Sequence[str]) -> None:
     """Keep the names of all datasets that a theory was made for, a line each."""
     before = path.read_text().split() if path.exists() else []
     path.write_text("".join(f"{name}\n" for name in dict.fromkeys([*before, *datasets])))
 
 
-def _prepared(folder: Path) -> Path:
+def prepared(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from n3hyper.data.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID, Floats
+from n3hyper.data.theory_maker.cards import TheoryCard
 from n3hyper.data.theory_maker.evolution import Evolution
 from n3hyper.data.theory_maker.target_mass import interpolation_matrix
 from n3hyper.errors import TheoryError
 
 
-def active_flavours(evolution: Evolution, q2: float) -> int:
+def active_flavours(card: TheoryCard, q2: float) -> int:
     """Number of flavours at `q2` in GeV^2: those whose threshold lies below."""
-    return min(3 + sum(threshold <= q2 for threshold in evolution.card.thresholds), 5)
+    return min(3 + sum(threshold <= q2 for threshold in card.thresholds), 5)
 
 
 def parton_rows(evolution: Evolution, pid: int, x: Floats, q2: Floats) -> Floats:
@@ -21,7 +22,7 @@ def parton_rows(evolution: Evolution, pid: int, x: Floats, q2: Floats) -> Floats
     coefficients[:, FLAVOUR_PIDS.index(pid)] = x[:, None] * interpolation_matrix(x)
     result = np.zeros((len(x), len(EVOLUTION_PIDS), len(X_GRID)))
     for n, scale in enumerate(q2):
-        nf = active_flavours(evolution, float(scale))
+        nf = active_flavours(evolution.card, float(scale))
         result[n] = evolution.pull_back(nf, q2[n : n + 1], coefficients[n : n + 1])[0]
     return result
 

@@ -1,0 +1,132 @@
+"""``n3hyper scan --skip-missing``: a runcard of more data than a theory has tables for."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_card import small_card, write_card
+
+from n3hyper.cli import main
+from n3hyper.errors import RuncardError
+from n3hyper.hyper_optimization.session import ScanRequest
+from n3hyper.hyper_optimization.skip_missing import what_theory_has
+from n3hyper.runcard import Runcard, load_runcard
+
+RUNCARDS = Path(__file__).parents[2] / "runcards"
+SLAC, HERA = "SLAC_NC_NOTFIXED_P_EM-F2", "HERA_CC_318GEV_EP-SIGMARED"
+CMS, DRELL_YAN = "CMS_WPWM_7TEV_ELECTRON_ASY", "DYE605_Z0_38P8GEV_DW_PXSEC"
+
+
+def larger_card() -> dict[str, Any]:
+    """The small card and what theory 1650 has no tables for."""
+    card = small_card()
+    card["dataset_inputs"][1:1] = [
+        {"dataset": CMS},
+        {"dataset": DRELL_YAN, "variant": "legacy", "cfac": ["QCD"]},
+    ]
+    card["kfold"]["partitions"] = [
+        {"datasets": [SLAC, CMS]},
+        {"datasets": [DRELL_YAN]},
+        {"datasets": [HERA], "weight": 2.0},
+    ]
+    card["positivity"]["posdatasets"].append({"dataset": "NNPDF_POS_2P24GEV_DYU", "maxlambda": 1e6})
+    return card
+
+
+def reduced(path: Path, **changes: Any) -> tuple[Runcard, str, list[str]]:
+    """The runcard that is scanned, its text, and what the user is told."""
+    request = ScanRequest(path, path.parent / "out", 1, skip_missing=True, **changes)
+    told: list[str] = []
+    with what_theory_has(request, told.append) as complete:
+        return load_runcard(complete.runcard), complete.runcard.read_text(), told
+
+
+def test_sets_and_folds_without_theory_are_left_out(tmp_path: Path) -> None:
+    runcard, text, told = reduced(write_card(tmp_path / "card.yml", larger_card()))
+    assert [one.dataset for one in runcard.dataset_inputs] == [SLAC, HERA]
+    assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
+    assert runcard.kfold.partitions[1].weight == 2.0
+    assert [one.dataset for one in runcard.positivity] == ["NNPDF_POS_2P24GEV_F2U"]
+    assert told == [
+        "theory 1650 lacks FK tables of 3 sets, left out: "
+        f"{CMS}, {DRELL_YAN}, NNPDF_POS_2P24GEV_DYU"
+    ]
+    assert f"#   {DRELL_YAN}: no FK table DYE605\n" in text
+    whole = load_runcard(tmp_path / "card.yml")
+    assert (runcard.parameters, runcard.hyperscan) == (whole.parameters, whole.hyperscan)
+
+
+def test_old_spellings_are_understood(tmp_path: Path) -> None:
+    card = larger_card()
+    card["hyperscan"] = {**card.pop("hyperscan_config"), "kfold": card.pop("kfold")}
+    card["experiments"] = [{"experiment": "ALL", "datasets": card.pop("dataset_inputs")}]
+    runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
+    assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
+
+
+def test_a_runcard_of_which_nothing_is_missing_stays(tmp_path: Path) -> None:
+    path = write_card(tmp_path / "card.yml", small_card())
+    _, text, told = reduced(path)
+    assert (text, told) == (path.read_text(), [])
+
+
+def test_a_restart_stays(tmp_path: Path) -> None:
+    path = write_card(tmp_path / "card.yml", larger_card())
+    _, text, told = reduced(path, restart=True)
+    assert (text, told) == (path.read_text(), [])
+
+
+def test_something_must_be_left(tmp_path: Path) -> None:
+    card = larger_card()
+    card["kfold"]["partitions"] = [{"datasets": [DRELL_YAN]}, {"datasets": [CMS]}]
+    with pytest.raises(RuncardError, match=r"card.yml: kfold.partitions: .* each fold"):
+        reduced(write_card(tmp_path / "card.yml", card))
+    card["dataset_inputs"] = card["dataset_inputs"][1:3]
+    with pytest.raises(RuncardError, match=r"card.yml: dataset_inputs: .* each of the 2 data sets"):
+        reduced(write_card(tmp_path / "card.yml", card))
+
+
+def test_a_mistake_is_still_a_mistake(tmp_path: Path) -> None:
+    card = larger_card()
+    card["dataset_inputs"][1]["dataset"] = "CMS_WPWM_7TEV_ELEKTRON_ASY"
+    card["kfold"]["partitions"] = [{"datasets": [SLAC]}]
+    with pytest.raises(RuncardError, match=r"card.yml: dataset_inputs\[1\]: .*did you mean"):
+        reduced(write_card(tmp_path / "card.yml", card))
+
+
+@pytest.mark.slow
+def test_nnpdf40_with_the_tables_that_are_there(
+    tmp_path: Path,
+    shared_theory: Path,
+    shared_lhapdf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """From the runcard of all of NNPDF4.0's data to a trial, in two minutes (some epochs only)."""
+    monkeypatch.setenv("LHAPDF_DATA_PATH", str(shared_lhapdf))
+    text = (RUNCARDS / "nnpdf40.yml").read_text()
+    for old, new in {
+        "min_epochs: 15e3, max_epochs: 45e3": "min_epochs: 100, max_epochs: 200",
+        "t0pdfset: NNPDF40_nnlo_as_01180": "t0pdfset: toy_t0",
+        "threshold: 10\n": "threshold: 1e30\n",
+    }.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    card = tmp_path / "card.yml"
+    card.write_text(text)
+    arguments = ["scan", card, "-o", tmp_path / "out", "-n", 1, "--theory-path", shared_theory]
+    with pytest.raises(SystemExit):  # so few epochs pass no positivity: what counts is the way
+        main([*map(str, arguments), "--skip-missing"])
+    told = capfd.readouterr().err
+    left_out = re.search(r"lacks FK tables of (\d+) sets", told)
+    assert left_out is not None
+    assert int(left_out[1]) == 66
+    (trial,) = json.loads((tmp_path / "out/nnfit/replica_1/tries.json").read_text())
+    assert trial["result"]["status"] in ("ok", "fail")
+    assert trial["result"].get("failure", {}).get("reason") in (None, "positivity")
+    run_as = load_runcard(tmp_path / "out" / "filter.yml")
+    assert [len(fold.datasets) for fold in run_as.kfold.partitions] == [6, 2, 4, 1]

@@ -1,0 +1,189 @@
+"""Tables against what the maker computes: which points, at which scales, and what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from n3hyper.cli import main
+from n3hyper.data.theories import SHIPPED
+from n3hyper.data.theory_maker.cards import TheoryCard, write_card
+from n3hyper.data.theory_maker.check import (
+    Deviation,
+    check_theory,
+    compared,
+    deviation,
+    differences,
+    few_points,
+    needed_scales,
+)
+from n3hyper.data.theory_maker.evolution import Evolution
+from n3hyper.data.theory_maker.kinematics import (
+    Parton,
+    StructureFunctions,
+    TableRequest,
+    observables,
+)
+from n3hyper.data.theory_maker.make import make_theory
+from n3hyper.errors import TheoryError
+
+SHIPPED_THEORY = SHIPPED / "theory_1650"
+F2 = StructureFunctions("F2", "NC")
+
+
+def table(name: str, q2: list[float], x: float = 0.1, content: object = F2) -> TableRequest:
+    points = np.array(q2)
+    return TableRequest(name, content, np.full(len(q2), x), points, np.zeros(len(q2)))  # type: ignore[arg-type]
+
+
+def status(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+# --- which points
+
+
+def test_scales_that_tables_share_come_first() -> None:
+    tables = [table("A", [5.0, 20.0, 90.0]), table("B", [90.0, 300.0]), table("C", [10.0, 90.0])]
+    chosen = few_points(tables, 1)
+    assert {name: rows.tolist() for name, rows in chosen.items()} == {"A": [2], "B": [0], "C": [1]}
+    assert few_points(tables, 2)["C"].tolist() == [0, 1]
+
+
+def test_the_middle_of_a_scale_is_taken_first() -> None:
+    one = table("A", [5.0] * 5)
+    x = np.array([0.2, 0.001, 0.01, 0.1, 0.0001])
+    one = TableRequest("A", one.content, x, one.q2, one.y)
+    assert few_points([one], 1)["A"].tolist() == [2]
+    assert few_points([one], 3)["A"].tolist() == [1, 2, 3]
+    assert few_points([one], 9)["A"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_points_that_fits_cut_are_not_compared() -> None:
+    assert compared(table("A", [2.0, 5.0])).tolist() == [False, True]
+    assert compared(table("A", [5.0], x=0.9)).tolist() == [False]
+    assert few_points([table("A", [2.0, 5.0])], None)["A"].tolist() == [1]
+    assert compared(table("A", [2.0], content=Parton(21))).tolist() == [True]
+
+
+def test_scales_are_those_of_the_terms() -> None:
+    card = TheoryCard()
+    assert needed_scales([table("A", [10.0, 100.0])], card) == [
+        (10.0, 3), (10.0, 4), (100.0, 3), (100.0, 4), (100.0, 5),
+    ]  # fmt: skip
+    zero_mass = TheoryCard(FNS="ZM-VFNS")
+    assert needed_scales([table("A", [10.0, 100.0])], zero_mass) == [(10.0, 4), (100.0, 5)]
+    assert needed_scales([table("A", [0.5], content=Parton(2))], card) == [(1.0, 3)]
+    assert needed_scales([table("A", [1.65**2], content=Parton(103))], card) == []
+
+
+def test_operators_at_the_scales_themselves() -> None:
+    """Each row is multiplied with the operator of its scale, and no other."""
+    operators = {4: np.stack([np.full((14, 50, 14, 50), value) for value in (1.0, 2.0)])}
+    scales = {4: np.array([5.0, 12.0])}
+    evolution = Evolution(TheoryCard(), operators, None, scales)
+    rows = np.zeros((3, 14, 50))
+    rows[:, 0, 0] = 1.0
+    pulled = evolution.pull_back(4, np.array([12.0, 5.0, 12.0]), rows)
+    assert pulled[:, 3, 7].tolist() == [2.0, 1.0, 2.0]
+
+
+# --- what is said
+
+
+def test_largest_deviation_keeps_its_sign_and_its_place() -> None:
+    one = table("A", [5.0, 6.0, 7.0])
+    found = deviation(one, np.array([1.0, 0.99, 0.0]), np.array([1.001, 1.0, 0.0]))
+    assert (found.points, found.q2) == (3, 6.0)
+    assert found.largest == pytest.approx(-0.01)
+    assert str(found).split()[:4] == ["A", "3", "-1.0e-03", "-1.0e-02"]
+
+
+def test_cards_that_differ_are_told() -> None:
+    assert differences(TheoryCard(), SHIPPED_THEORY) == []
+    card = TheoryCard(ID=5, PTO=2, FNS="FONLL-C")
+    assert differences(card, SHIPPED_THEORY) == [
+        "PTO is 2 here, 1 there",
+        "FNS is FONLL-C here, FONLL-B there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "folder", "message"),
+    [
+        ("NNPDF_INTEG_3GEV_XT3", SHIPPED, "not a theory; name a folder theory_<id>"),
+        ("NUTEV_CC_NOTFIXED_FE_NU-SIGMARED", SHIPPED_THEORY, "no FK table 'NUTEV_CC_NU_FE_SIG"),
+        ("DYE605_Z0_38P8GEV_DW_PXSEC", SHIPPED_THEORY, "cannot be made here"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_computed(
+    dataset: str, folder: Path, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("make-theory", dataset, "--check-against", folder) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_options_that_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("make-theory") == 2
+    assert "--list says what there is" in capsys.readouterr().err
+    assert status("make-theory", "NNPDF_INTEG_3GEV_XT3", "--points", 2) == 2
+    assert "--points belongs to --check-against" in capsys.readouterr().err
+
+
+def test_every_unpolarised_measurement_of_dis_can_be_made(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert status("make-theory", "--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    yes = {line.split()[1].rstrip(":") for line in lines if line.startswith("yes")}
+    no = {line.split()[1].rstrip(":") for line in lines if line.startswith("no")}
+    assert yes | no == set(observables())
+    assert not yes & no
+    assert {name for name in yes if not name.startswith("NNPDF_")} >= {
+        "BCDMS_NC_NOTFIXED_D_EM-F2",
+        "CHORUS_CC_NOTFIXED_PB_NU-SIGMARED",
+        "EMC_NC_250GEV_EM-F2C",
+        "HERA_CC_318GEV_EP-SIGMARED",
+        "HERA_NC_318GEV_EAVG_CHARM-SIGMARED",
+        "NMC_NC_NOTFIXED_EM-F2",
+        "NUTEV_CC_NOTFIXED_FE_NB-SIGMARED",
+    }
+    for line in lines:
+        if line.startswith("no"):
+            assert "polarised" in line or "photon PDF" in line or "two hadrons" in line
+
+
+def test_two_theories_do_not_share_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("eko")
+    (tmp_path / "theory_1650").mkdir()
+    write_card(TheoryCard(PTO=2, FNS="FONLL-C"), tmp_path / "theory_1650" / "theory.yml")
+    with pytest.raises(TheoryError, match="PTO is 2 there and 1 here; give the card another ID"):
+        make_theory(["NNPDF_INTEG_3GEV_XT3"], tmp_path, cache=tmp_path / "c", report=lambda _: None)
+
+
+# --- the shipped theory by its own recipe
+
+
+def test_shipped_integrability(tmp_path: Path) -> None:
+    pytest.importorskip("eko")
+    pytest.importorskip("yadism")
+    (found,) = check_theory(
+        ["NNPDF_INTEG_3GEV_XT3"], SHIPPED_THEORY, cache=tmp_path, report=lambda _: None
+    )
+    assert found == Deviation("INTEGXT3", 1, 0.0, 0.0, 1e-9, found.q2)
+
+
+@pytest.mark.slow
+def test_shipped_tables_at_one_scale(tmp_path: Path) -> None:
+    """A minute or two for two operators of eko, and as much as it takes to compile it."""
+    pytest.importorskip("eko")
+    pytest.importorskip("yadism")
+    names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XGL", "NNPDF_POS_2P24GEV_F2U"]
+    found = check_theory(names, SHIPPED_THEORY, points=2, cache=tmp_path, report=lambda _: None)
+    assert [each.points for each in found] == [2, 2, 2]
+    assert max(abs(each.largest) for each in found) < 1e-4
