@@ -49,7 +49,7 @@ def n3fit_python(folder: Path | None, say: Callable[[str], None]) -> Path:
             raise Unavailable(f"{folder} is no virtual environment: there is no bin/python in it")
         say(f"making an environment with {REQUIREMENT} in {place}, once (2 GB, some minutes)")
         _make(place)
-    version = _output([python, "-c", _CHECK])
+    version = _output(f"{place} lacks part of {REQUIREMENT}", [python, "-c", _CHECK])
     if version != VERSION:
         raise Unavailable(f"{place} has nnpdf {version}, not {VERSION}")
     return python
@@ -62,17 +62,18 @@ def _make(place: Path) -> None:
         wanted.append("tensorflow[and-cuda]")
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _output([sys.executable, "-m", "venv", place])
-        _output([place / "bin" / "python", "-m", "pip", "install", "--quiet", *wanted])
+        _output("no environment can be made", [sys.executable, "-m", "venv", place])
+        pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        _output(f"{REQUIREMENT} cannot be installed", [*pip, *wanted])
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
 
 
-def _output(command: list[str | Path]) -> str:
-    """The last line that a program writes to its standard output."""
+def _output(failure: str, command: list[str | Path]) -> str:
+    """The last line of what a program says; with its last complaint, `failure` is the error."""
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no output"]
-        raise Unavailable(f"{' '.join(map(str, command[1:4]))}: {lines[-1].strip()[:300]}")
+        raise Unavailable(f"{failure}: {lines[-1].strip()[:300]}")
     return (result.stdout.splitlines() or [""])[-1].strip()

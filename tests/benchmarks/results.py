@@ -121,7 +121,7 @@ class Results:
         for name, rows in self.sections.items():
             console.print(table(name, rows))
         for note in self.notes:
-            console.print(f"not measured: {note}")
+            console.print(f"not measured: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:

@@ -18,6 +18,7 @@ from n3hyper.physics.chi2 import chi2_per_replica
 from n3hyper.runcard import load_runcard
 from tests.benchmarks import cards, fits
 from tests.benchmarks.__main__ import main, parse
+from tests.benchmarks.n3fit_venv import n3fit_python
 from tests.benchmarks.processes import Run, Unavailable, run
 from tests.benchmarks.results import Results, Row, Target
 from tests.benchmarks.ruler import reached_by_pdfs
@@ -244,7 +245,16 @@ def test_store_without_n3fit(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     names = [row["row"] for row in content["results"]["a trial beside its fit"]]
     assert names[0] == "suggestion (TPE), 5 trials"
-    assert "not measured: n3fit" in capsys.readouterr().out.replace("\n", " ")
+    assert f"not measured: {content['notes'][0]}\n" in capsys.readouterr().out
+
+
+def test_environment_that_lacks_n3fit(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 'No module named n3fit' >&2\nexit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(Unavailable, match=r"lacks part of nnpdf.*: No module named n3fit"):
+        n3fit_python(tmp_path, print)
 
 
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
