@@ -131,10 +131,11 @@ def build_problem(
 
 def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
     """All data sets with points after cuts, in the runcard's order."""
-    loaded = []
+    loaded: list[_Loaded] = []
     for number, asked in enumerate(runcard.dataset_inputs):
         key = f"dataset_inputs[{number}]"
         data = _load(runcard, asked.dataset, asked.variant, key)
+        _refuse_twice(runcard, data, loaded, key)
         points = _kept_points(runcard, data, card)
         if points.size == 0:
             _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
@@ -146,6 +147,19 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
             "no point of any data set passes the cuts", source=runcard.source, key="datacuts"
         )
     return loaded
+
+
+def _refuse_twice(runcard: Runcard, data: CommonData, others: Sequence[_Loaded], key: str) -> None:
+    """An old name may stand for a set that is there by its present one."""
+    for other in others:
+        if other.data.name == data.name:
+            raise RuncardError(
+                "the same data set twice",
+                source=runcard.source,
+                key=f"{key}.dataset",
+                value=data.requested,
+                hint=f"{other.data.requested} is {data.name} as well: remove one",
+            )
 
 
 def _load_lagrange(

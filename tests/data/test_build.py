@@ -276,6 +276,14 @@ def test_quickstart() -> None:
     check_shapes(build_problem(load_runcard(RUNCARDS / "quickstart.yml"), 2), 2)
 
 
+def test_a_set_by_two_names(theory_path: Path) -> None:
+    inputs = [{"dataset": SLAC, "variant": "legacy_dw"}, {"dataset": "SLACP_dwsh"}]
+    with pytest.raises(
+        RuncardError, match=r"dataset_inputs\[1\]\.dataset: the same data set twice"
+    ):
+        build(theory_path, dataset_inputs=inputs, kfold={"partitions": [{"datasets": [SLAC]}]})
+
+
 def test_rules_of_the_runcard(theory_path: Path, problem: FitProblem) -> None:
     rules = [
         {"dataset": SLAC, "rule": "Q2 > 8"},

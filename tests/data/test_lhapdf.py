@@ -86,7 +86,25 @@ def test_cubic_is_exact_for_parabolas() -> None:
     assert np.allclose(_cubic(knots, knots**2, points), points**2, rtol=1e-14)
 
 
+def test_at_a_threshold_the_upper_grid_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in LHAPDF, where the two grids that meet there differ."""
+    x = np.array([1e-3, 0.01, 0.1, 1.0])
+    text = ["Format: lhagrid1\n---"]
+    for scales, height in (([1.65, THRESHOLD], 1.0), ([THRESHOLD, 100.0], 2.0)):
+        text += [" ".join(map(str, row)) for row in (x, scales)]
+        text += ["21", *(str(height) for _ in range(x.size * 2)), "---"]
+    (tmp_path / "jump").mkdir()
+    (tmp_path / "jump" / "jump_0000.dat").write_text("\n".join(text) + "\n")
+    monkeypatch.setenv("LHAPDF_DATA_PATH", str(tmp_path))
+    for q, height in ((THRESHOLD * (1 - 1e-9), 1.0), (THRESHOLD, 2.0), (5.0, 2.0)):
+        assert evolution_grid("jump", np.array([0.05]), q)[0, 2] == pytest.approx(height)
+
+
 def test_missing_set() -> None:
+    with pytest.raises(DataError, match=r"for fakepdf not found .*`fakedata: false`"):
+        find_set("NNPDF99_nlo", "fakepdf")
     with pytest.raises(DataError) as error:
         find_set("NNPDF99_nlo")
     message = str(error.value)
