@@ -17,7 +17,12 @@ from n3hyper.data.cuts import kept_points
 from n3hyper.data.filter_rules import check_rules, passing
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.lhapdf import find_set
-from n3hyper.data.masks import dataset_slices, fold_masks, training_validation_masks
+from n3hyper.data.masks import (
+    dataset_slices,
+    fold_masks,
+    mode_masks,
+    training_validation_masks,
+)
 from n3hyper.data.problem import (
     Array,
     DatasetInfo,
@@ -90,19 +95,18 @@ def build_problem(
     fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
     seeds = runcard.seeds
     central = np.concatenate([each.central for each in data])
-    training, validation = training_validation_masks(
-        data,
-        [one.asked.frac for one in loaded],
-        trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist(),
-    )
     folds = _folds(runcard, data)
+    splits = trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist()
+    modes = _mode_masks(runcard, folds, len(central), splits)
+    fracs = [one.asked.frac if modes is None else 1.0 for one in loaded]
+    training, validation = training_validation_masks(data, fracs, splits)
     weights = nn_seeds(seeds.nnseed, replicas)
     first = len(loaded)
     parts = {
         "theory": fingerprint(stack),
         "data": sets,
         "cuts and t0": fingerprint(runcard.datacuts, _t0_hash(runcard)),
-        "seeds": fingerprint(runcard.seeds, training, weights),
+        "seeds": fingerprint(runcard.seeds, training, weights, modes),
         "folds": fingerprint(folds),
         "replicas": str(replicas),
         "positivity and integrability": fingerprint(runcard.positivity, runcard.integrability),
@@ -123,6 +127,7 @@ def build_problem(
         integrability=_lagrange_infos(runcard.integrability, stack, first + len(positivity)),
         fingerprint=fingerprint(parts),
         fingerprints=parts,
+        mode_masks=modes,
     )
 
 
@@ -310,6 +315,18 @@ def _replica_data(
         resample_negative=seeds.resample_negative_pseudodata,
         separate_multiplicative=seeds.separate_multiplicative,
     )
+
+
+def _mode_masks(
+    runcard: Runcard, folds: Sequence[Fold], ndata: int, splits: Sequence[int]
+) -> tuple[Mask, Mask] | None:
+    """The split of eigenmodes in each fold (in the whole where there is none), if asked for."""
+    if runcard.diagonal_frac is None:
+        return None
+    everything = np.ones(ndata, dtype=bool)
+    kept = [everything if fold.overfit else ~fold.mask for fold in folds] or [everything]
+    training, validation = mode_masks(np.stack(kept), runcard.diagonal_frac, splits)
+    return frozen(training), frozen(validation)
 
 
 def _folds(runcard: Runcard, data: Sequence[CommonData]) -> tuple[Fold, ...]:

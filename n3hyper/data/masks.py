@@ -1,7 +1,10 @@
 """Which points train, which validate, which are left out in a fold.
 
-All masks are in data space and in the runcard's order of points. (n3fit 4.1.5 splits eigenvectors
-of the covariance by default; these are its masks for ``diagonal_basis: false``.)
+Masks are in data space and in the runcard's order of points, those of ``diagonal_basis: false`` in
+n3fit 4.1.5. With ``diagonal_basis: true`` it splits the eigenmodes of the correlation matrix of all
+data, which makes training and validation uncorrelated. Its folds then leave out the modes whose
+numbers are those of the data points: not the data, which stay in the fit. Here each fold has the
+eigenmodes of the points that it keeps.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from n3hyper.data.commondata import CommonData
 from n3hyper.data.seeds import name_seed
 
 Mask = NDArray[np.bool_]
+
+_ALL = "ALL"  # the one group of n3fit's data in the diagonal basis
 
 
 def dataset_slices(datasets: Sequence[CommonData]) -> tuple[slice, ...]:
@@ -79,6 +84,36 @@ def training_validation_masks(
             for i in positions:
                 mask[slices[i]] = _split(datasets[i].ndata, fracs[i], rng)
     return training, ~training
+
+
+def mode_masks(kept: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> tuple[Mask, Mask]:
+    """The split of eigenmodes, of all points as n3fit's `diagonal_masks`.
+
+    Parameters
+    ----------
+    kept
+        (folds, ndata): the points that each fold fits.
+    diagonal_frac
+        Fraction of the modes that trains, rounded down.
+    trvl_seeds
+        One for each replica, of `n3hyper.data.seeds.trvl_seeds`.
+
+    Returns
+    -------
+    training, validation
+        Each (folds, replicas, ndata): as many modes as the fold keeps points, then nothing.
+    """
+    seeds = [int(seed) for seed in trvl_seeds]
+    training = np.zeros((len(kept), len(seeds), kept.shape[1]), dtype=bool)
+    validation = training.copy()
+    for fold, count in enumerate(kept.sum(axis=1)):
+        for replica, seed in enumerate(seeds):
+            rng = np.random.Generator(np.random.PCG64(name_seed(_ALL) + seed))
+            mask = np.arange(count) < int(count * diagonal_frac)
+            rng.shuffle(mask)
+            training[fold, replica, :count] = mask
+            validation[fold, replica, :count] = ~mask
+    return training, validation
 
 
 def _split(ndata: int, frac: float, rng: np.random.Generator) -> Mask:

@@ -216,7 +216,7 @@ class FitProblem:
     replica_data: Array
     """(R, ndata): pseudodata of replicas 1 to R, or `central` when genrep is false."""
     training_masks: Mask
-    """(R, ndata)"""
+    """(R, ndata): all points where eigenmodes are split instead (`mode_masks`)."""
     validation_masks: Mask
     """(R, ndata)"""
     nn_seeds: Index
@@ -228,6 +228,10 @@ class FitProblem:
     """Hash of all of the above."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """By the name of a part its hash; `fingerprint` is made of them."""
+    mode_masks: tuple[Mask, Mask] | None = None
+    """Training and validation of ``diagonal_basis: true``, each (k, R, ndata): of the eigenmodes
+    of the correlation matrix of the points that a fold keeps, by rising eigenvalue, and then
+    nothing. None where data points are split."""
 
     @property
     def replicas(self) -> int:

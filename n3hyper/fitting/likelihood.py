@@ -9,6 +9,10 @@ and S in the same units, the chi2 is found by fitting nuisance parameters
 A rounding error of lambda changes the chi2 in second order only, which makes float32 good enough.
 A^-1 is small and made once in float64; S is shared by all models, and comes in blocks. Training
 and validation are stacked, so that S is read once for both.
+
+Where the eigenmodes of the correlation matrix are split (``diagonal_basis: true``) the chi2 is a
+sum over modes, of the squares of v_a . (prediction - data) / sigma / sqrt(e_a); each fold has the
+eigenvalues e_a and eigenvectors v_a of the points that it keeps.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem, Fold
+from n3hyper.errors import FitError
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, block_covariance
 
@@ -34,7 +39,8 @@ Tensors = dict[str, Any]
 class ModelMasks:
     """Which points each model (fold, replica) trains on, validates on and is tested on.
 
-    Models are numbered fold by fold; each mask is (models, ndata).
+    Models are numbered fold by fold; each mask is (models, ndata). Where the problem splits
+    eigenmodes, training and validation are masks of these.
     """
 
     training: Mask
@@ -53,8 +59,11 @@ class ModelMasks:
         kept = np.stack([~(nothing if fold.overfit else fold.mask) for fold in folds])
         tested = np.stack([fold.mask if fold.mask.any() else ~nothing for fold in folds])
         shape = (-1, problem.ndata)
-        training = (kept[:, None] & problem.training_masks).reshape(shape)
-        validation = (kept[:, None] & problem.validation_masks).reshape(shape)
+        if problem.mode_masks is None:
+            training = (kept[:, None] & problem.training_masks).reshape(shape)
+            validation = (kept[:, None] & problem.validation_masks).reshape(shape)
+        else:
+            training, validation = (each.reshape(shape) for each in problem.mode_masks)
         validated = np.asarray(validation.any(axis=1))
         return cls(
             training=training,
@@ -72,6 +81,12 @@ def likelihood_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> T
     order
         (ndata,): the data point of each prediction.
     """
+    points = {
+        "validation_points": np.maximum(masks.validation.sum(axis=1), 1).astype(np.float64),
+        "training_points": np.maximum(masks.training.sum(axis=1), 1).astype(np.float64),
+    }
+    if problem.mode_masks is not None:
+        return {**_mode_arrays(problem, masks, order), **points}
     covariance = block_covariance(problem.fit_covariance)
     models = len(masks.training)
     data = np.tile(problem.replica_data, (models // problem.replicas, 1))
@@ -85,8 +100,32 @@ def likelihood_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> T
         "masks": stacked[:, covariance.points],
         "systematics": tuple(block.systematics for block in covariance.blocks),
         "inverses": tuple(_inverses(block, stacked) for block in covariance.blocks),
-        "validation_points": np.maximum(masks.validation.sum(axis=1), 1).astype(np.float64),
-        "training_points": np.maximum(masks.training.sum(axis=1), 1).astype(np.float64),
+        **points,
+    }
+
+
+def _mode_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> Tensors:
+    """Data (m, ndata), masks of modes (2 m, ndata), and modes (k, ndata, ndata).
+
+    A column of the modes is v_a / (sigma sqrt(e_a)) of a fold, zero at points left out.
+    """
+    models = len(masks.training)
+    nothing = np.zeros(problem.ndata, dtype=bool)
+    folds = problem.folds or (Fold((), nothing),)
+    modes = np.zeros((len(folds), problem.ndata, problem.ndata))
+    for fold, columns in zip(folds, modes, strict=True):
+        kept = np.flatnonzero(~(nothing if fold.overfit else fold.mask))
+        covariance = problem.fit_covariance.masked(kept).dense()
+        sigma = np.sqrt(np.diag(covariance))
+        values, vectors = np.linalg.eigh(covariance / np.outer(sigma, sigma))
+        if values[0] <= 0:
+            raise FitError("diagonal_basis: the correlation matrix has an eigenvalue of zero")
+        columns[kept, : len(kept)] = vectors / np.outer(sigma, np.sqrt(values))
+    data = np.tile(problem.replica_data, (models // problem.replicas, 1))
+    return {
+        "data": data[:, order],
+        "masks": np.concatenate([masks.training, masks.validation]).astype(np.float64),
+        "modes": modes[:, order],
     }
 
 
@@ -103,6 +142,13 @@ def _inverses(block: Block, masks: Array) -> Array:
 
 def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     """Training and validation chi2 (m,) of predictions (m, ndata), in float64."""
+    if "modes" in arrays:
+        modes = arrays["modes"]
+        shifts = (predictions - arrays["data"]).reshape(len(modes), -1, predictions.shape[1])
+        amplitudes = (shifts @ modes).reshape(predictions.shape)
+        masked = np.concatenate([amplitudes, amplitudes]) * arrays["masks"]
+        chi2 = np.square(masked).sum(axis=1)
+        return chi2[: len(predictions)], chi2[len(predictions) :]
     residuals = (predictions[:, arrays["to_blocks"]] - arrays["data"]) * arrays["inverse_sigma"]
     masked = np.concatenate([residuals, residuals]) * arrays["masks"]
     chi2, start = np.zeros(len(masked)), 0
@@ -117,6 +163,8 @@ def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
 
 def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Training chi2 (m,), its gradient by the predictions (m, ndata), validation chi2 (m,)."""
+    if "modes" in arrays:
+        return _chi2_of_modes(arrays, predictions)
     tf = tensorflow()
     models = predictions.shape[0]
     ordered = tf.gather(predictions, arrays["to_blocks"], axis=1)
@@ -135,3 +183,18 @@ def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Ten
     chi2 += tf.reduce_sum(left * left, axis=1)
     gradient = 2.0 * left[:models] * arrays["inverse_sigma"]
     return chi2[:models], tf.gather(gradient, arrays["from_blocks"], axis=1), chi2[models:]
+
+
+def _chi2_of_modes(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`chi2_and_gradient` where eigenmodes are split."""
+    tf = tensorflow()
+    modes, (models, points) = arrays["modes"], predictions.shape
+    folds = modes.shape[0]
+    # k fold, r replica, n point, a mode
+    residuals = tf.reshape(predictions - arrays["data"], (folds, -1, points))
+    amplitudes = tf.reshape(tf.matmul(residuals, modes), (models, points))
+    masked = tf.concat([amplitudes, amplitudes], axis=0) * arrays["masks"]
+    chi2 = tf.reduce_sum(masked * masked, axis=1)
+    trained = tf.reshape(masked[:models], (folds, -1, points))
+    gradient = 2.0 * tf.reshape(tf.matmul(trained, modes, transpose_b=True), (models, points))
+    return chi2[:models], gradient, chi2[models:]

@@ -158,6 +158,31 @@ def test_negative_pseudodata_are_drawn_again_on_request(theory_path: Path) -> No
     assert (again.replica_data[:, hera] >= 0).all()
 
 
+def test_eigenmodes_are_split_on_request(theory_path: Path, problem: FitProblem) -> None:
+    assert problem.mode_masks is None
+    modes = build(theory_path, diagonal_basis=True, diagonal_frac=0.6)
+    assert modes.mode_masks is not None
+    training, validation = modes.mode_masks
+    assert training.shape == (2, 2, 101)
+    # the folds keep 68 and 33 of 101 points
+    assert (training.sum(axis=2) == [[int(0.6 * 68)], [int(0.6 * 33)]]).all()
+    assert ((training | validation).sum(axis=2) == [[68], [33]]).all()
+    assert modes.training_masks.all()
+    assert not modes.validation_masks.any()
+    assert modes.fingerprints["seeds"] != problem.fingerprints["seeds"]
+    np.testing.assert_array_equal(modes.replica_data, problem.replica_data)
+
+
+def test_pseudodata_with_other_fluctuations(theory_path: Path, problem: FitProblem) -> None:
+    for changes in ({"use_t0_sampling": False}, {"separate_multiplicative": True}):
+        other = build(theory_path, **changes)
+        assert not np.allclose(other.replica_data, problem.replica_data, rtol=1e-6)
+        np.testing.assert_array_equal(other.central, problem.central)
+    without_t0 = build(theory_path, datacuts={**CARD["datacuts"], "use_t0": False})
+    plain = build(theory_path, use_t0_sampling=False)
+    np.testing.assert_array_equal(plain.replica_data, without_t0.replica_data)
+
+
 def test_no_pseudodata(theory_path: Path) -> None:
     problem = build(theory_path, genrep=False)
     assert (problem.replica_data == problem.central).all()

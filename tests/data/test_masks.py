@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from conftest import ReferenceCase
 
-from n3hyper.data.masks import dataset_slices, fold_masks, group_members, training_validation_masks
+from n3hyper.data.masks import (
+    dataset_slices,
+    fold_masks,
+    group_members,
+    mode_masks,
+    training_validation_masks,
+)
 from n3hyper.data.seeds import trvl_seeds
 
 
@@ -60,3 +66,27 @@ def test_folds_leave_out_whole_sets(fit_case: ReferenceCase) -> None:
     ]
     assert masks[0, slices[0]].all()
     assert masks[2, slices[3]].all()
+
+
+def test_split_of_eigenmodes_is_that_of_n3fit() -> None:
+    # validphys 4.1.5's diagonal_masks("ALL", seed, covariance of so many points, 0.75)
+    expected = {
+        (5, 40): [159, 235, 247, 234, 250],
+        (1608637542, 41): [155, 203, 118, 238, 255, 128],
+    }
+    for (seed, count), packed in expected.items():
+        kept = np.arange(45) < count
+        training, validation = mode_masks(kept[np.newaxis], 0.75, [seed])
+        modes = np.unpackbits(np.array(packed, dtype=np.uint8), count=count).astype(bool)
+        np.testing.assert_array_equal(training[0, 0, :count], modes)
+        np.testing.assert_array_equal(validation[0, 0, :count], ~modes)
+        assert not (training | validation)[..., count:].any()
+
+
+def test_each_fold_splits_as_many_eigenmodes_as_it_keeps_points() -> None:
+    kept = np.array([[True] * 10, [True] * 4 + [False] * 6])
+    training, validation = mode_masks(kept, 0.75, [1, 2, 3])
+    assert training.shape == (2, 3, 10)
+    assert (training.sum(axis=2) == [[7], [3]]).all()
+    assert ((training | validation).sum(axis=2) == [[10], [4]]).all()
+    assert not (training & validation).any()

@@ -6,13 +6,18 @@ finite differences; it shares no code with the batch but the networks' forward p
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fitting_samples import make_trial, small_problem
 
+from n3hyper.data.masks import mode_masks
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import block_covariance
+from n3hyper.fitting.likelihood import chi2_numpy
+from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.physics.chi2 import FactoredCovariance
 
 tf = tensorflow()
@@ -35,10 +40,30 @@ class Oracle:
 
     def chi2(self, predictions, model, masks):
         fold, replica = self._fold_and_replica(model)
-        mask = masks[replica] & ~self.problem.folds[fold].mask
-        residuals = (predictions[: self.problem.ndata] - self.problem.replica_data[replica])[mask]
-        covariance = self.problem.fit_covariance.dense()[np.ix_(mask, mask)]
-        return residuals @ np.linalg.solve(covariance, residuals)
+        kept = ~self.problem.folds[fold].mask
+        residuals = predictions[: self.problem.ndata] - self.problem.replica_data[replica]
+        covariance = self.problem.fit_covariance.dense()
+        if self.problem.mode_masks is not None:
+            modes = masks[fold, replica, : kept.sum()]
+            sigma = np.sqrt(np.diag(covariance)[kept])
+            correlation = covariance[np.ix_(kept, kept)] / np.outer(sigma, sigma)
+            values, vectors = np.linalg.eigh(correlation)
+            amplitudes = vectors.T @ (residuals[kept] / sigma)
+            return np.sum((amplitudes**2 / values)[modes])
+        mask = masks[replica] & kept
+        return residuals[mask] @ np.linalg.solve(covariance[np.ix_(mask, mask)], residuals[mask])
+
+    @property
+    def training_masks(self):
+        if self.problem.mode_masks is not None:
+            return self.problem.mode_masks[0]
+        return self.problem.training_masks
+
+    @property
+    def validation_masks(self):
+        if self.problem.mode_masks is not None:
+            return self.problem.mode_masks[1]
+        return self.problem.validation_masks
 
     def positivity(self, predictions, epoch):
         (pos,) = self.problem.positivity
@@ -50,7 +75,7 @@ class Oracle:
         (integrability,) = self.problem.integrability
         scaled = 3.0 * 1.1 ** (EPOCH // 100) * predictions[integrability.slice]
         return (
-            self.chi2(predictions, model, self.problem.training_masks)
+            self.chi2(predictions, model, self.training_masks)
             + self.positivity(predictions, EPOCH)
             + np.square(scaled).sum()
             + self.regularisation(weights)
@@ -66,7 +91,7 @@ class Oracle:
 
     def validation(self, weights, model):
         predictions = self.predictions(weights, model)
-        chi2 = self.chi2(predictions, model, self.problem.validation_masks)
+        chi2 = self.chi2(predictions, model, self.validation_masks)
         return chi2, chi2 + self.positivity(predictions, EPOCH - 1)
 
     def derivative(self, weights, model, place):
@@ -106,28 +131,37 @@ def weights_after_some_epochs(trial):
     return end.weights.numpy().astype(np.float64)
 
 
+def unregularised(settings):
+    return replace(settings, regularizer=RegularizerSettings())
+
+
 CASES = {
     "dense": {},
     "per flavour, regularised": {
         "layer_type": "dense_per_flavour",
         "nodes_per_layer": [4, 3, 8],
         "regularizer": "l1_l2",
-        "regularizer_args": {"l2": 1e3},
-    },
-    "scaled input": {"feature_scaling_points": 12},
-    "sigmoid, regularised": {
-        "activation_per_layer": ["sigmoid", "modified_tanh", "linear"],
-        "regularizer": "l1_l2",
         "regularizer_args": {"l1": 30.0, "l2": 200.0},
     },
+    "scaled input": {"feature_scaling_points": 12},
+    "sigmoid": {"activation_per_layer": ["sigmoid", "modified_tanh", "linear"]},
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+def problem_of_modes():
+    """The small problem with its eigenmodes split, three of four."""
+    problem = small_problem()
+    kept = np.stack([~fold.mask for fold in problem.folds])
+    return replace(problem, mode_masks=mode_masks(kept, 0.75, [11, 12]))
+
+
+@pytest.mark.parametrize("case", [*CASES, "eigenmodes"])
 def test_loss_and_gradient(case):
-    trial = make_trial(small_problem(), **CASES[case])
+    problem = problem_of_modes() if case == "eigenmodes" else small_problem()
+    trial = make_trial(problem, **CASES.get(case, {}))
     oracle = Oracle(trial)
-    weights = weights_after_some_epochs(trial)
+    # weights that a strong regularizer has not driven to where |w| has no derivative
+    weights = weights_after_some_epochs(replace(trial, settings=unregularised(trial.settings)))
     double = batch_losses(trial, weights, "float64")
     single = batch_losses(trial, weights, "float32")
     models = range(trial.inputs.models)
@@ -158,6 +192,24 @@ def test_regularised_trials_share_the_compiled_loop():
     problem = small_problem()
     other = make_trial(problem, regularizer="l1_l2", regularizer_args={"l1": 0.1})
     assert other.program() == make_trial(problem).program()
+
+
+def test_training_and_validation_of_modes_add_up_to_the_chi2_of_a_fold():
+    problem = problem_of_modes()
+    trial = make_trial(problem)
+    oracle = Oracle(trial)
+    weights = trial.initial_weights()
+    arrays = trial.inputs.fixed_arrays
+    predictions = np.stack([oracle.predictions(weights[model], model) for model in range(4)])
+    order = trial.inputs.tables.order[: problem.ndata]
+    training, validation = chi2_numpy(arrays, predictions[:, order])
+    for model in range(4):
+        fold, replica = divmod(model, problem.replicas)
+        kept = ~problem.folds[fold].mask
+        covariance = problem.fit_covariance.masked(kept)
+        shifts = (predictions[model, : problem.ndata] - problem.replica_data[replica])[kept]
+        assert training[model] + validation[model] == pytest.approx(covariance.chi2(shifts))
+        assert arrays["training_points"][model] == int(0.75 * kept.sum())
 
 
 def test_padding_has_no_gradient():
