@@ -21,6 +21,17 @@ from n3hyper.report.view import View
 _MERGED: Final = ("positivity", "integrability")
 """Keys of a setup that n3fit records without what was not scanned."""
 _OLD_SEARCH: Final = ("hyperscan", "hyperscan_config", "trial_specs", "use_tries_from")
+_TAKEN: Final = (
+    "nodes_per_layer",
+    "activation_per_layer",
+    "initializer",
+    "layer_type",
+    "dropout",
+    "epochs",
+    "stopping_patience",
+    "optimizer",
+)
+"""Parameters that the trials of ``trial_specs`` give; n3fit refuses them beside it."""
 _MOST_VALUES: Final = 200_000
 
 
@@ -75,7 +86,10 @@ def export(
     card = _plain_copy(scan.runcard)
     for key in _OLD_SEARCH:
         card.pop(key, None)
-    _set_parameters(card, _completed(scan, chosen[0]))
+    setup = _completed(scan, chosen[0])
+    if form == "trial_specs" and select is not None:
+        setup = {key: value for key, value in setup.items() if key not in _TAKEN}
+    _set_parameters(card, setup)
     card.update(part)
     text = _header(view, chosen, path, form) + to_yaml(card)
     write_text(path, text)
@@ -204,8 +218,7 @@ def _header(view: View, chosen: Sequence[Trial], path: Path | None, form: str) -
     if path is not None and form == "parameters":
         lines.append(f"To fit: n3hyper scan {path.name} -n {len(chosen)}")
     elif path is not None:
-        how = "n3hyper scan" if form == "ranges" else "n3fit (not n3hyper), for"
-        lines.append(f"To go on: {how} {path.name}")
+        lines.append(f"To go on: n3hyper scan {path.name}")
     return "".join(f"# {clean(line)}\n" for line in lines)
 
 

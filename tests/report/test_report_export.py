@@ -105,6 +105,7 @@ def test_trial_specs_are_n3fits(view: View, tmp_path: Path) -> None:
         "number_of_trials": 3,
     }
     assert "hyperscan_config" not in card
+    assert not {"nodes_per_layer", "epochs", "optimizer"} & card["parameters"].keys()
     with pytest.raises(ReportError, match="--as parameters"):
         export(view, None, select=3, chi2_window=1.0, form="trial_specs")
 
