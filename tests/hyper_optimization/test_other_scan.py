@@ -1,0 +1,151 @@
+"""What a runcard takes from another scan: setups of its trials, or its ranges."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from n3hyper.errors import RuncardError
+from n3hyper.hyper_optimization.other_scan import tries_in_place
+from n3hyper.hyper_optimization.session import ScanRequest
+from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.runcard.yaml_file import yaml_text
+from tests.runcard.runcard_samples import good_card
+
+LOSSES = [0.5, 3.0, None, 1.0, 2.0, 1.5]
+"""Of the trials of the other scan; the third one failed."""
+
+
+def _record(tid: int, loss: float | None) -> dict[str, Any]:
+    values = {
+        "nodes_per_layer": [10 + tid, 8],
+        "activation_per_layer": "sigmoid",
+        "initializer": "glorot_uniform",
+        "layer_type": "dense",
+        "dropout": 0.0,
+        "optimizer": {"optimizer_name": "Adam", "learning_rate": 0.01, "clipnorm": 1e-5},
+        "epochs": 1000 + tid,
+        "stopping_patience": 0.3,
+        "positivity": {"initial": 50.0 + tid},
+        "threshold_chi2": 7.0,
+    }
+    result = {"status": "fail"} if loss is None else {"status": "ok", "loss": loss}
+    return {"tid": tid, "state": 2, "result": result, "misc": {"space_vals": values}}
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A folder as n3fit leaves it."""
+    tries = tmp_path / "before" / "nnfit" / "replica_1" / "tries.json"
+    tries.parent.mkdir(parents=True)
+    tries.write_text(json.dumps([_record(tid, loss) for tid, loss in enumerate(LOSSES)]))
+    (tmp_path / "before" / "filter.yml").write_text(yaml_text(good_card()))
+    return tmp_path / "before"
+
+
+def _complete(folder: Path, card: dict[str, Any]) -> Runcard:
+    path = folder / "card.yml"
+    path.write_text(yaml_text(card))
+    with tries_in_place(ScanRequest(path, folder / "out", 1)) as request:
+        assert request.runcard.name == "card.yml"
+        return load_runcard(request.runcard)
+
+
+def _with_specs(**specs: Any) -> dict[str, Any]:
+    card = good_card()
+    del card["hyperscan_config"]
+    card["parameters"] = {
+        "positivity": {"initial": 184.8, "threshold": 1e-5},
+        "threshold_chi2": 3.5,
+        "stopping_delta": 0.1,
+    }
+    whole = {"hyperscan": "before", "thermalization": 1, "number_of_trials": 3, **specs}
+    card["trial_specs"] = whole
+    return card
+
+
+def test_the_best_trials_after_the_first_ones(scan: Path) -> None:
+    runcard = _complete(scan.parent, _with_specs())
+    setups = runcard.hyperscan["parameters"]
+    assert [setup["epochs"] for setup in setups] == [1003, 1005, 1004]
+    first = setups[0]
+    assert first["nodes_per_layer"] == [13, 8]
+    assert first["activation_per_layer"] == ["sigmoid", "linear"]
+    assert first["optimizer"] == {
+        "optimizer_name": "Adam",
+        "learning_rate": 0.01,
+        "clipnorm": 1e-5,
+    }
+    # the trial's first multiplier; all else of this runcard
+    assert first["positivity"] == {"initial": 53.0, "multiplier": None, "threshold": 1e-5}
+    assert (first["threshold_chi2"], first["stopping_delta"]) == (3.5, 0.1)
+    assert runcard.parameters == first
+    assert "trial_specs" not in runcard.raw
+
+
+def test_overrides(scan: Path) -> None:
+    override = {
+        "epochs": 77,
+        "initial": 9.0,
+        "optimizer": "Nadam",
+        "clipnorm": 0.5,
+        "activation_per_layer": "tanh",
+    }
+    setups = _complete(scan.parent, _with_specs(override=override)).hyperscan["parameters"]
+    assert [setup["epochs"] for setup in setups] == [77] * 3
+    assert [setup["nodes_per_layer"][0] for setup in setups] == [13, 15, 14]
+    for setup in setups:
+        assert setup["positivity"]["initial"] == 9.0
+        assert setup["activation_per_layer"] == ["tanh", "linear"]
+        assert setup["optimizer"] == {
+            "optimizer_name": "Nadam",
+            "learning_rate": 0.01,
+            "clipnorm": 0.5,
+        }
+
+
+def test_fewer_trials_than_asked_for_are_told(scan: Path, caplog: pytest.LogCaptureFixture) -> None:
+    runcard = _complete(scan.parent, _with_specs(number_of_trials=10))
+    assert len(runcard.hyperscan["parameters"]) == 4
+    assert "only 4 of 10 trials of before succeeded" in caplog.text
+
+
+def test_parameters_of_old_below_fitting(scan: Path) -> None:
+    card = _with_specs()
+    card["fitting"]["parameters"] = card.pop("parameters")
+    assert _complete(scan.parent, card).parameters["epochs"] == 1003
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        ({"hyperscan": "nowhere"}, "trial_specs.hyperscan: no scan there: 'nowhere'"),
+        ({"thermalization": 6}, "no trial of that scan succeeded after the first 6"),
+        ({"override": {"epochs": 0}}, r"parameters\.epochs: out of range: 0"),
+    ],
+)
+def test_specs_that_cannot_be_met(scan: Path, specs: dict[str, Any], message: str) -> None:
+    with pytest.raises(RuncardError, match=message):
+        _complete(scan.parent, _with_specs(**specs))
+
+
+def test_ranges_of_another_scan(scan: Path) -> None:
+    card = copy.deepcopy(good_card())
+    card["hyperscan_config"] = {"from_hyperscan": "before"}
+    runcard = _complete(scan.parent, card)
+    assert runcard.raw["hyperscan_config"] == good_card()["hyperscan_config"]
+    # of old, with the folds below the ranges
+    old = good_card()
+    old["hyperscan"] = {**old.pop("hyperscan_config"), "kfold": old.pop("kfold")}
+    (scan / "filter.yml").write_text(yaml_text(old))
+    assert _complete(scan.parent, card).hyperscan == runcard.hyperscan
+    (scan / "filter.yml").write_text("dataset_inputs: []\n")
+    with pytest.raises(RuncardError, match="from_hyperscan: no ranges in"):
+        _complete(scan.parent, card)
+    (scan / "filter.yml").unlink()
+    with pytest.raises(RuncardError, match=r"no scan there: 'before'; name .*filter.yml"):
+        _complete(scan.parent, card)
