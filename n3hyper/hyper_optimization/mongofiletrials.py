@@ -424,11 +424,11 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             None where no worker of n3hyper is to work for it.
         """
         self.scan_document = scan
-        document = {} if scan is None else scan.encode()
         number = max([-1, *self._documents]) + 1
-        self.handle.scans.update_one(
-            {"_id": self.exp_key}, {"$set": document, "$max": {"next": number}}, upsert=True
-        )
+        changes: dict[str, Any] = {"$max": {"next": number}}
+        if scan is not None:
+            changes["$set"] = scan.encode()
+        self.handle.scans.update_one({"_id": self.exp_key}, changes, upsert=True)
         self.handle.workers.delete_many({"seen": {"$lt": self._server_time() - _FORGOTTEN}})
         self._settle_database()
 
