@@ -213,12 +213,10 @@ class ParallelScan:
 
     # ------------------------------------------------------------ what has happened
     def _tell(self) -> None:
-        if self.trials.files.number_finished == len(self._told):
-            return
-        for record in self.trials.finished:
-            if record["tid"] not in self._told:
-                self._told.add(record["tid"])
-                self._note(record)
+        # in the order in which they were taken up
+        for record in self.trials.files.trials[len(self._told) :]:
+            self._told.add(int(record["tid"]))
+            self._note(record)
 
     def _note(self, record: Record) -> None:
         failed = record["result"]["status"] != STATUS_OK
