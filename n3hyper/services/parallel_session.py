@@ -275,12 +275,14 @@ def _private_server(dbpath: Path) -> MongodRunner:
 
 def _is_private(database: Any) -> bool:
     """Whether another scan has started that database, which will end with that scan."""
-    from pymongo.errors import OperationFailure
+    from pymongo.errors import ConnectionFailure, OperationFailure
 
     try:
         return database[_SERVER].find_one({"_id": _PRIVATE}) is not None
     except OperationFailure:  # it wants a password, which a private one does not
         return False
+    except ConnectionFailure:  # it has ended just now
+        return True
 
 
 def _local_workers(
