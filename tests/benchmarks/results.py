@@ -132,7 +132,7 @@ def table(title: str, rows: Sequence[Row]) -> Table:
         made.add_column(column, justify="right")
     for row in rows:
         made.add_row(
-            f"{row.name} [{row.unit}]".replace("[", "\\["),
+            _label(row),
             _number(row.ours, row.digits),
             _number(row.theirs, row.digits),
             "" if row.ratio is None else f"{_number(row.ratio, 3)}x",
@@ -140,6 +140,11 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             {True: "met", False: "NOT MET", None: "?" if row.target else ""}[row.met],
         )
     return made
+
+
+def _label(row: Row) -> str:
+    """With the unit, whose brackets are not to be taken for a style."""
+    return f"{row.name} \\[{row.unit}]" if row.unit else row.name
 
 
 def _number(value: float | None, digits: int) -> str:
