@@ -19,6 +19,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -65,6 +66,23 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return given
 
 
+def _measure(
+    given: argparse.Namespace,
+    results: Results,
+    python: Path | None,
+    say: Callable[[str], None],
+    keep: Callable[[], None],
+) -> None:
+    """The parts that were asked for."""
+    batches = given.batches if "fits" in given.parts else []
+    quickstart = "quickstart" in given.parts
+    if batches or quickstart:
+        fits.compare(results, batches, python, given.rounds, quickstart, say, keep)
+    if "store" in given.parts:
+        sizes = given.trials or ((100, 1_000) if given.quick else (100, 1_000, 10_000))
+        bookkeeping.compare(results, sizes, python, say, keep)
+
+
 def main(arguments: list[str]) -> int:
     """Measure, print, write."""
     given = parse(arguments)
@@ -94,19 +112,16 @@ def main(arguments: list[str]) -> int:
         if given.json:
             results.write(given.json)
 
-    batches = given.batches if "fits" in given.parts else []
-    quickstart = "quickstart" in given.parts
-    if batches or quickstart:
-        fits.compare(results, batches, python, given.rounds, quickstart, say, keep)
-    if "store" in given.parts:
-        sizes = given.trials or ((100, 1_000) if given.quick else (100, 1_000, 10_000))
-        bookkeeping.compare(results, sizes, python, say, keep)
+    try:
+        _measure(given, results, python, say, keep)
+    except KeyboardInterrupt:
+        results.notes.append("the rest: interrupted")
     keep()
     results.show(console)
     return 0
 
 
 if __name__ == "__main__":
-    # ended by a batch system, it ends what it is measuring, as with Ctrl-C
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # ended by a batch system, it ends what it is measuring and shows what it has, as with Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise SystemExit(main(sys.argv[1:]))
