@@ -18,6 +18,7 @@ from n3hyper.data.filter_rules import check_rules, passing
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.lhapdf import find_set
 from n3hyper.data.masks import (
+    ALL,
     dataset_slices,
     fold_masks,
     mode_masks,
@@ -145,7 +146,7 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
         if points.size == 0:
             _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
             continue
-        source = _source(runcard, data, key, asked.cfac, points, data.experiment)
+        source = _source(runcard, data, key, asked.cfac, points, _group(runcard, data))
         loaded.append(_Loaded(asked, cut(data, points), source))
     if not loaded:
         raise RuncardError(
@@ -165,6 +166,11 @@ def _refuse_twice(runcard: Runcard, data: CommonData, others: Sequence[_Loaded],
                 value=data.requested,
                 hint=f"{other.data.requested} is {data.name} as well: remove one",
             )
+
+
+def _group(runcard: Runcard, data: CommonData) -> str:
+    """What n3fit draws pseudodata of together: an experiment, or all data where it splits modes."""
+    return data.experiment if runcard.diagonal_frac is None else ALL
 
 
 def _load_lagrange(
@@ -312,6 +318,7 @@ def _replica_data(
         data,
         covariance,
         mc_seeds(seeds.mcseed, replicas).tolist(),
+        [_group(runcard, each) for each in data],
         resample_negative=seeds.resample_negative_pseudodata,
         separate_multiplicative=seeds.separate_multiplicative,
     )

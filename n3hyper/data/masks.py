@@ -20,7 +20,8 @@ from n3hyper.data.seeds import name_seed
 
 Mask = NDArray[np.bool_]
 
-_ALL = "ALL"  # the one group of n3fit's data in the diagonal basis
+ALL = "ALL"
+"""The one group of n3fit's data in the diagonal basis."""
 
 
 def dataset_slices(datasets: Sequence[CommonData]) -> tuple[slice, ...]:
@@ -108,7 +109,7 @@ def mode_masks(kept: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> t
     validation = training.copy()
     for fold, count in enumerate(kept.sum(axis=1)):
         for replica, seed in enumerate(seeds):
-            rng = np.random.Generator(np.random.PCG64(name_seed(_ALL) + seed))
+            rng = np.random.Generator(np.random.PCG64(name_seed(ALL) + seed))
             mask = np.arange(count) < int(count * diagonal_frac)
             rng.shuffle(mask)
             training[fold, replica, :count] = mask

@@ -5,6 +5,7 @@ YAML 1.2 it must be: runcards write ``2e1`` for a number, which 1.1 reads as tex
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from io import StringIO
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
@@ -36,6 +38,11 @@ def read_yaml(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             document = loader.load(text)
+    except DuplicateKeyError as error:
+        mark, name = error.problem_mark, re.search('"(.*)" with value', str(error.problem))
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = f"key {name.group(1)!r} is given twice" if name else "a key is given twice"
+        raise RuncardError(problem, source=path, key=where, hint="remove one of the two") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ReferenceCase
 from fktable_files import write_table
 from synthetic import synthetic_theory, toy_pdf
 
-from n3hyper.data.commondata import TheoryRecipe
-from n3hyper.data.fktable import EVOLUTION_PIDS
+from n3hyper.data.commondata import TheoryRecipe, load_commondata
+from n3hyper.data.fktable import EVOLUTION_PIDS, read_fktable
 from n3hyper.data.operations import apply_operation
 from n3hyper.data.theories import TheoryFolder
-from n3hyper.data.theory_stack import ObservableSource, build_stack
+from n3hyper.data.theory_stack import ObservableSource, build_stack, table_nodes
 from n3hyper.errors import TheoryError
 
 LOW = np.array([0.001, 0.01, 0.1, 0.4])
@@ -212,3 +214,50 @@ def test_predict_keeps_leading_axes() -> None:
     assert first.operation == "NULL"
     raw = stack.raw(pdfs)[..., first.operands[0]]
     assert np.array_equal(predictions[..., first.slice], apply_operation("NULL", [raw]))
+
+
+def _source(name: str, group: str, *operands: tuple[str, ...]) -> ObservableSource:
+    return ObservableSource(name, TheoryRecipe("NULL", operands), np.arange(1), group=group)
+
+
+def test_nodes_are_counted_by_experiment() -> None:
+    low, high = [0.001, 0.1], [0.1 * (1 + 1e-13), 0.5]
+    grids = {"low": low, "again": low, "high": high}
+    sources = [
+        _source("one", "A", ("low",)),
+        _source("two", "A", ("again",)),  # as the first: counted once
+        _source("three", "B", ("low",), ("high",)),  # two operands
+        _source("four", "B", ("low",)),
+        _source("positivity", "", ("high",)),
+        _source("more positivity", "", ("high",)),
+    ]
+    nodes = table_nodes(sources, lambda names: np.array(grids[names[0]]))
+    values, counts = np.unique(nodes, return_counts=True)
+    np.testing.assert_allclose(values, [0.001, 0.1, 0.5])
+    assert counts.tolist() == [3, 6, 3]
+
+
+def _xgrid(folder: TheoryFolder, name: str) -> np.ndarray:
+    return read_fktable(folder.table_path(name)).xgrid
+
+
+def test_nodes_are_those_of_n3fit(fit_case: ReferenceCase, shared_theory: Path) -> None:
+    reference = Path(__file__).parent / "reference" / "scaling.json"
+    record = json.loads(reference.read_text())
+    folder = TheoryFolder(40_000_000, shared_theory)
+    sources = [
+        ObservableSource(cd.name, cd.theory, cd.points, group=cd.experiment)
+        for cd in fit_case.datasets
+        if cd.theory is not None
+    ]
+    for name in record["positivity"] + record["integrability"]:
+        cd = load_commondata(name)
+        assert cd.theory is not None
+        sources.append(ObservableSource(name, cd.theory, cd.points))
+
+    def grid(names: tuple[str, ...]) -> np.ndarray:
+        return np.unique(np.concatenate([_xgrid(folder, each) for each in names]))
+
+    values, counts = np.unique(table_nodes(sources, grid), return_counts=True)
+    np.testing.assert_allclose(values, record["nodes"], rtol=1e-9)
+    assert counts.tolist() == record["counts"]

@@ -47,6 +47,11 @@ def one_model(problem, fold, replica):
     )
 
 
+def test_precision_is_the_runcards(problem):
+    assert ModelTrainer(problem, runcard()).dtype == "float32"
+    assert ModelTrainer(problem, runcard(double_precision=True)).dtype == "float64"
+
+
 def test_shapes_and_stages(problem, fit):
     assert fit.predictions.shape == (2, 2, problem.theory.npredictions)
     for name in ("training_chi2", "validation_chi2", "experimental_chi2", "validation_loss"):

@@ -218,7 +218,7 @@ def test_key_without_value(path: Any, key: str, hint: str) -> None:
         ("# nothing\n", "", "empty"),
         ("- 1\n- 2\n", "", "expected a mapping"),
         ("theory: {theoryid: 1\n", "line 2, column 1", "expected"),
-        ("theory:\n  theoryid: 1\ntheory: 2\n", "line 3, column 1", "duplicate key"),
+        ("theory:\n  theoryid: 1\ntheory: 2\n", "line 3, column 1", "given twice"),
         ("a: 1\n\tb: 2\n", "line 2, column 1", "cannot start any token"),
         ("a: !!python/object/new:os.system [id]\n", "line 1, column 4", "constructor"),
         ("a: *b\n", "line 1, column 4", "undefined alias"),
