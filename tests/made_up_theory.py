@@ -85,11 +85,12 @@ def _ask(wanted: dict[str, _Wanted], data: CommonData) -> None:
     recipe = data.theory
     assert recipe is not None
     hadronic = not data.process.startswith(ONE_HADRON)
-    size = float(np.median(np.abs(data.central))) or 1.0
+    # validphys takes coefficients below 1e-8 for zero when it looks for totals
+    size = max(float(np.median(np.abs(data.central))), 1e-3)
     for number, names in enumerate(recipe.fk_tables):
         # a total cross section divides all points
         total = number == 1 and recipe.operation == "RATIO" and len(names) == 1
-        single = total and "TOT" in names[0].upper()
+        single = total and any(word in names[0].upper() for word in ("TOT", "INTEGRATED"))
         for some, points in _rows_in_turn(names, data):
             rows = 1 if single else -(-points // len(some))
             for name in some:
