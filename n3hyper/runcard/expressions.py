@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +55,9 @@ def parse_expression(text: str) -> Expression:
     if len(text) > _LONGEST:
         raise ValueError(f"{len(text)} characters, more than {_LONGEST}")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of "1or 2" and the like
+            tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"not an expression ({error.msg})") from None
     except (ValueError, RecursionError, MemoryError):  # a null byte, thousands of brackets

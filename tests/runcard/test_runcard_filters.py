@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from runcard_samples import good_card
 
 from n3hyper.errors import RuncardError
@@ -145,3 +147,16 @@ def test_keys_and_rules_that_are_there_twice() -> None:
 def test_not_expressions(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         parse_expression(text)
+
+
+_PIECES = ["x", "1", ".5", "1e", "0x", "or", " and ", "not ", "if", "else", " in ", "(", ")", ","]
+_PIECES += [*"+-*/%<>=!&|~[]{}'\"\\#:@;\n\t\0 é", "sqrt(", "lambda ", "**", "==", "'" * 3]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
+def test_any_text_is_an_expression_or_refused(text: str) -> None:
+    try:
+        names = parse_expression(text).names
+    except ValueError:
+        return
+    assert all(name.isidentifier() for name in names)
