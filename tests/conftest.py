@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from n3hyper.data.commondata import CommonData, cut, load_commondata
 from n3hyper.data.cuts import kept_points
@@ -20,6 +21,10 @@ from tests.mongo_servers import engines, fresh_database, running
 
 # They make the stored reference numbers, with programs that are not installed here.
 collect_ignore_glob = ["*/make_*reference.py"]
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REFERENCE = Path(__file__).parent / "data" / "reference"
