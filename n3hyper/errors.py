@@ -9,6 +9,10 @@ from typing import Any, Final
 
 LONGEST_LIST: Final = 25
 """How many names a hint lists in full."""
+_OUT_OF_MEMORY: Final = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
+"""Python's, NumPy's and TensorFlow's."""
+_OUT_OF_MEMORY_TEXT: Final = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
+"""What errors of other kinds say when a compiled program lacks memory."""
 
 
 class N3HyperError(Exception):
@@ -80,6 +84,16 @@ class FitError(N3HyperError):
 
 class StoreError(N3HyperError):
     """Trials that cannot be read or written."""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether it was raised for want of memory, of this machine or of its GPU.
+
+    >>> lacks_memory(MemoryError()), lacks_memory(ValueError("NaN"))
+    (True, False)
+    """
+    name, text = type(error).__name__, str(error)
+    return name in _OUT_OF_MEMORY or any(each in text for each in _OUT_OF_MEMORY_TEXT)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

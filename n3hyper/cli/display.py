@@ -119,8 +119,14 @@ class LiveDisplay(ScanDisplay):
             note = "compiling"
         else:
             note = f"validation chi2 {progress.validation_chi2:.3f}"
+        if progress.batches > 1:
+            note += f", batch {progress.batch}/{progress.batches}"
         self._bars.update(
-            self._trial, total=progress.epochs, completed=progress.epoch, note=note, visible=True
+            self._trial,
+            total=progress.epochs * progress.batches,
+            completed=progress.epochs * (progress.batch - 1) + progress.epoch,
+            note=note,
+            visible=True,
         )
 
     def trial_ended(self, trial: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from n3hyper.cli.options import Duration, mongo_uri, theory_path
+from n3hyper.cli.options import Duration, memory, mongo_uri, theory_path
 
 
 @click.command("mongo-worker")
@@ -49,6 +49,7 @@ from n3hyper.cli.options import Duration, mongo_uri, theory_path
     help="Give a worker up that has been killed so often in a row.",
 )
 @theory_path
+@memory
 def command(
     mongo_uri: str | None,
     workers: int,
@@ -59,11 +60,14 @@ def command(
     exp_key: str | None,
     max_consecutive_failures: int,
     theory_path: Path | None,
+    memory: int | None,
 ) -> int:
     """Evaluate trials of parallel scans, until there are none.
 
-    Data and theory are those of this host; a scan that is made of others is refused.
+    Data and theory are those of this host; a scan that is made of others is refused. The workers
+    divide its cores and memory.
     """
+    from n3hyper.fitting.memory import share
     from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.services.fleet import Fleet, run_fleet
@@ -77,6 +81,7 @@ def command(
         reserve_timeout=reserve_timeout,
         patience=database_timeout,
         theory_path=None if theory_path is None else theory_path.resolve(),
+        memory=share(memory, workers),
     )
 
     def say(text: str) -> None:

@@ -43,6 +43,25 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         return seconds
 
 
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5 only
+    """An amount of memory such as ``800MB`` or ``16G``, in bytes; units are powers of 1024.
+
+    >>> Size().convert("1.5G", None, None)
+    1610612736
+    """
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", str(value).strip().upper())
+        size = int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " ")) if found else 0
+        if size <= 0:
+            self.fail(f"{value!r} is no amount of memory; write it like 800MB or 16G", param, ctx)
+        return size
+
+
 timeout = click.option(
     "--timeout",
     type=Duration(),
@@ -52,6 +71,13 @@ theory_path = click.option(
     "--theory-path",
     type=click.Path(path_type=Path),
     help="Folder that holds theory_<id>, or a theory folder itself.",
+)
+memory = click.option(
+    "--memory",
+    type=Size(),
+    envvar="N3HYPER_MEMORY",
+    help="Memory that the fits may take, like 16G: models that do not fit together are trained in "
+    "batches, with the same results. Default: $N3HYPER_MEMORY, else most of what is free.",
 )
 algo = click.option(
     "--algo",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from n3hyper.cli.options import quiet, theory_path
+from n3hyper.cli.options import memory, quiet, theory_path
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.replay import Replay
@@ -35,8 +35,9 @@ SHOWN = (
     help="The tries.pkl of the scan, or its folder.",
 )
 @theory_path
+@memory
 @quiet
-def command(tid: int, pkl: Path, theory_path: Path | None, quiet: bool) -> int:
+def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, quiet: bool) -> int:
     """Run trial TID of a scan again, and show its metrics beside the recorded ones.
 
     Parameters, seeds, data and theory are the same; nothing is written.
@@ -45,7 +46,7 @@ def command(tid: int, pkl: Path, theory_path: Path | None, quiet: bool) -> int:
     from n3hyper.hyper_optimization.replay import replay
 
     with make_display(1, quiet=quiet) as display:
-        outcome = replay(pkl, tid, display, theory_path)
+        outcome = replay(pkl, tid, display, theory_path, memory)
     for line in table(outcome):
         click.echo(line)
     return 0

@@ -8,6 +8,7 @@ import click
 
 from n3hyper.cli.options import (
     max_failures,
+    memory,
     parallel_options,
     parallel_request,
     quiet,
@@ -39,6 +40,7 @@ from n3hyper.cli.running import run
 @timeout
 @theory_path
 @max_failures
+@memory
 @parallel_options
 @quiet
 def command(
@@ -48,6 +50,7 @@ def command(
     timeout: float | None,
     theory_path: Path | None,
     max_failures: int | None,
+    memory: int | None,
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
@@ -69,6 +72,7 @@ def command(
         timeout=timeout,
         theory_path=theory_path,
         max_failures=max_failures,
+        memory=memory,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

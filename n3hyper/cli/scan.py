@@ -9,6 +9,7 @@ import click
 from n3hyper.cli.options import (
     algo,
     max_failures,
+    memory,
     parallel_options,
     parallel_request,
     quiet,
@@ -50,6 +51,7 @@ from n3hyper.cli.running import run
     "tables or K-factors for, also in the folds; OUTPUT/filter.yml says which.",
 )
 @max_failures
+@memory
 @parallel_options
 @quiet
 def command(
@@ -63,6 +65,7 @@ def command(
     theory_path: Path | None,
     skip_missing: bool,
     max_failures: int | None,
+    memory: int | None,
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
@@ -87,6 +90,7 @@ def command(
         theory_path=theory_path,
         skip_missing=skip_missing,
         max_failures=max_failures,
+        memory=memory,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

@@ -66,6 +66,17 @@ def idle_gpu(found: int, environment: Mapping[str, str], driver: Path = _DRIVER)
     )
 
 
+@lru_cache(maxsize=1)
+def device_memory() -> int | None:
+    """Bytes of the GPU that TensorFlow may take; None where there is none."""
+    if not tensorflow().config.list_physical_devices("GPU"):
+        return None
+    from tensorflow.python.client import device_lib
+
+    limits = [each.memory_limit for each in device_lib.list_local_devices()]
+    return max(limits) or None
+
+
 @contextmanager
 def _silent() -> Iterator[None]:
     """TensorFlow logs errors only, and what it says before it knows goes nowhere.

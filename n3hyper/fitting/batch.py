@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import FitError
+from n3hyper.fitting import modes
+from n3hyper.fitting.covariance_blocks import BlockCovariance, block_covariance
 from n3hyper.fitting.engine import Program
 from n3hyper.fitting.initial import fold_seeds, initial_exponents, initial_layers
 from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
-from n3hyper.fitting.likelihood import ModelMasks, likelihood_arrays
+from n3hyper.fitting.likelihood import ModelMasks, covariance_arrays, model_arrays, points
 from n3hyper.fitting.network import PDFInputs
 from n3hyper.fitting.pdf_model import PDFModel
 from n3hyper.fitting.scaling import InputScaling, feature_scaling
@@ -28,11 +30,15 @@ from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature
 from n3hyper.physics.sum_rules import SumRules, sum_rules
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class FitInputs:
-    """All of a scan that does not change from trial to trial."""
+    """All of a scan that does not change from trial to trial.
+
+    It is that of all models (folds x replicas, fold by fold), or a `part` of some of them.
+    """
 
     problem: FitProblem
     preprocessing: Preprocessing
@@ -40,6 +46,10 @@ class FitInputs:
     """(nfit, 14)"""
     rules: SumRules | None
     quadrature: Quadrature
+    whole: FitInputs | None = None
+    """Of which it is a part; None for all models."""
+    chosen: Index | None = None
+    """The numbers of the models of a part."""
 
     @classmethod
     def of(
@@ -55,29 +65,44 @@ class FitInputs:
             quadrature=sum_rule_quadrature(),
         )
 
+    def part(self, models: Index) -> FitInputs:
+        """The inputs of some of all models; what models share is shared with the whole."""
+        return replace(self, whole=self, chosen=models)
+
     @cached_property
     def tables(self) -> Tables:
         """The theory, as the fit reads it."""
+        if self.whole is not None:
+            return self.whole.tables
         return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
 
     @cached_property
     def masks(self) -> ModelMasks:
         """The points that each model is fitted to."""
+        if self.whole is not None:
+            return self.whole.masks.of_models(self.numbers)
         return ModelMasks.of(self.problem)
 
     @property
-    def models(self) -> int:
-        """Folds times replicas."""
-        return len(self.masks.training)
+    def folds(self) -> int:
+        """Number of folds of the problem, at least one."""
+        return max(len(self.problem.folds), 1)
 
     @property
-    def folds(self) -> int:
-        """Number of folds, at least one."""
-        return self.models // self.problem.replicas
+    def numbers(self) -> Index:
+        """Of these models among all, (m,)."""
+        return np.arange(self.folds * self.problem.replicas) if self.chosen is None else self.chosen
+
+    @property
+    def models(self) -> int:
+        """How many: folds times replicas, or those of a part."""
+        return len(self.numbers)
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
         """The seed of each model, fold by fold."""
+        if self.whole is not None:
+            return tuple(self.whole.seeds[number] for number in self.numbers)
         replicas = [int(seed) for seed in self.problem.nn_seeds]
         return tuple(seed for fold in range(self.folds) for seed in fold_seeds(replicas, fold))
 
@@ -91,19 +116,88 @@ class FitInputs:
     @cached_property
     def exponents(self) -> tuple[Array, Array]:
         """Initial alpha and beta, each (models, nfit)."""
+        if self.whole is not None:
+            alpha, beta = self.whole.exponents
+            return alpha[self.numbers], beta[self.numbers]
         return initial_exponents(self.preprocessing, self.seeds)
 
     @cached_property
-    def fixed_arrays(self) -> dict[str, Any]:
-        """Tables, data and covariances."""
+    def covariance(self) -> BlockCovariance:
+        """Of the fit."""
+        if self.whole is not None:
+            return self.whole.covariance
+        return block_covariance(self.problem.fit_covariance)
+
+    @cached_property
+    def shared_arrays(self) -> dict[str, Any]:
+        """Tables and covariance: what all models share."""
+        if self.whole is not None:
+            return self.whole.shared_arrays
         tables = self.tables
-        data_order = tables.order[: tables.ndata]
         return {
             "matrices": tuple(product.matrix for product in tables.products),
+            "transposed": tuple(product.matrix.T.copy() for product in tables.products),
             "signs": tuple(product.signs for product in tables.products),
-            "unvalidated": (~self.masks.validated).astype(np.float64),
-            **likelihood_arrays(self.problem, self.masks, data_order),
+            **self._covariance_arrays(tables.order[: tables.ndata]),
         }
+
+    def _covariance_arrays(self, order: Index) -> dict[str, Any]:
+        if self.problem.mode_masks is not None:
+            return modes.shared_arrays(self.problem, order)
+        return covariance_arrays(self.covariance, order)
+
+    @cached_property
+    def model_arrays(self) -> dict[str, Any]:
+        """Data, masks and inverses, of each model its own."""
+        if self.whole is not None and "model_arrays" in vars(self.whole):
+            return self.whole.select(self.whole.model_arrays, self.numbers) | self._fold_arrays()
+        masks, data = self.masks, self.problem.replica_data[self.numbers % self.problem.replicas]
+        return {
+            "unvalidated": (~masks.validated).astype(np.float64),
+            "validation_points": points(masks.validation),
+            "training_points": points(masks.training),
+            **self._arrays_of_data(masks, data),
+            **self._fold_arrays(),
+        }
+
+    def _fold_arrays(self) -> dict[str, Any]:
+        if self.problem.mode_masks is None:
+            return {}
+        return modes.fold_arrays(self.numbers // self.problem.replicas)
+
+    def _arrays_of_data(self, masks: ModelMasks, data: Array) -> dict[str, Any]:
+        if self.problem.mode_masks is None:
+            return model_arrays(self.covariance, masks, data)
+        order = self.tables.order[: self.tables.ndata]
+        return modes.model_arrays(masks.training, masks.validation, data, order)
+
+    @property
+    def units(self) -> Index:
+        """(u, w): the numbers of models that are trained in the same batch.
+
+        Single ones; where eigenmodes are split, those of a replica in all folds.
+        """
+        together = 1 if self.problem.mode_masks is None else self.folds
+        return np.arange(self.models).reshape(together, -1).T
+
+    def select(self, arrays: dict[str, Any], places: Index) -> dict[str, Any]:
+        """`model_arrays` of some of these models."""
+        # masks and inverses are those of all trainings, then of all validations
+        twice = np.concatenate([places, places + self.models])
+        return {
+            "masks": arrays["masks"][twice],
+            "inverses": tuple(inverses[twice] for inverses in arrays["inverses"]),
+            **{
+                name: values[places]
+                for name, values in arrays.items()
+                if name not in ("masks", "inverses")
+            },
+        }
+
+    @cached_property
+    def fixed_arrays(self) -> dict[str, Any]:
+        """All of them."""
+        return {**self.shared_arrays, **self.model_arrays}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +230,12 @@ class Trial:
         scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
         return cls(inputs, settings, scaling, Layout.of(settings, architecture))
+
+    def part(self, models: Index) -> Trial:
+        """The trial of some of all models."""
+        inputs, shape = self.inputs.part(models), self.layout.architecture
+        layout = replace(self.layout, architecture=replace(shape, models=len(models)))
+        return replace(self, inputs=inputs, layout=layout)
 
     def program(self) -> Program:
         """What must be compiled for it."""
@@ -205,7 +305,7 @@ class Trial:
         }
 
     def _weight_arrays(self) -> dict[str, Array]:
-        """By weight (P,): its walls, whether it trains or is of a kernel, its variable (P, nv)."""
+        """By weight (P,): walls, whether it trains, is of a kernel; variables (P, nv), (nv, P)."""
         shape, preprocessing = self.layout.architecture, self.inputs.preprocessing
         lowest, highest = np.full(shape.size, -np.inf), np.full(shape.size, np.inf)
         trainable = np.ones(shape.size)
@@ -217,11 +317,13 @@ class Trial:
             low, high = getattr(preprocessing, ranges).T
             lowest[where] = np.where(fixed, -np.inf, low)
             highest[where] = np.where(fixed, np.inf, high)
-        variable = self.layout.variable_of_weight()
+        number = self.layout.variable_of_weight()
+        variables = np.equal.outer(number, np.arange(shape.variables)).astype(np.float64)
         return {
             "lowest": lowest,
             "highest": highest,
             "trainable": trainable,
             "kernels": self.layout.kernels(),
-            "variables": np.equal.outer(variable, np.arange(shape.variables)).astype(np.float64),
+            "variables": variables,
+            "members": variables.T.copy(),
         }

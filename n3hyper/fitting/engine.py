@@ -19,6 +19,7 @@ from n3hyper.fitting import lagrange, likelihood, network, stopping
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.layout import Architecture
 from n3hyper.fitting.optimizers import OPTIMIZERS, clip_by_variable
+from n3hyper.fitting.products import differentiable_product
 from n3hyper.fitting.tables import Segment, evaluate_segment
 
 Tensor = Any
@@ -66,12 +67,12 @@ def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any
     models = weights.shape[0]
     pdf = network.pdf(program.architecture, arrays, weights, dropout)
     rows = []
-    for (start, quadratic), matrix, signs in zip(
-        program.products, arrays["matrices"], arrays["signs"], strict=True
+    for (start, quadratic), matrix, transposed, signs in zip(
+        program.products, arrays["matrices"], arrays["transposed"], arrays["signs"], strict=True
     ):
         nodes = tf.reshape(pdf[:, start:], (models, -1))
         # m model, r row of the tables, v node of the x-grid and flavour
-        values = tf.matmul(nodes, matrix, transpose_b=True)
+        values = differentiable_product(nodes, matrix, transposed)
         rows.append(signs * values * values if quadratic else values)
 
     def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
@@ -116,7 +117,10 @@ def step(program: Program, arrays: Tensors, state: State) -> State:
         state.monitor, arrays, state.epoch - 1, state.weights, losses.judgement
     )
     gradient = clip_by_variable(
-        losses.gradient * arrays["trainable"], arrays["clipnorm"], arrays["variables"]
+        losses.gradient * arrays["trainable"],
+        arrays["clipnorm"],
+        arrays["variables"],
+        arrays["members"],
     )
     time = tf.cast(state.epoch + 1, gradient.dtype)
     decrease, optimizer = OPTIMIZERS[program.optimizer].update(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.products import product
 from n3hyper.fitting.settings import PUSH_EACH, FitSettings
 
 Tensor = Any
@@ -48,7 +49,7 @@ def lagrange_arrays(
     return {
         "start": start[order],
         "growth": growth[order],
-        "positivity_sets": members[order],
+        "positivity_sets": members[order].T.copy(),
         "positivity": members[order].sum(axis=1),
         "integrability": integrability[order],
         "positivity_threshold": np.array(settings.positivity.threshold),
@@ -67,7 +68,7 @@ def losses(arrays: Tensors, predictions: Tensor, epoch: Tensor) -> tuple[Tensor,
     tf = tensorflow()
     scaled = multipliers(arrays, epoch) * predictions
     negative = tf.where(scaled < 0.0, -scaled, ELU_SLOPE * tf.math.expm1(-tf.maximum(scaled, 0.0)))
-    positivity = tf.matmul(negative * arrays["positivity"], arrays["positivity_sets"])
+    positivity = product(negative * arrays["positivity"], arrays["positivity_sets"])
     squares = tf.reduce_sum(scaled * scaled * arrays["integrability"], axis=1)
     return positivity, squares
 

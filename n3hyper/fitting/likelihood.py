@@ -10,9 +10,7 @@ A rounding error of lambda changes the chi2 in second order only, which makes fl
 A^-1 is small and made once in float64; S is shared by all models, and comes in blocks. Training
 and validation are stacked, so that S is read once for both.
 
-Where the eigenmodes of the correlation matrix are split (``diagonal_basis: true``) the chi2 is a
-sum over modes, of the squares of v_a . (prediction - data) / sigma / sqrt(e_a); each fold has the
-eigenvalues e_a and eigenvectors v_a of the points that it keeps.
+Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes` has the chi2.
 """
 
 from __future__ import annotations
@@ -24,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem, Fold
-from n3hyper.errors import FitError
+from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.covariance_blocks import Block, block_covariance
+from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
+from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -51,6 +50,15 @@ class ModelMasks:
     validated: Mask
     """(models,): whether there are validation points."""
 
+    def of_models(self, models: Index) -> ModelMasks:
+        """The masks of some of the models."""
+        return ModelMasks(
+            *(
+                mask[models]
+                for mask in (self.training, self.validation, self.tested, self.validated)
+            )
+        )
+
     @classmethod
     def of(cls, problem: FitProblem) -> ModelMasks:
         """The masks of a problem; without folds there is one, which leaves nothing out."""
@@ -73,60 +81,46 @@ class ModelMasks:
         )
 
 
-def likelihood_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> Tensors:
-    """All numbers of `chi2_and_gradient`, in NumPy; points are in the order of the blocks.
+def covariance_arrays(covariance: BlockCovariance, order: Index) -> Tensors:
+    """Those numbers of `chi2_and_gradient` that all models share, in NumPy.
+
+    Points are in the order of the blocks.
 
     Parameters
     ----------
     order
         (ndata,): the data point of each prediction.
     """
-    points = {
-        "validation_points": np.maximum(masks.validation.sum(axis=1), 1).astype(np.float64),
-        "training_points": np.maximum(masks.training.sum(axis=1), 1).astype(np.float64),
-    }
-    if problem.mode_masks is not None:
-        return {**_mode_arrays(problem, masks, order), **points}
-    covariance = block_covariance(problem.fit_covariance)
-    models = len(masks.training)
-    data = np.tile(problem.replica_data, (models // problem.replicas, 1))
-    stacked = np.concatenate([masks.training, masks.validation]).astype(np.float64)
     to_blocks = np.argsort(order)[covariance.points]
     return {
         "to_blocks": to_blocks.astype(np.int32),
         "from_blocks": np.argsort(to_blocks).astype(np.int32),
-        "data": data[:, covariance.points],
         "inverse_sigma": 1.0 / covariance.sigma,
-        "masks": stacked[:, covariance.points],
         "systematics": tuple(block.systematics for block in covariance.blocks),
-        "inverses": tuple(_inverses(block, stacked) for block in covariance.blocks),
-        **points,
+        "projections": tuple(block.systematics.T.copy() for block in covariance.blocks),
     }
 
 
-def _mode_arrays(problem: FitProblem, masks: ModelMasks, order: Index) -> Tensors:
-    """Data (m, ndata), masks of modes (2 m, ndata), and modes (k, ndata, ndata).
+def model_arrays(covariance: BlockCovariance, masks: ModelMasks, data: Array) -> Tensors:
+    """Those that each model has of its own.
 
-    A column of the modes is v_a / (sigma sqrt(e_a)) of a fold, zero at points left out.
+    Parameters
+    ----------
+    data
+        (m, ndata): what each of the models of `masks` is fitted to.
     """
-    models = len(masks.training)
-    nothing = np.zeros(problem.ndata, dtype=bool)
-    folds = problem.folds or (Fold((), nothing),)
-    modes = np.zeros((len(folds), problem.ndata, problem.ndata))
-    for fold, columns in zip(folds, modes, strict=True):
-        kept = np.flatnonzero(~(nothing if fold.overfit else fold.mask))
-        covariance = problem.fit_covariance.masked(kept).dense()
-        sigma = np.sqrt(np.diag(covariance))
-        values, vectors = np.linalg.eigh(covariance / np.outer(sigma, sigma))
-        if values[0] <= 0:
-            raise FitError("diagonal_basis: the correlation matrix has an eigenvalue of zero")
-        columns[kept, : len(kept)] = vectors / np.outer(sigma, np.sqrt(values))
-    data = np.tile(problem.replica_data, (models // problem.replicas, 1))
+    stacked = np.concatenate([masks.training, masks.validation]).astype(np.float64)
     return {
-        "data": data[:, order],
-        "masks": np.concatenate([masks.training, masks.validation]).astype(np.float64),
-        "modes": modes[:, order],
+        # the layout decides in which order NumPy adds
+        "data": np.ascontiguousarray(data[:, covariance.points]),
+        "masks": np.ascontiguousarray(stacked[:, covariance.points]),
+        "inverses": tuple(_inverses(block, stacked) for block in covariance.blocks),
     }
+
+
+def points(masks: Mask) -> Array:
+    """How many points each mask (m, ndata) has, at least one: (m,)."""
+    return np.asarray(np.maximum(masks.sum(axis=1), 1), dtype=np.float64)
 
 
 def _inverses(block: Block, masks: Array) -> Array:
@@ -143,12 +137,7 @@ def _inverses(block: Block, masks: Array) -> Array:
 def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     """Training and validation chi2 (m,) of predictions (m, ndata), in float64."""
     if "modes" in arrays:
-        modes = arrays["modes"]
-        shifts = (predictions - arrays["data"]).reshape(len(modes), -1, predictions.shape[1])
-        amplitudes = (shifts @ modes).reshape(predictions.shape)
-        masked = np.concatenate([amplitudes, amplitudes]) * arrays["masks"]
-        chi2 = np.square(masked).sum(axis=1)
-        return chi2[: len(predictions)], chi2[len(predictions) :]
+        return modes.chi2_numpy(arrays, predictions)
     residuals = (predictions[:, arrays["to_blocks"]] - arrays["data"]) * arrays["inverse_sigma"]
     masked = np.concatenate([residuals, residuals]) * arrays["masks"]
     chi2, start = np.zeros(len(masked)), 0
@@ -164,37 +153,24 @@ def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
 def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Training chi2 (m,), its gradient by the predictions (m, ndata), validation chi2 (m,)."""
     if "modes" in arrays:
-        return _chi2_of_modes(arrays, predictions)
+        return modes.chi2_and_gradient(arrays, predictions)
     tf = tensorflow()
     models = predictions.shape[0]
     ordered = tf.gather(predictions, arrays["to_blocks"], axis=1)
     residuals = (ordered - arrays["data"]) * arrays["inverse_sigma"]
     masked = tf.concat([residuals, residuals], axis=0) * arrays["masks"]
     chi2, rest, start = tf.zeros(2 * models, predictions.dtype), [], 0
-    for systematics, inverses in zip(arrays["systematics"], arrays["inverses"], strict=True):
+    for systematics, transposed, inverses in zip(
+        arrays["systematics"], arrays["projections"], arrays["inverses"], strict=True
+    ):
         where = slice(start, start := start + systematics.shape[0])
         # a training or validation of a model, n point, k systematic
-        projected = tf.matmul(masked[:, where], systematics)
+        projected = product(masked[:, where], transposed)
         nuisance = tf.linalg.matvec(inverses, projected)
-        shifts = tf.matmul(nuisance, systematics, transpose_b=True)
+        shifts = product(nuisance, systematics)
         rest.append(masked[:, where] - arrays["masks"][:, where] * shifts)
         chi2 += tf.reduce_sum(nuisance * nuisance, axis=1)
     left = tf.concat([*rest, masked[:, start:]], axis=1)
     chi2 += tf.reduce_sum(left * left, axis=1)
     gradient = 2.0 * left[:models] * arrays["inverse_sigma"]
     return chi2[:models], tf.gather(gradient, arrays["from_blocks"], axis=1), chi2[models:]
-
-
-def _chi2_of_modes(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """`chi2_and_gradient` where eigenmodes are split."""
-    tf = tensorflow()
-    modes, (models, points) = arrays["modes"], predictions.shape
-    folds = modes.shape[0]
-    # k fold, r replica, n point, a mode
-    residuals = tf.reshape(predictions - arrays["data"], (folds, -1, points))
-    amplitudes = tf.reshape(tf.matmul(residuals, modes), (models, points))
-    masked = tf.concat([amplitudes, amplitudes], axis=0) * arrays["masks"]
-    chi2 = tf.reduce_sum(masked * masked, axis=1)
-    trained = tf.reshape(masked[:models], (folds, -1, points))
-    gradient = 2.0 * tf.reshape(tf.matmul(trained, modes, transpose_b=True), (models, points))
-    return chi2[:models], gradient, chi2[models:]

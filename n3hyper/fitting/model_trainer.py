@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
+from n3hyper.errors import lacks_memory
 from n3hyper.fitting import engine
-from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.backend import device_memory, tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
-from n3hyper.fitting.likelihood import chi2_numpy
+from n3hyper.fitting.likelihood import chi2_numpy, points
+from n3hyper.fitting.memory import SMALLEST, largest_batch
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.trained import Trained, split
 from n3hyper.physics.chi2 import chi2_per_replica
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Score = Callable[[BatchFit], dict[str, Any]]
+
+EVALUATED: Final = 16
+"""Models that are evaluated at a time when they have been trained."""
+
+
+class _Place(NamedTuple):
+    """Which batch of how many."""
+
+    batch: int
+    batches: int
 
 
 class ModelTrainer:
@@ -40,6 +56,9 @@ class ModelTrainer:
         Is called before the compilation and after each chunk of epochs.
     dtype
         Of the training: ``float32``, or ``float64``; by default as the runcard says.
+    memory
+        Bytes that this process may take in all; None for most of what is free. Models that do not
+        fit together are trained in batches, with the same results.
     """
 
     def __init__(
@@ -49,6 +68,7 @@ class ModelTrainer:
         score: Score | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         dtype: str | None = None,
+        memory: int | None = None,
     ) -> None:
         self.problem = problem
         self.inputs = FitInputs.of(
@@ -60,6 +80,9 @@ class ModelTrainer:
         self.dtype = dtype or ("float64" if double else "float32")
         self.hyperopt = False
         self._keys: tuple[str, ...] = ()
+        self.memory = memory
+        self._most_models = self.inputs.models
+        self._shared: dict[str, Any] | None = None
         self._fixed: dict[str, Any] | None = None
 
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
@@ -74,7 +97,7 @@ class ModelTrainer:
         return self.score(self.fit(params))
 
     def fit(self, params: Mapping[str, Any]) -> BatchFit:
-        """Train all models.
+        """Train all models, together or, where memory is short, some after the others.
 
         Raises
         ------
@@ -84,19 +107,72 @@ class ModelTrainer:
         clock = _Clock()
         with clock("setup"):
             trial = Trial.of(self.inputs, FitSettings.from_params(self._unrolled(params)))
-            arrays = {**self._fixed_tensors(), **self.tensors(trial.arrays())}
-            program = trial.program()
+            size = self._batch_size(trial)
+        trained = self._train_all(trial, size, clock)
+        with clock("evaluate"):
+            fit = self._result(trial, trained, clock.seconds)
+        return fit
+
+    def _batch_size(self, trial: Trial) -> int:
+        item = np.dtype(self.dtype).itemsize
+        return min(self._most_models, largest_batch(trial, item, self.memory, device_memory()))
+
+    def _train_all(self, trial: Trial, size: int, clock: _Clock) -> Trained:
+        """All models, in batches of `size`, or smaller ones when memory runs out."""
+        units = trial.inputs.units
+        parts: list[Trained] = []
+        lost = np.zeros(units.size, dtype=bool)
+        batches = split(units, size)
+        while batches:
+            done = sum(len(part) for part in parts)
+            where = _Place(len(parts) + 1, len(parts) + len(batches))
+            one = batches[0]
+            try:
+                part = self._train_batch(trial, one, where, lost, clock)
+            except Exception as err:
+                if not lacks_memory(err) or len(one) <= max(SMALLEST, units.shape[1]):
+                    raise
+                self._most_models = max(len(one) // 2, SMALLEST)
+                part = None
+            if part is None:
+                self._fixed = None
+                gc.collect()
+                batches = split(units[done // units.shape[1] :], self._most_models)
+                continue
+            batches.pop(0)
+            # a batch is filled up with its last models
+            parts.append(part.first(min(len(one), units.size - done)))
+        return Trained.joined(parts).taken(np.argsort(units.ravel()))
+
+    def _train_batch(
+        self, trial: Trial, models: Index, where: _Place, lost: Mask, clock: _Clock
+    ) -> Trained:
+        """Some models together; `lost` is told which of them have failed."""
+        epochs = trial.settings.epochs
+        with clock("setup"):
+            everyone = np.array_equal(models, np.arange(trial.inputs.models))
+            part = trial if everyone else trial.part(models)
+            start = part.initial_weights()
+            program = part.program()
+            weights = tensorflow().constant(start, self.dtype)
+            state = engine.start(program, weights, epochs)
+            if self._hopeless(lost):
+                return Trained.of(state)
+            arrays = {**self._shared_tensors(), **self._model_tensors(part.inputs, everyone)}
+            arrays.update(self.tensors(part.arrays()))
             loop = engine.compiled(program)
-            weights = tensorflow().constant(trial.initial_weights(), self.dtype)
-            state = engine.start(program, weights, trial.settings.epochs)
         with clock("compile"):
-            self._report(state, trial.settings.epochs, "compile")
+            self._report(state, epochs, "compile", where)
             state = loop.run(arrays, state, 0)
         with clock("train"):
-            state = self._train(loop, arrays, state, trial.settings.epochs)
-        with clock("evaluate"):
-            fit = self._result(trial, state, clock.seconds)
-        return fit
+            # one step more than epochs: the last one only validates
+            while int(state.epoch) < epochs + 1 and bool(np.any(state.monitor.active)):
+                state = loop.run(arrays, state, min(engine.CHUNK, epochs + 1 - int(state.epoch)))
+                self._report(state, epochs, "train", where)
+                lost[models] = state.monitor.nan.numpy() & (state.monitor.best_epoch.numpy() < 0)
+                if self._hopeless(lost):
+                    break
+        return Trained.of(state)
 
     def _unrolled(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """The flat dictionary of what a scan hands: choices come as dictionaries of their own."""
@@ -122,75 +198,87 @@ class ModelTrainer:
         tensors: dict[str, Any] = tf.nest.map_structure(tensor, dict(arrays))
         return tensors
 
-    def _fixed_tensors(self) -> dict[str, Any]:
+    def _shared_tensors(self) -> dict[str, Any]:
+        if self._shared is None:
+            self._shared = self.tensors(self.inputs.shared_arrays)
+        return self._shared
+
+    def _model_tensors(self, inputs: FitInputs, everyone: bool) -> dict[str, Any]:
+        """Those of all models are kept from trial to trial."""
+        if not everyone:
+            return self.tensors(inputs.model_arrays)
         if self._fixed is None:
-            self._fixed = self.tensors(self.inputs.fixed_arrays)
+            self._fixed = self.tensors(self.inputs.model_arrays)
         return self._fixed
 
-    def _train(
-        self, loop: engine.Compiled, arrays: dict[str, Any], state: engine.State, epochs: int
-    ) -> engine.State:
-        # one step more than epochs: the last one only validates
-        while int(state.epoch) < epochs + 1 and bool(np.any(state.monitor.active)):
-            state = loop.run(arrays, state, min(engine.CHUNK, epochs + 1 - int(state.epoch)))
-            self._report(state, epochs, "train")
-            if self._hopeless(state):
-                break
-        return state
-
-    def _hopeless(self, state: engine.State) -> bool:
+    def _hopeless(self, lost: Mask) -> bool:
         """Whether all models of some fold have failed: the trial has, too."""
-        lost = state.monitor.nan.numpy() & (state.monitor.best_epoch.numpy() < 0)
         return bool(lost.reshape(self.inputs.folds, -1).all(axis=1).any())
 
-    def _report(self, state: engine.State, epochs: int, stage: Any) -> None:
+    def _report(self, state: engine.State, epochs: int, stage: Any, where: _Place) -> None:
         if self.on_progress is None:
             return
         active = state.monitor.active.numpy()
         chi2 = state.monitor.validation_chi2.numpy()
         shown = chi2[active] if active.any() else chi2
         epoch = min(max(int(state.epoch) - 1, 0), epochs)
-        self.on_progress(Progress(epoch, epochs, float(np.median(shown)), stage, int(active.sum())))
-
-    def _result(self, trial: Trial, state: engine.State, seconds: Mapping[str, float]) -> BatchFit:
-        monitor = state.monitor._replace(
-            **{name: value.numpy() for name, value in state.monitor._asdict().items()}
+        self.on_progress(
+            Progress(
+                epoch,
+                epochs,
+                float(np.median(shown)),
+                stage,
+                int(active.sum()),
+                where.batch,
+                where.batches,
+            )
         )
+
+    def _result(self, trial: Trial, trained: Trained, seconds: Mapping[str, float]) -> BatchFit:
         shape = (self.inputs.folds, self.problem.replicas)
-        found = monitor.best_epoch >= 0
-        weights = np.where(found[:, None], monitor.best_weights, state.weights.numpy())
-        weights = weights.astype(np.float64)
+        found = trained.best_epoch >= 0
         replicas = self.problem.replicas
         models = tuple(
-            trial.pdf_model(weights, slice(fold * replicas, (fold + 1) * replicas))
+            trial.pdf_model(trained.weights, slice(fold * replicas, (fold + 1) * replicas))
             for fold in range(self.inputs.folds)
         )
         xgrid = self.problem.theory.xgrid
         pdf = np.concatenate([model.evaluate(xgrid) for model in models])
-        predictions = self.inputs.tables.predict(pdf)
-        training, validation = self._chi2(predictions)
-        fixed = self.inputs.fixed_arrays
-        best_epoch = np.array(np.where(found, monitor.best_epoch, monitor.stop_epoch), np.int64)
+        predictions, training, validation = self._evaluated(pdf)
+        best_epoch = np.array(np.where(found, trained.best_epoch, trained.stop_epoch), np.int64)
+        masks = self.inputs.masks
         return BatchFit(
             predictions=predictions.reshape(*shape, -1),
-            training_chi2=(training / fixed["training_points"]).reshape(shape),
-            validation_chi2=(validation / fixed["validation_points"]).reshape(shape),
-            validation_loss=np.where(found, monitor.best_loss, validation).reshape(shape),
+            training_chi2=(training / points(masks.training)).reshape(shape),
+            validation_chi2=(validation / points(masks.validation)).reshape(shape),
+            validation_loss=np.where(found, trained.best_loss, validation).reshape(shape),
             experimental_chi2=self._experimental_chi2(predictions.reshape(*shape, -1)),
             positivity_passed=found.reshape(shape),
-            nan=monitor.nan.reshape(shape),
+            nan=trained.nan.reshape(shape),
             best_epoch=best_epoch.reshape(shape),
-            stop_epoch=monitor.stop_epoch.astype(np.int64).reshape(shape),
+            stop_epoch=trained.stop_epoch.astype(np.int64).reshape(shape),
             total_epochs=trial.settings.epochs,
             stopping_patience=trial.settings.patience,
-            epochs_run=max(int(state.epoch) - 1, 0),
+            epochs_run=trained.epochs_run,
             seconds=seconds,
             models=models,
+            batches=trained.batches,
         )
 
-    def _chi2(self, predictions: Array) -> tuple[Array, Array]:
+    def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:
+        """Predictions (M, npredictions), training and validation chi2 (M,), in float64.
+
+        Always so many models at a time, so that neither memory nor bits depend on the batches.
+        """
         order = self.inputs.tables.order[: self.problem.ndata]
-        return chi2_numpy(self.inputs.fixed_arrays, predictions[:, order])
+        found = []
+        for start in range(0, len(pdf), EVALUATED):
+            models = np.arange(start, min(start + EVALUATED, len(pdf)))
+            predictions = self.inputs.tables.predict(pdf[models])
+            arrays = self.inputs.part(models).fixed_arrays
+            found.append((predictions, *chi2_numpy(arrays, predictions[:, order])))
+        predictions, training, validation = map(np.concatenate, zip(*found, strict=True))
+        return predictions, training, validation
 
     def _experimental_chi2(self, predictions: Array) -> Array:
         """(k, R): per point, of the measured values that a fold leaves out."""
@@ -219,4 +307,5 @@ class _Clock:
         try:
             yield
         finally:
-            self.seconds[stage] = time.perf_counter() - begin
+            elapsed = time.perf_counter() - begin
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + elapsed

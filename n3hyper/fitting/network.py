@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.layout import Architecture, Layout
+from n3hyper.fitting.products import product_with_each
 from n3hyper.fitting.scaling import UNIT, InputScaling
 from n3hyper.fitting.tables import FlavourBasis
 from n3hyper.physics.preprocessing import log_factors
@@ -147,7 +148,7 @@ def pdf(
     if not nq:
         return values
     # p power, q node of the quadrature, f fitted flavour
-    integrals = tf.einsum("pq,mqf->mpf", arrays["integration"], fitted[:, nx:])
+    integrals = product_with_each(arrays["integration"], fitted[:, nx:])
     integrals = tf.reshape(integrals, (shape.models, 2 * shape.nfit))
     numerator = arrays["constants"] - tf.matmul(integrals, arrays["numerator"])
     denominator = arrays["offset"] + tf.matmul(integrals, arrays["denominator"])

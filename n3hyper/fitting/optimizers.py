@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.products import product
 
 Tensor = Any
 State = tuple[Any, ...]
@@ -118,21 +119,23 @@ OPTIMIZERS: Final[dict[str, Optimizer]] = {
 """By the names of `n3hyper.runcard.names.OPTIMIZERS`."""
 
 
-def clip_by_variable(gradient: Tensor, clipnorm: Tensor, variables: Tensor) -> Tensor:
+def clip_by_variable(
+    gradient: Tensor, clipnorm: Tensor, variables: Tensor, members: Tensor
+) -> Tensor:
     """The gradient with the norm of each variable of each model at most `clipnorm`.
 
     Parameters
     ----------
     gradient
         (m, P)
-    variables
-        (P, nv), one where a weight belongs to a variable and else zero.
+    variables, members
+        (P, nv), one where a weight belongs to a variable and else zero; and the same transposed.
     """
     tf = tensorflow()
     # gradients near a pole of a quotient are so large that their squares are infinite
     largest = tf.reduce_max(tf.abs(gradient), axis=1, keepdims=True)
     largest = tf.where(largest > 0.0, largest, tf.ones_like(largest))
     scaled = gradient / largest
-    norms = largest * tf.sqrt(tf.matmul(scaled * scaled, variables))
+    norms = largest * tf.sqrt(product(scaled * scaled, members))
     factors = clipnorm / tf.maximum(norms, clipnorm)
-    return gradient * tf.matmul(factors, variables, transpose_b=True)
+    return gradient * product(factors, variables)

@@ -26,7 +26,10 @@ class Progress:
     """Per point, median over the models that are still training; NaN before the first epoch."""
     stage: Literal["compile", "train", "evaluate"] = "train"
     active: int = 0
-    """Number of models that are still training."""
+    """Number of models of the batch that are still training."""
+    batch: int = 1
+    """Which of the `batches` trains, where not all models fit into one."""
+    batches: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,8 @@ class BatchFit:
     """Wall-clock time by stage: setup, compile, train, evaluate."""
     models: tuple[PDFModel, ...]
     """The networks, fold by fold."""
+    batches: int = 1
+    """How many batches the models were trained in; nothing else depends on it."""
 
     @property
     def folds(self) -> int:

@@ -202,7 +202,8 @@ def _died(status: int) -> Record:
     if name == "SIGKILL":
         time.sleep(_DOOMED)
         return failed_result(
-            "memory", "the process of the fit was killed, most likely out of memory"
+            "memory",
+            "the process of the fit was killed, most likely out of memory; --memory bounds it",
         )
     return failed_result("exception", f"the process of the fit died: {name}")
 

@@ -452,6 +452,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         max_consecutive_failures: int = 10,
         reserve_timeout: float = 600,
         theory_path: Path | None = None,
+        memory: int | None = None,
     ) -> None:
         """Start the workers, `num_workers` of them, which end with this process.
 
@@ -471,6 +472,8 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             Seconds without a job after which a worker ends.
         theory_path
             See ``n3hyper scan --theory-path``.
+        memory
+            Bytes for all of them; None for most of what is free.
         """
         if self._workers is not None and self._workers.poll() is None:
             return
@@ -481,6 +484,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             "--reserve-timeout": reserve_timeout,
             "--exp-key": exp_key,
             "--theory-path": theory_path,
+            "--memory": memory,
         }
         command = [*self.worker_command]
         for name, value in options.items():

@@ -47,7 +47,13 @@ class Replay:
         return max((_distance(*values) for _, *values in self.compared()), default=0.0)
 
 
-def replay(pickle: Path, tid: int, listener: Listener, theory_path: Path | None = None) -> Replay:
+def replay(
+    pickle: Path,
+    tid: int,
+    listener: Listener,
+    theory_path: Path | None = None,
+    memory: int | None = None,
+) -> Replay:
     """Fit and score the parameters of trial `tid` again; nothing is written.
 
     Parameters
@@ -69,7 +75,7 @@ def replay(pickle: Path, tid: int, listener: Listener, theory_path: Path | None 
     from n3hyper.hyper_optimization.session import prepare, restart_request
     from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 
-    request = restart_request(pickle, None, theory_path=theory_path)
+    request = restart_request(pickle, None, theory_path=theory_path, memory=memory)
     if request.pickle.exists():
         _find(FileTrials.from_pkl(request.pickle), tid)
     runcard = _runcard(request)

@@ -73,6 +73,8 @@ class ScanRequest:
         Go on with the trials in `output`.
     max_failures
         Failed trials in a row that end the scan; None for no limit.
+    memory
+        Bytes that the fits may take; None for most of what is free.
     done
         Trials that a scan which is restarted has.
     best
@@ -92,6 +94,7 @@ class ScanRequest:
     skip_missing: bool = False
     restart: bool = False
     max_failures: int | None = None
+    memory: int | None = None
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None
@@ -128,7 +131,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         # its process gets ready while data and theory are being read
         fits = held.enter_context(IsolatedTrainer(listener.fit_progress, WARM_UP))
         trainer, scanner, fingerprint = prepare(request, runcard, listener)
-        fits.prepare(partial(make_trainer, trainer.problem, runcard))
+        fits.prepare(partial(make_trainer, trainer.problem, runcard, request.memory))
         if not request.restart:
             make_folder(request)
             held.enter_context(locked_folder(request.replica_folder))
@@ -195,19 +198,22 @@ def prepare(
         f"{problem.ndata} points of {len(problem.datasets)} data sets, {len(problem.folds)} folds"
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
     )
-    trainer = make_trainer(problem, runcard, listener.fit_progress)
+    trainer = make_trainer(problem, runcard, request.memory, listener.fit_progress)
     return trainer, scanner, scan_identity(problem, runcard)
 
 
 def make_trainer(
-    problem: FitProblem, runcard: Runcard, on_progress: Callable[[Progress], None]
+    problem: FitProblem,
+    runcard: Runcard,
+    memory: int | None,
+    on_progress: Callable[[Progress], None],
 ) -> ModelTrainer:
     """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
 
     score = make_scorer(problem, require_scan(runcard))
-    return ModelTrainer(problem, runcard, score, on_progress=on_progress)
+    return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)
 
 
 def refuse_used_folder(request: ScanRequest) -> None:

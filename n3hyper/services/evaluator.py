@@ -46,7 +46,11 @@ class _Quiet:
 
 
 def prepare_fits(
-    scan: ScanDocument, runcard: Path, theory_path: Path | None, say: Callable[[str], None]
+    scan: ScanDocument,
+    runcard: Path,
+    theory_path: Path | None,
+    say: Callable[[str], None],
+    memory: int | None = None,
 ) -> Prepared:
     """The real thing: data and theory as this host has them, and fits in a process of their own.
 
@@ -58,6 +62,7 @@ def prepare_fits(
         max_evals=1,
         replicas=scan.replicas,
         theory_path=theory_path,
+        memory=memory,
     )
     quiet = _Quiet(say)
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)

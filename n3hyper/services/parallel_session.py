@@ -316,7 +316,9 @@ def _local_workers(
         if starts:
             listener.stage("the local workers have ended: started again")
         starts += 1
-        trials.start_mongo_workers(exp_key=trials.exp_key, theory_path=request.theory_path)
+        trials.start_mongo_workers(
+            exp_key=trials.exp_key, theory_path=request.theory_path, memory=request.memory
+        )
 
     held.callback(trials.stop_mongo_workers)
     listener.stage(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from n3hyper.errors import N3HyperError
@@ -41,7 +42,8 @@ def main(prepare: Prepare | None = None) -> int:
     say = teller(sys.argv[-1])
     try:
         settings = WorkerSettings.decode(sys.stdin.readline())
-        return run_worker(settings, say, prepare or prepare_fits)
+        fits = partial(prepare_fits, memory=settings.memory)
+        return run_worker(settings, say, prepare or fits)
     except N3HyperError as err:
         say(str(err))
         return err.exit_code

@@ -31,6 +31,8 @@ class WorkerSettings:
         Seconds for which a database that is away is waited for.
     theory_path
         Where to look for the theory first.
+    memory
+        Bytes that the fits of the worker may take; None for its part of what is free.
     """
 
     uri: str
@@ -40,6 +42,7 @@ class WorkerSettings:
     reserve_timeout: float = 600.0
     patience: float = PATIENCE
     theory_path: Path | None = None
+    memory: int | None = None
 
     def encode(self) -> bytes:
         """One line of JSON."""

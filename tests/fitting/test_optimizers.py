@@ -12,6 +12,14 @@ SIZES = (12, 4, 1)
 VARIABLES = np.equal.outer(np.repeat(range(3), SIZES), range(3)).astype("float32")
 
 
+def clip(gradient, clipnorm):
+    """Clipped gradients (m, P)."""
+    members = VARIABLES.T.copy()
+    return clip_by_variable(
+        tf.constant(gradient), tf.constant(clipnorm), tf.constant(VARIABLES), tf.constant(members)
+    )
+
+
 def keras_optimizer(name, rate, clipnorm):
     import keras
 
@@ -45,9 +53,8 @@ def test_steps_are_keras_steps(name, clipnorm):
     for step, gradient in enumerate(gradients, start=1):
         parts = [tf.constant(part) for part in np.split(gradient, [12, 16])]
         optimizer.apply_gradients(zip(parts, theirs, strict=True))
-        clipped = clip_by_variable(tf.constant(gradient[None]), clipnorm, tf.constant(VARIABLES))
         decrease, state = OPTIMIZERS[name].update(
-            tf.constant(float(step)), clipped, tf.constant(rate), state
+            tf.constant(float(step)), clip(gradient[None], clipnorm), tf.constant(rate), state
         )
         weights = weights - decrease
     expected = np.concatenate([variable.numpy() for variable in theirs])
@@ -58,16 +65,13 @@ def test_steps_are_keras_steps(name, clipnorm):
 def test_a_gradient_near_a_pole_is_clipped():
     gradient = np.ones((2, sum(SIZES)), dtype="float32")
     gradient[0] *= 1e30
-    clipped = clip_by_variable(
-        tf.constant(gradient), tf.constant(1.0), tf.constant(VARIABLES)
-    ).numpy()
-    norms = np.sqrt(np.square(clipped) @ VARIABLES)
+    norms = np.sqrt(np.square(clip(gradient, 1.0).numpy()) @ VARIABLES)
     np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
 
 
 def test_models_are_clipped_one_by_one():
     gradient = np.random.default_rng(2).normal(size=(3, sum(SIZES))).astype("float32")
-    alone = clip_by_variable(tf.constant(gradient[:1]), 0.5, tf.constant(VARIABLES)).numpy()
+    alone = clip(gradient[:1], 0.5).numpy()
     gradient[1:] *= 1e6
-    together = clip_by_variable(tf.constant(gradient), 0.5, tf.constant(VARIABLES)).numpy()
+    together = clip(gradient, 0.5).numpy()
     np.testing.assert_array_equal(together[:1], alone)
