@@ -90,10 +90,13 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
     "threshold": "fits are not stopped by integrability, in n3fit neither"
 }
 
-_THCOVMAT = "theory uncertainties in the covariance are not supported; remove the key"
+THCOVMAT = "theory uncertainties in the covariance are not supported; remove the key"
 WEIGHTS = "trials have networks of their own, which start from new weights; remove the key"
 _BELOW_DATACUTS = "give it below datacuts"
 _POLARIZED = "polarised fits are not supported; remove the key"
+
+THCOVMAT_USES = ("use_thcovmat_in_fitting", "use_thcovmat_in_sampling")
+"""Keys of ``theorycovmatconfig`` that, where both are false, make it ask for nothing."""
 
 _INCONSISTENT = "data that contradict their uncertainties on purpose are a test of a method, not \
 something to tune hyperparameters with; remove the key"
@@ -104,20 +107,19 @@ REFUSED_CLOSURE: Mapping[str, str] = {
 }
 
 REFUSED_TOP: Mapping[str, str] = {
-    "theorycovmatconfig": _THCOVMAT,
-    "use_thcovmat_in_fitting": _THCOVMAT,
-    "use_thcovmat_in_sampling": _THCOVMAT,
-    "use_user_uncertainties": _THCOVMAT,
+    "use_thcovmat_in_fitting": THCOVMAT,
+    "use_thcovmat_in_sampling": THCOVMAT,
+    "use_user_uncertainties": THCOVMAT,
     "fiatlux": "fits with a photon are not supported; remove the key",
     "luxset": "fits with a photon are not supported; remove the key",
     "additional_errors": "fits with a photon are not supported; remove the key",
     "positivity_bound": _POLARIZED,
     "unpolarized_bc": _POLARIZED,
     "load_weights_from_fit": WEIGHTS,
-    "point_prescription": _THCOVMAT,
-    "point_prescriptions": _THCOVMAT,
-    "user_covmat_path": _THCOVMAT,
-    "mult_factor": _THCOVMAT,
+    "point_prescription": THCOVMAT,
+    "point_prescriptions": THCOVMAT,
+    "user_covmat_path": THCOVMAT,
+    "mult_factor": THCOVMAT,
     "inconsistent_data_settings": _INCONSISTENT,
     "norm_threshold": "covariances are not regularised; remove the key",
     "threshold": "no eigenmode is left out for its eigenvalue; remove the key",

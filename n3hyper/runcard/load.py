@@ -57,6 +57,7 @@ TOP = (
     "use_t0_sampling",
     "load",
     "trial_specs",
+    "theorycovmatconfig",
 )
 """Keys at the top level of a runcard that are read."""
 
@@ -176,9 +177,17 @@ def _read_search(
 
 def _refuse_values(top: Section) -> None:
     """Keys of which one value is fine, since it asks for nothing, and others are not."""
-    load = top.get("load")
-    if load is not None and load.value is not False:
+    load, theory = top.get("load"), top.get("theorycovmatconfig")
+    if load is not None and load.value not in (False, "off", "no"):
         load.fail("not supported", keys.WEIGHTS)
+    if theory is not None and not _asks_for_nothing(theory.value):
+        theory.fail("not supported", keys.THCOVMAT)
+
+
+def _asks_for_nothing(theorycovmatconfig: Any) -> bool:
+    """Whether theory uncertainties enter neither the fit nor the pseudodata."""
+    config = theorycovmatconfig if isinstance(theorycovmatconfig, dict) else {}
+    return all(config.get(key, True) is False for key in keys.THCOVMAT_USES)
 
 
 def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
@@ -212,6 +221,8 @@ def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
             keys.IGNORED_INTEGRABILITY,
         ),
     ]
+    if card.get("theorycovmatconfig") is not None:
+        yield "theorycovmatconfig: ignored (it asks for no theory uncertainties)"
     if card.get("parallel_models") is False:
         yield "parallel_models: ignored (replicas are trained together, which changes no result)"
     for where, section, reasons in places:

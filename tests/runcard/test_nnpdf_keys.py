@@ -149,6 +149,7 @@ _REPLACES = {
 }
 
 IGNORED: dict[str, Any] = {
+    "theorycovmatconfig": {"use_thcovmat_in_fitting": False, "use_thcovmat_in_sampling": False},
     "debug": True,
     "maxcores": 8,
     "save": "weights.h5",
