@@ -160,17 +160,18 @@ def _chunks_of_progress(
 ) -> list[tuple[float, float | None]]:
     """Wall and CPU seconds an epoch between reports of the training (time, CPU time, stage, epoch).
 
-    The first is left out if there are more.
+    The first is left out if there are more, and so are rests of less than half a `CHUNK`, in which
+    the report costs more than the epochs.
 
     >>> _chunks_of_progress([(5.0, None, "train", 0), (7.0, 3.0, "train", 100),
-    ...                      (8.0, 5.0, "train", 200)])
+    ...                      (8.0, 5.0, "train", 200), (8.1, 5.0, "train", 201)])
     [(0.01, 0.02)]
     """
     training = [each for each in progress if each[2] == "train"]
     chunks = [
         ((b - a) / (n - m), None if before is None else (after - before) / (n - m))
         for (a, before, _, m), (b, after, _, n) in itertools.pairwise(training)
-        if n > m
+        if n - m >= CHUNK // 2
     ]
     return chunks[1:] or chunks
 
