@@ -153,6 +153,7 @@ def problem_of(
         "integrability": {"integdatasets": []},
         "genrep": True,
         "same_trvl_per_replica": False,
+        "diagonal_basis": False,
         **SEEDS,
     }
     return build_problem(parse_runcard(card), REPLICAS, theory.path)
