@@ -12,9 +12,11 @@ target_mass          target-mass corrections
 proton               all of these put together: structure functions over PDFs at Q0
 cross_sections       structure functions -> what was measured, and on which nucleus
 evolution            eko: operators at a few scales, interpolated to all others
+truncated            eko's truncated solution at NNLO, mended
 partons              rows of PDFs themselves (positivity, integrability)
 fktables             coefficients x evolution -> FK tables in PineAPPL format
 sum_rules            what the evolution must conserve
+check                tables of other theories against what is computed here
 """
 
 from n3hyper.data.theory_maker.make import make_theory

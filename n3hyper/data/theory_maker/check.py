@@ -6,10 +6,8 @@ table show whether two theories are the same, and are made in minutes.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from n3hyper.data.theory_maker.make import (
     default_cache,
     prepared,
     table_rows,
+    workers,
 )
 from n3hyper.data.theory_maker.partons import active_flavours
 from n3hyper.data.theory_maker.proton import Proton, wanted_rows
@@ -106,8 +105,7 @@ def check_theory(
     chosen = few_points(tables.values(), points)
     some = [_part(tables[name], rows) for name, rows in chosen.items()]
     cache = prepared(cache or default_cache())
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
+    with workers(jobs, cache) as pool:
         scales = needed_scales(some, card)
         report(f"evolution operators at {len(scales)} scales")
         evolution = make_evolution(card, cache, pool, scales)

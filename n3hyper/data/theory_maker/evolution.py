@@ -24,6 +24,7 @@ import numpy as np
 from n3hyper.data.theory_maker.bases import Floats
 from n3hyper.data.theory_maker.cards import EVOLUTION_METHODS, TheoryCard
 from n3hyper.data.theory_maker.requirements import require
+from n3hyper.data.theory_maker.truncated import mend
 from n3hyper.errors import TheoryError
 
 Q2_MIN = 1.0
@@ -180,8 +181,16 @@ def make_evolution(
 
 def _fingerprint(card: TheoryCard) -> str:
     """A short hash of all that changes an operator, but its scale."""
-    content = json.dumps([card.for_eko(), card.operators_for_eko([])], sort_keys=True)
+    parts: list[Any] = [card.for_eko(), card.operators_for_eko([])]
+    if _truncated(card):
+        parts.append("the truncated solution, mended")
+    content = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _truncated(card: TheoryCard) -> bool:
+    """Whether the solution is one that `truncated.mend` is for."""
+    return card.PTO >= 2 and EVOLUTION_METHODS[card.ModEv] == "truncated"
 
 
 def _batches(at: Mapping[int, Floats]) -> list[list[tuple[float, int]]]:
@@ -201,6 +210,8 @@ def _solve(card: TheoryCard, folder: Path, scales: list[tuple[float, int]]) -> N
     """Let eko compute the operators at `scales`, (mu^2 in GeV^2, number of flavours) each."""
     runner, runcards = require("eko.runner.managed"), require("eko.io.runcards")
     struct, manipulate = require("eko.io.struct"), require("eko.io.manipulate")
+    if _truncated(card):
+        mend()
     theory = runcards.TheoryCard.from_dict(card.for_eko())
     mugrid = [(float(np.sqrt(q2)), nf) for q2, nf in scales]
     operator = runcards.OperatorCard.from_dict(card.operators_for_eko(mugrid))

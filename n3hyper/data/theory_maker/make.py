@@ -26,7 +26,7 @@ from n3hyper.data.theory_maker.kinematics import (
 )
 from n3hyper.data.theory_maker.partons import combination_rows, parton_rows
 from n3hyper.data.theory_maker.proton import Proton, Wanted, wanted_rows
-from n3hyper.data.theory_maker.requirements import require
+from n3hyper.data.theory_maker.requirements import own_compiler_cache, require
 from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
 from n3hyper.errors import TheoryError
@@ -83,8 +83,7 @@ def make_theory(
     _refuse_another_card(card, folder / "theory.yml")
     prepared(folder / "fastkernel")
     write_card(card, folder / "theory.yml")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
+    with workers(jobs, cache) as pool:
         report("evolution operators")
         evolution = make_evolution(card, cache, pool)
         report(f"structure functions ({card.FNS})")
@@ -99,6 +98,16 @@ def make_theory(
         write_table(folder / "fastkernel", table, rows, evolution, versions)
     _list_datasets(folder / "datasets.txt", datasets)
     return folder
+
+
+def workers(jobs: int, cache: Path) -> ProcessPoolExecutor:
+    """Processes that compute; what they compile is kept in `cache`."""
+    return ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=own_compiler_cache,
+        initargs=(cache / "numba",),
+    )
 
 
 def default_cache() -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import TheoryError
@@ -23,3 +25,11 @@ def require(module: str) -> Any:
         raise TheoryError(
             f"making a theory needs {package}: pip install 'n3hyper[theory]' ({error})"
         ) from error
+
+
+def own_compiler_cache(folder: Path) -> None:
+    """Keep what numba compiles in `folder`, apart from what was compiled of an eko not mended.
+
+    To be called in a new process, before numba is imported.
+    """
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
