@@ -185,15 +185,35 @@ def test_shipped_integrability(tmp_path: Path) -> None:
     assert found == Deviation("INTEGXT3", 1, 0.0, 0.0, 1e-9, found.q2)
 
 
+@pytest.fixture
+def maker_cache(request: pytest.FixtureRequest) -> Path:
+    """Where eko stays compiled from one run of the tests to the next."""
+    assert request.config.cache is not None
+    return Path(request.config.cache.mkdir("theory_maker"))
+
+
 @pytest.mark.slow
-def test_shipped_tables_at_one_scale(tmp_path: Path) -> None:
+def test_shipped_tables_at_one_scale(maker_cache: Path) -> None:
     """A minute or two for two operators of eko, and as much as it takes to compile it."""
     pytest.importorskip("eko")
     pytest.importorskip("yadism")
     names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XGL", "NNPDF_POS_2P24GEV_F2U"]
-    found = check_theory(names, SHIPPED_THEORY, points=2, cache=tmp_path, report=lambda _: None)
+    found = check_theory(names, SHIPPED_THEORY, points=2, cache=maker_cache, report=lambda _: None)
     assert [each.points for each in found] == [2, 2, 2]
     assert max(abs(each.largest) for each in found) < 1e-4
+
+
+@pytest.mark.slow
+def test_nnlo_positivity_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
+    """One operator at NNLO; the tables were made without eko's kernels."""
+    pytest.importorskip("eko")
+    pytest.importorskip("yadism")
+    names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XSB", "NNPDF_POS_2P24GEV_XGL"]
+    found = check_theory(
+        names, shared_theory, points=None, cache=maker_cache, report=lambda _: None
+    )
+    assert [each.points for each in found] == [20, 20, 20]
+    assert max(abs(each.largest) for each in found) < 1e-6
 
 
 # --- evolution against integrals in the complex plane, without a grid in x
