@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 LOSSES: Final = ("chi2", "phi2", "logp", "chi2p")
 STATISTICS: Final = ("average", "average_best", "best_worst", "std")
+WHOLE_FITS: Final = ("fit_distance", "fit_future_tests")
+"""Statistics over the PDFs of all folds, of which a record holds no more than the number."""
 _METRIC: Final = {"phi2": "phi2", "logp": "logp", "chi2p": "chi2"}
 _LASTING: Final = ("exception", "memory", "timeout", "lost", "positivity")
 _MIN_USABLE: Final = 0.5
@@ -102,10 +104,24 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
     )
     if not scan.trials[0].ours:
         found = found.with_notes("n3fit's trials, scored again by n3hyper's definition of the loss")
+    whole = _over_whole_fits(scan.runcard)
+    if whole:
+        found = found.with_notes(
+            f"the scan was scored by {whole}, which looks at whole fits and cannot be had again "
+            f"from what is stored: here it is the {settings.fold_statistic} of folds"
+        )
     missing = sum(t.reason == "not stored" for t in scored)
     if missing:
         found = found.with_notes(f"{missing} trials do not hold what this loss is made of")
     return found
+
+
+def _over_whole_fits(runcard: Mapping[str, Any]) -> str:
+    """The fold statistic of a scan, where the record does not hold what it is made of."""
+    kfold = runcard.get("kfold")
+    kfold = kfold if isinstance(kfold, Mapping) else {}
+    statistic = kfold.get("fold_statistic", kfold.get("target"))
+    return statistic if statistic in WHOLE_FITS else ""
 
 
 def _penalties_inside(scan: Scan) -> bool:

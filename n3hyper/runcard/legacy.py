@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from n3hyper.errors import RuncardError
+from n3hyper.runcard.names import LOSS_TYPES
 from n3hyper.runcard.retired import replace_retired
 
 OUT_OF_FITTING = (
@@ -100,6 +101,9 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     replace_retired(found)
     kfold = card.get("kfold")
     found.move(kfold, "target", kfold, "fold_statistic", ("kfold", "kfold"))
+    # it meant the statistic when chi2 was the only loss, and later the loss
+    meaning = "loss_type" if _mapping(kfold).get("loss") in LOSS_TYPES else "fold_statistic"
+    found.move(kfold, "loss", kfold, meaning, ("kfold", "kfold"))
     _parameters(found, card.get("parameters"), "parameters")
     trials = _list(_mapping(card.get("hyperscan_config")).get("parameters"))
     for index, trial in enumerate(trials):

@@ -135,6 +135,18 @@ def test_settings_of_the_scan_change_nothing(tmp_path: Path) -> None:
     assert outcome(rescore(scan, settings_of(scan.runcard, True))) == outcome(scan)
 
 
+@pytest.mark.parametrize("key", ["fold_statistic", "target"])
+def test_statistics_over_whole_fits_are_said_to_be_lost(tmp_path: Path, key: str) -> None:
+    scan = load_scan([write(tmp_path, kfold())])
+    runcard = {**scan.runcard, "kfold": {**scan.runcard["kfold"], key: "fit_distance"}}
+    if key == "target":
+        runcard["kfold"].pop("fold_statistic", None)
+    asked = dataclasses.replace(scan, runcard=runcard)
+    notes = rescore(asked, settings_of(runcard, True)).notes
+    assert any("fit_distance" in note and "average of folds" in note for note in notes)
+    assert not any("fit_distance" in note for note in rescore(scan, settings_of({}, True)).notes)
+
+
 def test_validation_is_mixed_in(tmp_path: Path) -> None:
     folder = write(tmp_path, kfold())
     plain = prepare(Request(paths=(folder,))).scan

@@ -85,6 +85,21 @@ def test_target_is_the_statistic_of_the_folds(target: str) -> None:
     assert kfold.fold_statistic == target
 
 
+@pytest.mark.parametrize(
+    ("loss", "key"),
+    [("best_worst", "fold_statistic"), ("fit_distance", "fold_statistic"), ("phi2", "loss_type")],
+)
+def test_loss_was_the_statistic_or_the_type(loss: str, key: str) -> None:
+    card = good_card()
+    for name in ("fold_statistic", "loss_type"):
+        card["kfold"].pop(name, None)
+    card["kfold"]["loss"] = loss
+    read = parse_runcard(card)
+    assert read.kfold is not None
+    assert getattr(read.kfold, key) == loss
+    assert f"kfold.loss: old spelling, read as kfold.{key}" in read.notes
+
+
 def test_systematics_were_variants() -> None:
     card = good_card()
     card["dataset_inputs"][2]["sys"] = 10

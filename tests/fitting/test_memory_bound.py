@@ -1,0 +1,216 @@
+"""Batches that are split where memory is short: the same bits, in less memory."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from fitting_samples import make_trial, parameters, runcard, small_problem
+
+from n3hyper.fitting import memory
+from n3hyper.fitting.backend import device_memory
+from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.result import BatchFit
+from n3hyper.fitting.trained import split
+
+FOLDS, REPLICAS = 2, 10
+EPOCHS = 110
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return small_problem(folds=FOLDS, replicas=REPLICAS)
+
+
+@pytest.fixture(scope="module")
+def trial(problem):
+    return make_trial(problem)
+
+
+@pytest.fixture(scope="module")
+def together(problem):
+    return ModelTrainer(problem, runcard()).fit(parameters(epochs=EPOCHS))
+
+
+def trainer_of_batches(problem, monkeypatch, size, **options):
+    """A trainer that trains so many models at a time."""
+    monkeypatch.setattr("n3hyper.fitting.model_trainer.largest_batch", lambda *_: size)
+    return ModelTrainer(problem, runcard(), **options)
+
+
+def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
+    for field in dataclasses.fields(BatchFit):
+        if isinstance(getattr(one, field.name), np.ndarray):
+            np.testing.assert_array_equal(
+                getattr(one, field.name), getattr(other, field.name), field.name
+            )
+    for fold in range(one.folds):
+        x = np.geomspace(1e-5, 0.9, 7)
+        np.testing.assert_array_equal(one.pdf_grid(x, fold), other.pdf_grid(x, fold))
+    assert one.epochs_run == other.epochs_run
+
+
+@pytest.mark.parametrize(("size", "batches"), [(10, 2), (5, 4)])
+def test_batches_give_the_same_bits(problem, together, monkeypatch, size, batches):
+    assert together.batches == 1
+    apart = trainer_of_batches(problem, monkeypatch, size).fit(parameters(epochs=EPOCHS))
+    assert apart.batches == batches
+    assert_same_bits(together, apart)
+
+
+def test_a_bound_on_the_memory_splits(problem, together):
+    apart = ModelTrainer(problem, runcard(), memory=1).fit(parameters(epochs=EPOCHS))
+    assert apart.batches == FOLDS * REPLICAS // memory.SMALLEST
+    assert_same_bits(together, apart)
+
+
+def test_progress_says_which_batch(problem, monkeypatch):
+    seen = []
+    trainer = trainer_of_batches(problem, monkeypatch, 10, on_progress=seen.append)
+    trainer.fit(parameters(epochs=EPOCHS, stopping_patience=1.0))
+    assert [(each.batch, each.stage, each.epoch) for each in seen] == [
+        (batch, stage, epoch)
+        for batch in (1, 2)
+        for stage, epoch in (("compile", 0), ("train", 99), ("train", EPOCHS))
+    ]
+    assert {each.batches for each in seen} == {2}
+
+
+def test_a_hopeless_fold_ends_all_batches(problem, monkeypatch):
+    """Models of the fold lie in two batches; those behind it are not trained."""
+    data = problem.replica_data.copy()
+    data[:, np.flatnonzero(~problem.folds[0].mask)] = np.nan
+    broken = dataclasses.replace(problem, replica_data=data)
+    seen = []
+    trainer = trainer_of_batches(broken, monkeypatch, 5, on_progress=seen.append)
+    fit = trainer.fit(parameters(epochs=3000))
+    assert fit.nan[0].all()
+    assert not fit.positivity_passed.any()
+    assert max(each.batch for each in seen) == 2
+    assert fit.epochs_run < 10
+
+
+def test_want_of_memory_makes_batches_smaller(problem, together, monkeypatch):
+    """What the machine cannot do at once it does in pieces; what is done stays done."""
+    trainer = ModelTrainer(problem, runcard())
+    real, sizes = trainer._model_tensors, []
+
+    def short_of_memory(inputs, everyone):
+        sizes.append(inputs.models)
+        if inputs.models > 5:
+            raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate")
+        return real(inputs, everyone)
+
+    monkeypatch.setattr(trainer, "_model_tensors", short_of_memory)
+    fit = trainer.fit(parameters(epochs=EPOCHS))
+    assert sizes == [20, 10, 5, 5, 5, 5]
+    assert_same_bits(together, fit)
+    # the next trial knows
+    assert trainer._batch_size(make_trial(problem)) == 5
+
+
+def test_the_smallest_batch_that_lacks_memory_is_an_error(problem, monkeypatch):
+    trainer = ModelTrainer(problem, runcard())
+
+    def short_of_memory(inputs, everyone):
+        raise MemoryError
+
+    monkeypatch.setattr(trainer, "_model_tensors", short_of_memory)
+    with pytest.raises(MemoryError):
+        trainer.fit(parameters(epochs=EPOCHS))
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(problem, monkeypatch):
+    trainer = ModelTrainer(problem, runcard())
+
+    def broken(inputs, everyone):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(trainer, "_model_tensors", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        trainer.fit(parameters(epochs=EPOCHS))
+
+
+def test_arrays_of_a_part_are_those_of_the_whole(problem, trial):
+    """Whether they are cut from the whole or made alone."""
+    models = np.array([3, 4, 11, 19])
+    alone = make_trial(problem).inputs.part(models).model_arrays
+    whole = trial.inputs
+    cut = whole.select(whole.model_arrays, models)
+    assert set(cut) == set(alone) == set(whole.model_arrays)
+    for name, values in alone.items():
+        for one, other in zip(np.atleast_1d(values), np.atleast_1d(cut[name]), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_all_that_is_of_models_is_cut(trial):
+    """Whatever grows with the number of models is an array that `part` has less of."""
+    part = trial.part(np.arange(4))
+    for whole, some in (
+        (trial.inputs.model_arrays, part.inputs.model_arrays),
+        (trial.arrays(), part.arrays()),
+    ):
+        for name, values in whole.items():
+            shape = np.shape(values[0] if isinstance(values, tuple) else values)
+            if shape and shape[0] in (20, 40):
+                found = some[name][0] if isinstance(some[name], tuple) else some[name]
+                assert np.shape(found)[0] * 5 == shape[0], name
+
+
+def test_batches_are_of_one_length():
+    for models in range(1, 60):
+        for size in range(1, 20):
+            batches = split(np.arange(models), size)
+            assert len({len(batch) for batch in batches}) == 1
+            assert len(batches[0]) <= size
+            assert np.concatenate(batches)[:models].tolist() == list(range(models))
+
+
+def test_estimate_grows_with_what_is_fitted(problem, trial):
+    small = memory.model_bytes(trial, 4)
+    assert memory.model_bytes(trial, 8) > small
+    wide = make_trial(problem, nodes_per_layer=[100, 80, 8])
+    assert memory.model_bytes(wide, 4) > small
+
+
+def test_the_bound_counts_what_the_process_has(trial):
+    each, base = memory.model_bytes(trial, 4), memory.resident() + memory.COMPILING
+    assert memory.largest_batch(trial, 4, base + 300 * each) == pytest.approx(300, abs=50)
+    assert memory.largest_batch(trial, 4, base + 10**12, device=100 * each) == 80
+    assert memory.largest_batch(trial, 4, 1) == memory.SMALLEST
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_of_control_groups(tmp_path, version):
+    """A job of a batch system may take less than the machine has."""
+    names = ("memory.max", "memory.current")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    root = tmp_path / "cgroup"
+    job = root / ("memory/job" if version == 1 else "job")
+    (job / "step").mkdir(parents=True)
+    for folder, limit, used in ((job, "1000", "400"), (job / "step", "900", "350")):
+        (folder / names[0]).write_text(limit + "\n")
+        (folder / names[1]).write_text(used + "\n")
+        (folder / "memory.stat").write_text("anon 5\ninactive_file 100\n")
+    if version == 2:
+        (root / "memory.max").write_text("max\n")
+    table = tmp_path / "self"
+    table.write_text("3:cpuset:/\n2:memory:/job/step\n0::/\n" if version == 1 else "0::/job/step\n")
+    assert sorted(memory._free_in_groups(table, root)) == [650, 700]
+    assert list(memory._free_in_groups(tmp_path / "none", root)) == []
+
+
+def test_workers_of_a_host_share_its_memory():
+    assert memory.share(None, 1) is None
+    assert 0 < memory.share(None, 4) < memory.share(None, 2)
+
+
+def test_without_a_gpu_there_is_no_device_memory():
+    from n3hyper.fitting.backend import tensorflow
+
+    if tensorflow().config.list_physical_devices("GPU"):
+        assert device_memory() > 2**30
+    else:
+        assert device_memory() is None
