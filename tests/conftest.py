@@ -107,6 +107,12 @@ def scores_case() -> ReferenceCase:
 
 
 @pytest.fixture(scope="session")
+def rewards_case() -> ReferenceCase:
+    """Two folds of two sets each, four replicas, and n3fit's losses of them."""
+    return _reference_case("rewards")
+
+
+@pytest.fixture(scope="session")
 def shared_baseline() -> Path:
     """Runcards that n3fit was timed with; tests skip where they are absent."""
     return _shared("baseline")

@@ -144,7 +144,8 @@ def test_statistics_over_whole_fits_are_said_to_be_lost(tmp_path: Path, key: str
     asked = dataclasses.replace(scan, runcard=runcard)
     notes = rescore(asked, settings_of(runcard, True)).notes
     assert any("fit_distance" in note and "average of folds" in note for note in notes)
-    assert not any("fit_distance" in note for note in rescore(scan, settings_of({}, True)).notes)
+    plain = rescore(scan, settings_of(scan.runcard, True))
+    assert not any("fit_distance" in note for note in plain.notes)
 
 
 def test_validation_is_mixed_in(tmp_path: Path) -> None:

@@ -593,6 +593,110 @@ def make_scores() -> None:
     (HERE / "scores.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
+# ---------------------------------------------------------------- rewards
+
+FOLDS = [[0, 3], [1, 11]]  # of FIT: what each fold leaves out; a third fit knows all
+REDUCED = 0.75
+VALIDATION = [[1.3, 1.1, 1.9, 1.2], [2.0, 1.4, 1.5, 1.6]]
+
+
+def make_rewards() -> None:
+    """The losses of two folds by n3fit's HyperLoss, phi by validphys, distances, future tests."""
+    import pandas as pd
+    from n3fit.hyper_optimization.rewards import HyperLoss
+    from n3fit.model_gen import ReplicaSettings, generate_pdf_model
+    from n3fit.vpinterface import N3PDF, compute_hyperopt_metrics
+    from validphys.api import API
+    from validphys.calcutils import calc_chi2, calc_phi
+    from validphys.convolution import predictions
+    from validphys.covmats import dataset_inputs_covmat_from_systematics
+    from validphys.pdfgrids import distance_grids, xplotting_grid
+
+    flavours = [
+        {"fl": fl, "smallx": [0.9, 1.1], "largex": [2, 3]}
+        for fl in ("u", "ubar", "d", "dbar", "c", "g", "s", "sbar")
+    ]
+    models = [
+        generate_pdf_model(
+            [
+                ReplicaSettings(nodes=[8], activations=["tanh"], seed=10 * fit + replica)
+                for replica in range(4)
+            ],
+            flav_info=flavours,
+            fitbasis="FLAVOUR",
+        )
+        for fit in range(3)
+    ]
+    x = np.concatenate([np.logspace(-6, -1, 20), np.linspace(0.11, 0.9, 30)])
+    arrays: dict[str, object] = {
+        "pdf": np.stack([N3PDF(model.split_replicas(), name="grid")(x) for model in models])
+    }
+    # n3fit's own fit_distance stops with an AttributeError; this is what it means to do
+    pdfs = [N3PDF(model.split_replicas(), name=f"fit_{k}") for k, model in enumerate(models)]
+    grids = distance_grids(pdfs, [xplotting_grid(pdf, 1.6, x) for pdf in pdfs], 0)
+    largest = max(float(np.max(grid.grid_values.data)) for grid in grids)
+    record: dict[str, object] = {
+        "distance": largest,
+        "flavours": [str(flavour) for flavour in grids[0].flavours],
+        "folds": [],
+    }
+    for number, left_out in enumerate(FOLDS):
+        inputs = [FIT[i] for i in left_out]
+        specs = API.data(dataset_inputs=inputs, theoryid=THEORY, use_cuts="internal").datasets
+        group = [SimpleNamespace(datasets=specs)]
+        losses, vectors = {}, {}
+        # validphys caches predictions by the name
+        for loss_type in ("chi2p", "phi2", "logp"):
+            pdf = N3PDF(models[number].split_replicas(), name=f"{loss_type}_{number}")
+            hyper = HyperLoss(loss_type=loss_type, reduce_proportion=REDUCED)
+            losses[loss_type] = float(
+                hyper.compute_loss({}, np.array(VALIDATION[number]), np.ones(4), pdf, group)
+            )
+            vectors = {
+                key: float(getattr(hyper, f"hyper_{key}_vector")[0])
+                for key in ("chi2", "phi2", "logp")
+            }
+        metrics = {}
+        for fit in (number, 2):
+            pdf = N3PDF(models[fit].split_replicas(), name=f"fit_{fit}_{number}")
+            found = compute_hyperopt_metrics(pdf, group)
+            metrics[fit] = {
+                key: float(getattr(found, key)) for key in ("chi2", "phi2", "logp", "chi2exp")
+            }
+            rows = pd.concat([predictions(s, pdf) for s in specs]).to_numpy()
+            arrays[f"fold_{number}_fit_{fit}"] = rows.T
+            if fit == number:
+                loaded = [spec.load_commondata() for spec in specs]
+                covariance = dataset_inputs_covmat_from_systematics(
+                    loaded, use_weights_in_covmat=False
+                )
+                root = np.linalg.cholesky(covariance)
+                data = np.concatenate([cd.get_cv() for cd in loaded])
+                replicas = rows - data[:, None]
+                validphys = {
+                    "phi": float(calc_phi(root, replicas)),
+                    "chi2_of_replicas": (calc_chi2(root, replicas) / len(data)).tolist(),
+                    "chi2_of_mean": float(calc_chi2(root, replicas.mean(axis=1)) / len(data)),
+                }
+        record["folds"].append(
+            {
+                "inputs": inputs,
+                "losses": losses,
+                "vectors": vectors,
+                "fit": metrics[number],
+                "last_fit": metrics[2],
+                "validphys": validphys,
+            }
+        )
+    record.update(
+        inputs=[FIT[i] for left_out in FOLDS for i in left_out],
+        validation=VALIDATION,
+        reduce_proportion=REDUCED,
+    )
+    save("rewards.npz", **arrays)
+    (HERE / "rewards.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
 PARTS = {
     "cuts": make_cuts,
     "rules": make_rules,
@@ -602,6 +706,7 @@ PARTS = {
     "closure": make_closure,
     "scaling": make_scaling,
     "scores": make_scores,
+    "rewards": make_rewards,
 }
 
 
