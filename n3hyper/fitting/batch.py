@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import FitError
-from n3hyper.fitting import modes
-from n3hyper.fitting.covariance_blocks import BlockCovariance, block_covariance
+from n3hyper.fitting import likelihood, modes
 from n3hyper.fitting.engine import Program
+from n3hyper.fitting.features import Features, make_features, without_features
 from n3hyper.fitting.initial import fold_seeds, initial_exponents, initial_layers
 from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
-from n3hyper.fitting.likelihood import ModelMasks, covariance_arrays, model_arrays, points
+from n3hyper.fitting.likelihood import ModelMasks, points
 from n3hyper.fitting.network import PDFInputs
 from n3hyper.fitting.pdf_model import PDFModel
 from n3hyper.fitting.scaling import InputScaling, feature_scaling
@@ -31,6 +31,15 @@ from n3hyper.physics.sum_rules import SumRules, sum_rules
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+
+TRAINING_AND_VALIDATION: Final = (
+    "masks",
+    "inverses",
+    "chi2_at_center",
+    "chi2_slope",
+    "chi2_curvature",
+)
+"""Arrays with an entry for the training of each model, and then for each validation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +84,14 @@ class FitInputs:
         if self.whole is not None:
             return self.whole.tables
         return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
+
+    @cached_property
+    def features(self) -> Features:
+        """The theory, as a step of the training reads it."""
+        if self.whole is not None:
+            return self.whole.features
+        make = make_features if self.problem.mode_masks is None else without_features
+        return make(self.tables, self.problem.fit_covariance)
 
     @cached_property
     def masks(self) -> ModelMasks:
@@ -122,54 +139,76 @@ class FitInputs:
         return initial_exponents(self.preprocessing, self.seeds)
 
     @cached_property
-    def covariance(self) -> BlockCovariance:
-        """Of the fit."""
-        if self.whole is not None:
-            return self.whole.covariance
-        return block_covariance(self.problem.fit_covariance)
-
-    @cached_property
     def shared_arrays(self) -> dict[str, Any]:
         """Tables and covariance: what all models share."""
         if self.whole is not None:
             return self.whole.shared_arrays
-        tables = self.tables
+        products = self.features.products
         return {
-            "matrices": tuple(product.matrix for product in tables.products),
-            "transposed": tuple(product.matrix.T.copy() for product in tables.products),
-            "signs": tuple(product.signs for product in tables.products),
-            **self._covariance_arrays(tables.order[: tables.ndata]),
+            "matrices": tuple(product.matrix for product in products),
+            "transposed": tuple(product.matrix.T.copy() for product in products),
+            "signs": tuple(product.signs for product in products),
+            "forms": tuple(product.forms for product in products),
+            **self._covariance_arrays(),
         }
 
-    def _covariance_arrays(self, order: Index) -> dict[str, Any]:
+    def _covariance_arrays(self) -> dict[str, Any]:
         if self.problem.mode_masks is not None:
-            return modes.shared_arrays(self.problem, order)
-        return covariance_arrays(self.covariance, order)
+            return modes.shared_arrays(self.problem, self.features.order)
+        return likelihood.shared_arrays(self.features, self.problem.ndata)
 
     @cached_property
     def model_arrays(self) -> dict[str, Any]:
-        """Data, masks and inverses, of each model its own."""
-        if self.whole is not None and "model_arrays" in vars(self.whole):
+        """Data, masks and covariances, of each model its own."""
+        if self._selects:
+            assert self.whole is not None
             return self.whole.select(self.whole.model_arrays, self.numbers) | self._fold_arrays()
-        masks, data = self.masks, self.problem.replica_data[self.numbers % self.problem.replicas]
         return {
-            "unvalidated": (~masks.validated).astype(np.float64),
-            "validation_points": points(masks.validation),
-            "training_points": points(masks.training),
-            **self._arrays_of_data(masks, data),
+            "unvalidated": (~self.masks.validated).astype(np.float64),
+            "validation_points": points(self.masks.validation),
+            "training_points": points(self.masks.training),
+            **self._arrays_of_data(),
             **self._fold_arrays(),
         }
+
+    @property
+    def _selects(self) -> bool:
+        """Whether the arrays of all models are kept, those of a part among them."""
+        return self.whole is not None and "model_arrays" in vars(self.whole)
+
+    @property
+    def _data(self) -> Array:
+        """(m, ndata): what each model is fitted to."""
+        return self.problem.replica_data[self.numbers % self.problem.replicas]
+
+    def _arrays_of_data(self) -> dict[str, Any]:
+        masks = self.masks
+        if self.problem.mode_masks is None:
+            return likelihood.model_arrays(self.features, masks, self._data)
+        order = self.features.order
+        return modes.model_arrays(masks.training, masks.validation, self._data, order)
 
     def _fold_arrays(self) -> dict[str, Any]:
         if self.problem.mode_masks is None:
             return {}
         return modes.fold_arrays(self.numbers // self.problem.replicas)
 
-    def _arrays_of_data(self, masks: ModelMasks, data: Array) -> dict[str, Any]:
-        if self.problem.mode_masks is None:
-            return model_arrays(self.covariance, masks, data)
-        order = self.tables.order[: self.tables.ndata]
-        return modes.model_arrays(masks.training, masks.validation, data, order)
+    @cached_property
+    def exact_arrays(self) -> dict[str, Any]:
+        """Data and covariances of all points, for the chi2 of results in float64."""
+        if self.problem.mode_masks is not None:
+            return {**self.shared_arrays, **self.model_arrays}
+        covariance = self.features.whole
+        shared = likelihood.exact_shared_arrays(covariance)
+        if self._selects:
+            assert self.whole is not None
+            return shared | self.whole.select(self.whole.exact_model_arrays, self.numbers)
+        return shared | self.exact_model_arrays
+
+    @cached_property
+    def exact_model_arrays(self) -> dict[str, Any]:
+        """Those of `exact_arrays` that each model has of its own."""
+        return likelihood.exact_model_arrays(self.features.whole, self.masks, self._data)
 
     @property
     def units(self) -> Index:
@@ -181,18 +220,15 @@ class FitInputs:
         return np.arange(self.models).reshape(together, -1).T
 
     def select(self, arrays: dict[str, Any], places: Index) -> dict[str, Any]:
-        """`model_arrays` of some of these models."""
-        # masks and inverses are those of all trainings, then of all validations
+        """Of arrays with an entry for each of these models, those of some."""
         twice = np.concatenate([places, places + self.models])
-        return {
-            "masks": arrays["masks"][twice],
-            "inverses": tuple(inverses[twice] for inverses in arrays["inverses"]),
-            **{
-                name: values[places]
-                for name, values in arrays.items()
-                if name not in ("masks", "inverses")
-            },
-        }
+
+        def chosen(name: str, values: Any) -> Any:
+            if isinstance(values, tuple):
+                return tuple(chosen(name, each) for each in values)
+            return values[twice if name in TRAINING_AND_VALIDATION else places]
+
+        return {name: chosen(name, values) for name, values in arrays.items()}
 
     @cached_property
     def fixed_arrays(self) -> dict[str, Any]:
@@ -239,13 +275,13 @@ class Trial:
 
     def program(self) -> Program:
         """What must be compiled for it."""
-        tables = self.inputs.tables
+        features = self.inputs.features
         return Program(
             architecture=self.layout.architecture,
             optimizer=self.settings.optimizer.name,
-            segments=tables.segments,
-            data_segments=tables.data_segments,
-            products=tuple((each.start, each.quadratic) for each in tables.products),
+            segments=features.segments,
+            data_segments=features.data_segments,
+            products=tuple((each.start, each.kind) for each in features.products),
         )
 
     def initial_weights(self) -> Array:

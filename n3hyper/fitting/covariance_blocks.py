@@ -18,6 +18,7 @@ from n3hyper.physics.chi2 import FactoredCovariance
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 SMALLEST_SINGULAR_VALUE: Final = 1e-4
 MERGE_COST: Final = 30_000
@@ -50,17 +51,64 @@ class BlockCovariance:
     """(n,): all points, block after block, and then those without systematics."""
     blocks: tuple[Block, ...]
 
+    def inside(self) -> tuple[Index, Array]:
+        """The points of blocks and their sigma."""
+        n = sum(len(block.points) for block in self.blocks)
+        return self.points[:n], self.sigma[:n]
 
-def block_covariance(covariance: FactoredCovariance) -> BlockCovariance:
-    """The blocks of a covariance."""
+    def outside(self) -> tuple[Index, Array]:
+        """The points without systematics and their sigma."""
+        n = sum(len(block.points) for block in self.blocks)
+        return self.points[n:], self.sigma[n:]
+
+
+@dataclass(frozen=True, eq=False)
+class SplitCovariance:
+    """A covariance cut in two between points that share no systematics."""
+
+    chosen: BlockCovariance
+    others: BlockCovariance
+
+    @property
+    def whole(self) -> BlockCovariance:
+        """Both of them as one."""
+        one, other = self.chosen, self.others
+        (a, sigma_a), (b, sigma_b) = one.inside(), other.inside()
+        (c, sigma_c), (d, sigma_d) = one.outside(), other.outside()
+        return BlockCovariance(
+            np.concatenate([sigma_a, sigma_b, sigma_c, sigma_d]),
+            np.concatenate([a, b, c, d]),
+            one.blocks + other.blocks,
+        )
+
+
+def split_covariance(covariance: FactoredCovariance, choosable: Mask) -> SplitCovariance:
+    """The blocks of a covariance.
+
+    Parameters
+    ----------
+    choosable
+        (ndata,): those are chosen, and those that share systematics with them.
+    """
     alone = np.count_nonzero(covariance.sys, axis=0) <= 1
     variance = covariance.diag + np.square(covariance.sys[:, alone]).sum(axis=1)
     systematics = covariance.sys[:, ~alone] / np.sqrt(variance)[:, None]
-    blocks = _merged([_compressed(points, systematics) for points in _components(systematics)])
-    inside = [block.points for block in blocks]
-    outside = np.setdiff1d(np.arange(len(variance)), np.concatenate([*inside, []]))
-    points = np.concatenate([*inside, outside]).astype(np.int64)
-    return BlockCovariance(np.sqrt(variance)[points], points, tuple(blocks))
+    components = _components(systematics)
+    within = np.zeros(len(variance), dtype=bool)
+    within[np.concatenate([*components, []]).astype(np.int64)] = True
+    parts = []
+    for wanted in (True, False):
+        chosen = [points for points in components if bool(choosable[points].any()) == wanted]
+        blocks = _merged([_compressed(points, systematics) for points in chosen])
+        outside = np.flatnonzero(~within & (choosable == wanted))
+        points = np.concatenate([*(b.points for b in blocks), outside]).astype(np.int64)
+        parts.append(BlockCovariance(np.sqrt(variance)[points], points, tuple(blocks)))
+    return SplitCovariance(*parts)
+
+
+def block_covariance(covariance: FactoredCovariance) -> BlockCovariance:
+    """The blocks of a covariance."""
+    return split_covariance(covariance, np.ones(len(covariance.diag), dtype=bool)).chosen
 
 
 def _components(systematics: Array) -> list[Index]:

@@ -19,8 +19,8 @@ from n3hyper.fitting import lagrange, likelihood, network, stopping
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.layout import Architecture
 from n3hyper.fitting.optimizers import OPTIMIZERS, clip_by_variable
-from n3hyper.fitting.products import differentiable_product
-from n3hyper.fitting.tables import Segment, evaluate_segment
+from n3hyper.fitting.products import differentiable_product, product
+from n3hyper.fitting.tables import FACTORS, FORMS, Segment, evaluate_segment
 
 Tensor = Any
 Tensors = dict[str, Any]
@@ -37,8 +37,8 @@ class Program:
     optimizer: str
     segments: tuple[Segment, ...]
     data_segments: int
-    products: tuple[tuple[int, bool], ...]
-    """First node of the x-grid and whether the rows are squared, of each product."""
+    products: tuple[tuple[int, str], ...]
+    """First node of the x-grid and kind, of each product."""
 
 
 class State(NamedTuple):
@@ -62,18 +62,25 @@ class Losses(NamedTuple):
 
 
 def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any) -> Any:
-    """Data (m, ndata) and constraints (m, nlagrange), in the order of the tables."""
+    """Data (m, r + n: features and points) and constraints (m, nlagrange)."""
     tf = tensorflow()
     models = weights.shape[0]
     pdf = network.pdf(program.architecture, arrays, weights, dropout)
     rows = []
-    for (start, quadratic), matrix, transposed, signs in zip(
-        program.products, arrays["matrices"], arrays["transposed"], arrays["signs"], strict=True
+    for (start, kind), matrix, transposed, signs, forms in zip(
+        program.products,
+        arrays["matrices"],
+        arrays["transposed"],
+        arrays["signs"],
+        arrays["forms"],
+        strict=True,
     ):
         nodes = tf.reshape(pdf[:, start:], (models, -1))
         # m model, r row of the tables, v node of the x-grid and flavour
         values = differentiable_product(nodes, matrix, transposed)
-        rows.append(signs * values * values if quadratic else values)
+        if kind == FACTORS:
+            values = signs * values * values
+        rows.append(quadratic_forms(forms, values) if kind == FORMS else values)
 
     def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
         return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
@@ -81,6 +88,25 @@ def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any
     made = [evaluate_segment(each, rows, sum_groups) for each in program.segments]
     constraints = made[program.data_segments :] or [tf.zeros((models, 0), weights.dtype)]
     return tf.concat(made[: program.data_segments], axis=1), tf.concat(constraints, axis=1)
+
+
+def quadratic_forms(forms: Tensor, vectors: Tensor) -> Tensor:
+    """u G u for all G (n, d, d) and u (m, d), (m, n); its derivative needs no further product."""
+    tf = tensorflow()
+    size, width = forms.shape[:2]
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def values(u: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        # m model, n form, d combination of PDFs
+        moved = product(u, tf.reshape(forms, (size * width, width)))
+        moved = tf.reshape(moved, (u.shape[0], size, width))
+
+        def derivative(upstream: Tensor) -> Tensor:
+            return 2.0 * tf.reduce_sum(upstream[:, :, None] * moved, axis=1)
+
+        return tf.reduce_sum(moved * u[:, None, :], axis=2), derivative
+
+    return values(vectors)
 
 
 def evaluate(program: Program, arrays: Tensors, weights: Tensor, epoch: Tensor) -> Losses:

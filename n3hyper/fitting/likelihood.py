@@ -1,14 +1,27 @@
 """chi2 of all models against their data, with a mask and a factored covariance for each.
 
-With C = D + S S^T and a mask m of the points of a model, and with r = (prediction - data) / sqrt(D)
-and S in the same units, the chi2 is found by fitting nuisance parameters
-(see `n3hyper.physics.chi2`): lambda = A^-1 S^T (m r) with A = 1 + S^T m S, u = m (r - S lambda),
+Points have C = D + S S^T, blocks of them share systematics, and r = (prediction - data) / sqrt(D),
+with S in the same units. With a mask m of the points of a model the chi2 is found by fitting
+nuisance parameters (see `n3hyper.physics.chi2`): lambda = A^-1 S^T (m r) with A = 1 + S^T m S,
+u = m (r - S lambda),
 
     chi2 = sum u^2 + sum lambda^2,        d chi2 / d prediction = 2 u / sqrt(D).
 
 A rounding error of lambda changes the chi2 in second order only, which makes float32 good enough.
-A^-1 is small and made once in float64; S is shared by all models, and comes in blocks. Training
-and validation are stacked, so that S is read once for both.
+A^-1 is small and made once in float64; S is shared by all models. Training and validation are
+stacked, so that S is read once for both.
+
+Where features stand for points (`n3hyper.fitting.features`: predictions / sqrt(D) = U y), all of
+this is put into a quadratic form of them, made once in float64 around features y0 near the data.
+Attached points z, of which S = L R with few columns of L, enter by w = L^T (m r_z) and their own
+sum of squares: with e = (y - y0, w)
+
+    chi2 = c + (2 g + H e) e + sum m r_z^2,
+
+where c = rho K rho, g = E K rho and H = E K E^T with K = m - m S A^-1 S^T m; rho are the residuals
+at y0 (zero for attached points), and E is U^T on linear points and L^T on attached ones (less what
+the last sum has of them). Near y0 all terms are as large as the chi2, so that float32 is good
+enough. H is all that a step reads of a model's covariance.
 
 Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes` has the chi2.
 """
@@ -25,6 +38,7 @@ from n3hyper.data.problem import FitProblem, Fold
 from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
+from n3hyper.fitting.features import SMALLEST_SINGULAR_VALUE, Features
 from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
@@ -81,46 +95,154 @@ class ModelMasks:
         )
 
 
-def covariance_arrays(covariance: BlockCovariance, order: Index) -> Tensors:
-    """Those numbers of `chi2_and_gradient` that all models share, in NumPy.
-
-    Points are in the order of the blocks.
-
-    Parameters
-    ----------
-    order
-        (ndata,): the data point of each prediction.
-    """
-    to_blocks = np.argsort(order)[covariance.points]
+def shared_arrays(features: Features, ndata: int) -> Tensors:
+    """Those numbers of `chi2_and_gradient` that all models share, in NumPy."""
+    inverse = np.empty(ndata, dtype=np.int64)
+    inverse[features.order] = np.arange(features.order.size)
+    places, attached = inverse[features.points], features.covariance.sigma[features.attached]
+    attachment = _attachments(features).matrix
     return {
-        "to_blocks": to_blocks.astype(np.int32),
-        "from_blocks": np.argsort(to_blocks).astype(np.int32),
-        "inverse_sigma": 1.0 / covariance.sigma,
-        "systematics": tuple(block.systematics for block in covariance.blocks),
-        "projections": tuple(block.systematics.T.copy() for block in covariance.blocks),
+        **_systematics(features.rest),
+        "inverse_sigma": 1.0 / np.concatenate([attached, features.rest.sigma]),
+        "to_points": (features.size + places).astype(np.int32),
+        "from_points": np.argsort(places).astype(np.int32),
+        "attachment": attachment,
+        "attachment_rows": attachment.T.copy(),
     }
 
 
-def model_arrays(covariance: BlockCovariance, masks: ModelMasks, data: Array) -> Tensors:
-    """Those that each model has of its own.
+def model_arrays(features: Features, masks: ModelMasks, data: Array) -> Tensors:
+    """Those that each model has of its own; trainings come first, then validations.
 
     Parameters
     ----------
     data
         (m, ndata): what each of the models of `masks` is fitted to.
     """
-    stacked = np.concatenate([masks.training, masks.validation]).astype(np.float64)
     return {
+        **_arrays_of_features(features, masks, data),
         # the layout decides in which order NumPy adds
+        "data": np.ascontiguousarray(data[:, features.points]),
+        "masks": np.ascontiguousarray(_stacked(masks)[:, features.points]),
+        "inverses": _inverses_of(features.rest, masks),
+    }
+
+
+def exact_shared_arrays(covariance: BlockCovariance) -> Tensors:
+    """Those numbers of `chi2_numpy` that all models share."""
+    return {
+        **_systematics(covariance),
+        "inverse_sigma": 1.0 / covariance.sigma,
+        "to_points": covariance.points,
+    }
+
+
+def exact_model_arrays(covariance: BlockCovariance, masks: ModelMasks, data: Array) -> Tensors:
+    """Those that each model has of its own, see `model_arrays`."""
+    return {
         "data": np.ascontiguousarray(data[:, covariance.points]),
-        "masks": np.ascontiguousarray(stacked[:, covariance.points]),
-        "inverses": tuple(_inverses(block, stacked) for block in covariance.blocks),
+        "masks": np.ascontiguousarray(_stacked(masks)[:, covariance.points]),
+        "inverses": _inverses_of(covariance, masks),
     }
 
 
 def points(masks: Mask) -> Array:
     """How many points each mask (m, ndata) has, at least one: (m,)."""
     return np.asarray(np.maximum(masks.sum(axis=1), 1), dtype=np.float64)
+
+
+def _stacked(masks: ModelMasks) -> Array:
+    """(2 m, ndata): training and validation."""
+    return np.concatenate([masks.training, masks.validation]).astype(np.float64)
+
+
+def _systematics(covariance: BlockCovariance) -> Tensors:
+    """S block by block, and transposed."""
+    blocks = [block.systematics for block in covariance.blocks]
+    return {"systematics": tuple(blocks), "projections": tuple(each.T.copy() for each in blocks)}
+
+
+def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> Tensors:
+    """c (2 m,), g (2 m, r + k), H (2 m, r + k, r + k) and y0 (m, r)."""
+    covariance, loadings = features.covariance, features.loadings
+    scaled = np.ascontiguousarray(data[:, covariance.points]) / covariance.sigma
+    attachments = _attachments(features)
+    # one model after the other: in a product of all, bits would depend on their number;
+    # with these features all points would be described as well as they can be
+    center = np.stack([loadings.T @ each for each in scaled])
+    residuals = [
+        (loadings @ features_ - each) * ~features.attached
+        for features_, each in zip(center, scaled, strict=True)
+    ]
+    forms = [
+        _form_of_features(features, attachments, mask.astype(bool), each)
+        for mask, each in zip(
+            _stacked(masks)[:, covariance.points], [*residuals, *residuals], strict=True
+        )
+    ]
+    offsets, slopes, curvatures = zip(*forms, strict=True)
+    return {
+        "center": center,
+        "chi2_at_center": np.array(offsets),
+        "chi2_slope": np.stack(slopes),
+        "chi2_curvature": np.stack(curvatures),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Attachments:
+    """The systematics of attached points, S = L R block by block."""
+
+    matrix: Array
+    """L (attached points, k), orthonormal."""
+    factors: tuple[Array, ...]
+    """R of each block with the columns of L as rows, (k, systematics)."""
+
+
+def _attachments(features: Features) -> _Attachments:
+    parts, start, total = [], 0, int(features.attached.sum())
+    for block in features.covariance.blocks:
+        its = features.attached[start : start + len(block.points)]
+        left, singular, right = np.linalg.svd(block.systematics[its], full_matrices=False)
+        kept = singular > SMALLEST_SINGULAR_VALUE
+        parts.append((left[:, kept], singular[kept, None] * right[kept]))
+        start += len(block.points)
+    widths = [left.shape[1] for left, _ in parts]
+    matrix, row, column, factors = np.zeros((total, sum(widths))), 0, 0, []
+    for left, right in parts:
+        n, k = left.shape
+        matrix[row : row + n, column : column + k] = left
+        factor = np.zeros((sum(widths), right.shape[1]))
+        factor[column : column + k] = right
+        factors.append(factor)
+        row, column = row + n, column + k
+    return _Attachments(matrix, tuple(factors))
+
+
+def _form_of_features(
+    features: Features, attachments: _Attachments, mask: Mask, residuals: Array
+) -> tuple[float, Array, Array]:
+    """c, g and H of one mask."""
+    r, k = features.size, attachments.matrix.shape[1]
+    chosen, left = features.loadings[mask], residuals[mask]
+    offset, slope, curvature, start = left @ left, np.zeros(r + k), np.zeros((r + k, r + k)), 0
+    slope[:r], curvature[:r, :r] = chosen.T @ left, chosen.T @ chosen
+    for block, factor in zip(features.covariance.blocks, attachments.factors, strict=True):
+        where = slice(start, start := start + len(block.points))
+        its = mask[where]
+        systematics = block.systematics[its]
+        inverse = np.linalg.inv(np.eye(systematics.shape[1]) + systematics.T @ systematics)
+        of_features = np.concatenate([features.loadings[where][its].T @ systematics, factor])
+        of_residuals = residuals[where][its] @ systematics
+        offset -= of_residuals @ inverse @ of_residuals
+        slope -= of_features @ (inverse @ of_residuals)
+        curvature -= of_features @ inverse @ of_features.T
+    return float(offset), slope, 0.5 * (curvature + curvature.T)
+
+
+def _inverses_of(covariance: BlockCovariance, masks: ModelMasks) -> tuple[Array, ...]:
+    """A^-1 of each block, (2 m, k, k)."""
+    return tuple(_inverses(block, _stacked(masks)) for block in covariance.blocks)
 
 
 def _inverses(block: Block, masks: Array) -> Array:
@@ -138,7 +260,7 @@ def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     """Training and validation chi2 (m,) of predictions (m, ndata), in float64."""
     if "modes" in arrays:
         return modes.chi2_numpy(arrays, predictions)
-    residuals = (predictions[:, arrays["to_blocks"]] - arrays["data"]) * arrays["inverse_sigma"]
+    residuals = (predictions[:, arrays["to_points"]] - arrays["data"]) * arrays["inverse_sigma"]
     masked = np.concatenate([residuals, residuals]) * arrays["masks"]
     chi2, start = np.zeros(len(masked)), 0
     for systematics, inverses in zip(arrays["systematics"], arrays["inverses"], strict=True):
@@ -150,16 +272,78 @@ def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     return chi2[: len(predictions)], chi2[len(predictions) :]
 
 
-def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Training chi2 (m,), its gradient by the predictions (m, ndata), validation chi2 (m,)."""
+def chi2_and_gradient(arrays: Tensors, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Training chi2 (m,), its gradient (m, r + n), validation chi2 (m,).
+
+    Parameters
+    ----------
+    data
+        (m, r + n): features, and the predictions of all points that have none.
+    """
     if "modes" in arrays:
-        return modes.chi2_and_gradient(arrays, predictions)
+        return modes.chi2_and_gradient(arrays, data)
     tf = tensorflow()
-    models = predictions.shape[0]
-    ordered = tf.gather(predictions, arrays["to_blocks"], axis=1)
-    residuals = (ordered - arrays["data"]) * arrays["inverse_sigma"]
-    masked = tf.concat([residuals, residuals], axis=0) * arrays["masks"]
-    chi2, rest, start = tf.zeros(2 * models, predictions.dtype), [], 0
+    models, size = arrays["center"].shape
+    attached = arrays["attachment"].shape[0]
+    chi2, gradient = tf.zeros(2 * models, data.dtype), []
+    masked = None
+    if arrays["inverse_sigma"].shape[0]:
+        ordered = tf.gather(data, arrays["to_points"], axis=1)
+        residuals = (ordered - arrays["data"]) * arrays["inverse_sigma"]
+        masked = tf.concat([residuals, residuals], axis=0) * arrays["masks"]
+    by_points = []
+    if size:
+        of_attached = None if masked is None or not attached else masked[:, :attached]
+        chi2, by_features, shifts = _chi2_of_features(arrays, data[:, :size], of_attached)
+        gradient.append(by_features)
+        by_points += [] if shifts is None else [shifts]
+    if masked is not None:
+        of_rest, left = _chi2_of_points(arrays, masked[:, attached:], attached)
+        chi2 += of_rest
+        by_points += left
+        left = tf.concat(by_points, axis=1) * (2.0 * arrays["inverse_sigma"])
+        gradient.append(tf.gather(left, arrays["from_points"], axis=1))
+    return chi2[:models], tf.concat(gradient, axis=1), chi2[models:]
+
+
+def _chi2_of_features(
+    arrays: Tensors, features: Tensor, masked: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Of points with features and of attached ones; of the latter the residuals are given.
+
+    Returns
+    -------
+    chi2 (2 m,), and half of its gradient of the training by features (whole) and residuals.
+    """
+    tf = tensorflow()
+    models, size = features.shape
+    distance = features - arrays["center"]
+    both = tf.concat([distance, distance], axis=0)
+    if masked is not None:
+        both = tf.concat([both, product(masked, arrays["attachment_rows"])], axis=1)
+    moved = arrays["chi2_slope"] + tf.linalg.matvec(arrays["chi2_curvature"], both)
+    chi2 = arrays["chi2_at_center"] + tf.reduce_sum(both * (arrays["chi2_slope"] + moved), axis=1)
+    by_features = 2.0 * moved[:models, :size]
+    if masked is None:
+        return chi2, by_features, None
+    shifts = product(moved[:models, size:], arrays["attachment"])
+    its_mask = arrays["masks"][:models, : masked.shape[1]]
+    chi2 += tf.reduce_sum(masked * masked, axis=1)
+    return chi2, by_features, masked[:models] + its_mask * shifts
+
+
+def _chi2_of_points(arrays: Tensors, masked: Tensor, first: int) -> tuple[Tensor, list[Tensor]]:
+    """chi2 (2 m,) of masked residuals (2 m, n), and u of the training in pieces.
+
+    Parameters
+    ----------
+    first
+        Number of points in `masks` before them.
+    """
+    tf = tensorflow()
+    masks = arrays["masks"][:, first:]
+    models = masked.shape[0] // 2
+    chi2, rest, start = tf.zeros(2 * models, masked.dtype), [], 0
     for systematics, transposed, inverses in zip(
         arrays["systematics"], arrays["projections"], arrays["inverses"], strict=True
     ):
@@ -168,9 +352,9 @@ def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Ten
         projected = product(masked[:, where], transposed)
         nuisance = tf.linalg.matvec(inverses, projected)
         shifts = product(nuisance, systematics)
-        rest.append(masked[:, where] - arrays["masks"][:, where] * shifts)
+        rest.append(masked[:, where] - masks[:, where] * shifts)
         chi2 += tf.reduce_sum(nuisance * nuisance, axis=1)
-    left = tf.concat([*rest, masked[:, start:]], axis=1)
-    chi2 += tf.reduce_sum(left * left, axis=1)
-    gradient = 2.0 * left[:models] * arrays["inverse_sigma"]
-    return chi2[:models], tf.gather(gradient, arrays["from_blocks"], axis=1), chi2[models:]
+    rest.append(masked[:, start:])
+    for left in rest:
+        chi2 += tf.reduce_sum(left * left, axis=1)
+    return chi2, [left[:models] for left in rest]

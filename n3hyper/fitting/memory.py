@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from n3hyper.fitting.batch import Trial
+from n3hyper.fitting.covariance_blocks import BlockCovariance
+from n3hyper.fitting.features import Features
 from n3hyper.fitting.optimizers import OPTIMIZERS
+from n3hyper.fitting.tables import Product
 
 SMALLEST: Final = 4
 """Models of the smallest batch: below three the bits would depend on the number."""
@@ -25,7 +28,7 @@ USABLE: Final = 0.8
 def model_bytes(trial: Trial, item: int) -> int:
     """What one more model adds to the memory of a batch, at its highest.
 
-    The inverses of the covariance of training and validation, which are made in float64; and in
+    The covariances of training and validation, which are made in float64; and in
     the precision of the training, what a step holds at a time: activations and their gradients at
     all nodes, rows of the tables, data and residuals, and the vectors of the optimizer. Counts of
     copies are those that fit measured peaks: ``python -m tests.benchmarks.batch_memory``.
@@ -36,17 +39,37 @@ def model_bytes(trial: Trial, item: int) -> int:
         Bytes of a number of the training: 4 or 8.
     """
     inputs, shape = trial.inputs, trial.layout.architecture
-    inverses = 0
+    features = inputs.features
+    covariances = exact = 0
     if inputs.problem.mode_masks is None:
-        inverses = 2 * sum(block.systematics.shape[1] ** 2 for block in inputs.covariance.blocks)
+        covariances = 2 * (_squares(features.rest) + _form_size(features) ** 2)
+        exact = 2 * _squares(features.whole)
     nodes = inputs.problem.theory.xgrid.size + inputs.quadrature.nodes.size
     hidden = shape.blocks * shape.hidden * (shape.depth - 1) * (2 + shape.dropout)
     activations = nodes * (shape.blocks * shape.inputs + hidden + 4 * shape.nfit)
-    rows = 2 * sum(len(product.matrix) for product in inputs.tables.products)
+    rows = 2 * sum(_rows(product) for product in features.products)
     data = 12 * inputs.problem.theory.npredictions
     optimizer = OPTIMIZERS[trial.settings.optimizer.name]
     weights = (6 + len(optimizer.initial)) * shape.size
-    return int(item * (inverses + activations + rows + data + weights) + 8 * inverses)
+    step = item * (covariances + activations + rows + data + weights)
+    return int(step + 8 * (covariances + exact))
+
+
+def _squares(covariance: BlockCovariance) -> int:
+    """Numbers of A^-1 of all blocks."""
+    widths = [int(block.systematics.shape[1]) for block in covariance.blocks]
+    return sum(width * width for width in widths)
+
+
+def _form_size(features: Features) -> int:
+    """Rows of H at most, see `n3hyper.fitting.likelihood`."""
+    systematics = sum(block.systematics.shape[1] for block in features.covariance.blocks)
+    return features.size + min(int(features.attached.sum()), systematics)
+
+
+def _rows(product: Product) -> int:
+    """Numbers that a product gives of a model."""
+    return len(product.matrix) * (1 + len(product.forms))
 
 
 def largest_batch(trial: Trial, item: int, memory: int | None, device: int | None = None) -> int:

@@ -270,13 +270,13 @@ class ModelTrainer:
 
         Always so many models at a time, so that neither memory nor bits depend on the batches.
         """
-        order = self.inputs.tables.order[: self.problem.ndata]
         found = []
         for start in range(0, len(pdf), EVALUATED):
             models = np.arange(start, min(start + EVALUATED, len(pdf)))
             predictions = self.inputs.tables.predict(pdf[models])
-            arrays = self.inputs.part(models).fixed_arrays
-            found.append((predictions, *chi2_numpy(arrays, predictions[:, order])))
+            arrays = self.inputs.part(models).exact_arrays
+            data = predictions[:, : self.problem.ndata]
+            found.append((predictions, *chi2_numpy(arrays, data)))
         predictions, training, validation = map(np.concatenate, zip(*found, strict=True))
         return predictions, training, validation
 

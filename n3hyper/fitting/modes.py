@@ -52,7 +52,11 @@ def shared_arrays(problem: FitProblem, order: Index) -> Tensors:
             raise FitError("diagonal_basis: the correlation matrix has an eigenvalue of zero")
         columns[kept, : len(kept)] = vectors / np.outer(sigma, np.sqrt(values))
     ordered = modes[:, order]
-    return {"modes": ordered, "mode_rows": np.ascontiguousarray(ordered.swapaxes(1, 2))}
+    return {
+        "modes": ordered,
+        "mode_rows": np.ascontiguousarray(ordered.swapaxes(1, 2)),
+        "order": order,
+    }
 
 
 def model_arrays(training: Mask, validation: Mask, data: Array, order: Index) -> Tensors:
@@ -85,7 +89,7 @@ def fold_arrays(folds: Index) -> Tensors:
 
 def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     """Training and validation chi2 (m,) of predictions (m, ndata), in float64, of any models."""
-    residuals = predictions - arrays["data"]
+    residuals = predictions[:, arrays["order"]] - arrays["data"]
     amplitudes = np.empty_like(residuals)
     for fold, modes in enumerate(arrays["modes"]):
         its = arrays["folds"] == fold

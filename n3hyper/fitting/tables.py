@@ -1,13 +1,12 @@
 """All theory of a fit as a few matrices, made once: one product with each a step.
 
-The tables are rewritten in three ways that change nothing but rounding:
+The tables are rewritten in ways that change nothing but rounding:
 
 - **Flavours.** Of the 14 evolution flavours only some are different from one another (without
   charm asymmetry V15 = V24 = V35 = V, T24 = T35 = Sigma): eight in NNPDF's bases. Table columns
   of flavours that are combinations of others are added to the others' columns.
-- **Hadronic rows.** A row that is bilinear in the PDF v (all x and flavours, flattened) is a
-  quadratic form v Q v with a symmetric Q of low rank, and with its eigenvectors w
-  it is the sum over r of sign_r (w_r v)^2: linear in memory and time where the table is quadratic.
+- **Hadronic rows**, bilinear in the PDF v (all x and flavours, flattened), are quadratic forms of
+  few combinations of flavours, or sums of squares; see `n3hyper.fitting.bilinear`.
 
 An observable is a row, or a quotient of two rows, or a row less the magnitude of another one;
 sums of tables are done here.
@@ -16,16 +15,17 @@ sums of tables are done here.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations, groupby
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.data.problem import HadronicTable, Observable, TheoryStack
+from n3hyper.data.problem import Observable, TheoryStack
 from n3hyper.errors import TheoryError
+from n3hyper.fitting.bilinear import BilinearTables, Combination, Family, padded_rank
 from n3hyper.physics.sum_rules import SumRules
 
 Array = NDArray[np.float64]
@@ -36,21 +36,15 @@ NEGLIGIBLE: Final = 1e-13
 """Table entries below this part of the largest one of their row count as zero."""
 PRODUCT_COST: Final = 8_000
 """What one more product costs, in rows times nodes: below it the time goes into starting it."""
-RANK_STEP: Final = 16
-"""Ranks of quadratic forms are padded to multiples of it, so that few shapes occur."""
-RANK_TOLERANCE: Final = 1e-9
-"""Eigenvalues below this part of the largest one are left out."""
 
-_Combination = tuple[tuple[int, float], ...]
-"""(operand, factor), ..."""
 _HALF: Final = {"SMN": 2, "COM": 10}
 
 
-def _sum_of(*operands: int) -> _Combination:
+def _sum_of(*operands: int) -> Combination:
     return tuple((operand, 1.0) for operand in operands)
 
 
-def _form(operation: str, operands: int) -> tuple[str, _Combination, _Combination]:
+def _form(operation: str, operands: int) -> tuple[str, Combination, Combination]:
     """How an operation is made of two sums of operands."""
     everything = _sum_of(*range(operands))
     if operation in ("NULL", "ADD", "SMT"):
@@ -129,21 +123,41 @@ class Segment:
     """Rows of each prediction (padded) if they are quadratic forms; 0 for linear ones."""
 
 
+LINEAR, FACTORS, FORMS = "linear", "factors", "forms"
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
-    """Rows that need the x-grid from some node on: one matrix."""
+    """Rows that need the x-grid from some node on: one matrix.
+
+    Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
+    (factors of quadratic forms), or u G u (forms).
+    """
 
     start: int
     """The first node."""
     matrix: Array
-    """(rows, (nx - start) * nb)"""
-    signs: Array
-    """(rows,): of quadratic forms 1 or -1, 0 for padding; empty when the rows are linear."""
+    """(rows, (nx - start) * nb); of forms (nu, (nx - start) * nb)."""
+    signs: Array = field(default_factory=lambda: np.zeros(0))
+    """(rows,): of factors 1 or -1, 0 for padding; else empty."""
+    forms: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    """(rows, nu, nu): symmetric G of forms; else empty."""
 
     @property
-    def quadratic(self) -> bool:
-        """Whether the rows are factors of quadratic forms."""
-        return self.signs.size > 0
+    def kind(self) -> str:
+        """`LINEAR`, `FACTORS` or `FORMS`."""
+        if self.forms.size:
+            return FORMS
+        return FACTORS if self.signs.size else LINEAR
+
+    def rows(self, pdf: Array) -> Array:
+        """What it gives of v on the x-grid, (..., nx, nb) -> (..., rows)."""
+        values = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1) @ self.matrix.T
+        if self.kind == FORMS:
+            # n row, a and b combinations of PDFs
+            moved = np.tensordot(values, self.forms, axes=(-1, 1))
+            return np.asarray(np.einsum("...nb,...b->...n", moved, values))
+        return self.signs * np.square(values) if self.kind == FACTORS else values
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,11 +190,7 @@ class Tables:
         array (..., npredictions)
         """
         chosen = pdf[..., self.basis.flavours]
-        rows = []
-        for product in self.products:
-            nodes = chosen[..., product.start :, :].reshape(*pdf.shape[:-2], -1)
-            values = nodes @ product.matrix.T
-            rows.append(product.signs * np.square(values) if product.quadratic else values)
+        rows = [product.rows(chosen) for product in self.products]
         made = [evaluate_segment(segment, rows, sum_groups) for segment in self.segments]
         joined = np.concatenate(made, axis=-1)
         predictions = np.empty_like(joined)
@@ -219,22 +229,25 @@ def evaluate_segment(segment: Segment, rows: Any, sum_groups: Any) -> Any:
 class _Prediction:
     """One prediction as sums of raw rows."""
 
+    observable: int
+    """Its number."""
     place: int
     form: str
-    first: _Combination
-    second: _Combination
+    first: Combination
+    second: Combination
 
     @property
-    def operands(self) -> tuple[_Combination, ...]:
+    def operands(self) -> tuple[Combination, ...]:
         return (self.first, self.second) if self.second else (self.first,)
 
 
 def _predictions(observables: tuple[Observable, ...]) -> Iterator[_Prediction]:
     """All predictions, with combinations of rows of the raw vector."""
-    for observable in observables:
+    for number, observable in enumerate(observables):
         form, first, second = _form(observable.operation, len(observable.operands))
         for point in range(observable.ndata):
             yield _Prediction(
+                number,
                 observable.slice.start + point,
                 form,
                 tuple((int(observable.operands[k][point]), factor) for k, factor in first),
@@ -268,22 +281,22 @@ class _Maker:
     """Makes rows of tables."""
 
     def __init__(self, theory: TheoryStack, basis: FlavourBasis) -> None:
-        self.theory, self.basis = theory, basis
-        self.nx, self.nb = theory.xgrid.size, basis.flavours.size
+        self.nx = theory.xgrid.size
         self.dis_rows = theory.dis.rows if theory.dis else 0
-        self.starts = self.dis_rows + np.cumsum([0, *(table.rows for table in theory.hadronic)])
-        self.dis = np.zeros((0, self.nx, self.nb))
+        self.dis = np.zeros((0, self.nx, basis.flavours.size))
         if theory.dis is not None:
             self.dis = theory.dis.table @ basis.expansion[theory.dis.flavours]
+        self.bilinear = BilinearTables(theory, self.dis_rows, basis.expansion)
 
-    def rows(self, prediction: _Prediction) -> _Rows:
-        """The rows of a prediction."""
-        kinds = {row >= self.dis_rows for part in prediction.operands for row, _ in part}
+    def is_linear(self, prediction: _Prediction) -> bool:
+        """Whether a prediction is made of DIS tables."""
+        kinds = {row < self.dis_rows for part in prediction.operands for row, _ in part}
         if len(kinds) > 1:
             raise TheoryError("a data set mixes linear and bilinear FK tables; none may")
-        return self._quadratic(prediction) if kinds.pop() else self._linear(prediction)
+        return kinds.pop()
 
-    def _linear(self, prediction: _Prediction) -> _Rows:
+    def linear(self, prediction: _Prediction) -> _Rows:
+        """The rows of a prediction of DIS tables."""
         sums = []
         for operand in prediction.operands:
             factors = np.array([factor for _, factor in operand])
@@ -294,46 +307,11 @@ class _Maker:
         operands = tuple((each[None, first:], np.ones(1)) for each in sums)
         return _Rows(prediction, first, 0, operands)
 
-    def _quadratic(self, prediction: _Prediction) -> _Rows:
-        tables = [
-            [(*self._locate(row), factor) for row, factor in part] for part in prediction.operands
-        ]
-        first = min(int(table.x_index[0]) for part in tables for table, _, _ in part)
-        operands = tuple(self._factors(part, first) for part in tables)
-        largest = max(len(signs) for _, signs in operands)
-        rank = max(1, -(-largest // RANK_STEP)) * RANK_STEP
-        return _Rows(prediction, first, rank, operands)
-
-    def _locate(self, row: int) -> tuple[HadronicTable, int]:
-        number = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.theory.hadronic[number], row - int(self.starts[number])
-
-    def _factors(
-        self, part: list[tuple[HadronicTable, int, float]], first: int
-    ) -> tuple[Array, Array]:
-        """Factors (rank, nx - first, nb) and signs (rank,) of a sum of hadronic rows."""
-        nodes = np.unique(np.concatenate([table.x_index for table, _, _ in part]))
-        form = np.zeros((nodes.size, self.nb, nodes.size, self.nb))
-        for table, row, factor in part:
-            place = np.searchsorted(nodes, table.x_index)
-            form[place[:, None], :, place[None, :], :] += factor * self._form(table, row)
-        matrix = form.reshape(nodes.size * self.nb, -1)
-        values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-        keep = np.abs(values) > RANK_TOLERANCE * np.abs(values).max(initial=0.0)
-        factors = np.zeros((int(keep.sum()), self.nx - first, self.nb))
-        scaled = np.sqrt(np.abs(values[keep]))[:, None] * vectors[:, keep].T
-        factors[:, nodes - first] = scaled.reshape(-1, nodes.size, self.nb)
-        return factors, np.sign(values[keep])
-
-    def _form(self, table: HadronicTable, row: int) -> Array:
-        """(nxt, nxt, nb, nb): one row with the luminosities in the basis."""
-        one = self.basis.expansion[table.luminosity[:, 0]]
-        other = self.basis.expansion[table.luminosity[:, 1]]
-        channels = np.einsum("lb,lc->lbc", one, other).reshape(len(one), -1)
-        nxt = table.x_index.size
-        # x and y nodes of the two partons, b and c their flavours
-        product: Array = table.table[row].reshape(len(one), -1).T @ channels
-        return product.reshape(nxt, nxt, self.nb, self.nb)
+    def quadratic(self, prediction: _Prediction, family: Family) -> _Rows:
+        """The factors of a prediction of hadronic tables."""
+        operands = tuple(self.bilinear.factors(part, family) for part in prediction.operands)
+        rank = padded_rank(max(len(signs) for _, signs in operands))
+        return _Rows(prediction, family.first, rank, operands)
 
 
 def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
@@ -354,24 +332,28 @@ def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
     return min(candidates, key=cost)
 
 
-class _Builder:
-    """Puts rows into products, segment by segment."""
+class _RowsBuilder:
+    """Puts linear rows, or factors, into products, segment by segment."""
 
-    def __init__(self, starts: tuple[int, ...], quadratic: bool, first_product: int) -> None:
-        self.starts, self.quadratic, self.first_product = starts, quadratic, first_product
-        self.rows: list[list[Array]] = [[] for _ in starts]
-        self.signs: list[list[Array]] = [[] for _ in starts]
+    def __init__(self, rows: list[_Rows], nx: int, kind: str, first_product: int) -> None:
+        self.given, self.kind, self.first_product = rows, kind, first_product
+        self.starts = _best_starts(rows, nx)
+        self.rows: list[list[Array]] = [[] for _ in self.starts]
+        self.signs: list[list[Array]] = [[] for _ in self.starts]
 
-    def segments(self, rows: list[_Rows]) -> Iterator[tuple[Segment, list[int]]]:
-        """Segments of predictions of one form, and the places of the predictions."""
+    def segments(
+        self, chosen: Callable[[_Prediction], bool]
+    ) -> Iterator[tuple[Segment, list[int]]]:
+        """Segments of chosen predictions of one form, and the places of the predictions."""
+        rows = [each for each in self.given if chosen(each.prediction)]
         keys = [(bisect_right(self.starts, each.first) - 1, each.rank) for each in rows]
         for key in sorted(set(keys)):
-            chosen = [each for each, its in zip(rows, keys, strict=True) if its == key]
-            where = [self._add(chosen, key[0], k) for k in range(len(chosen[0].operands))]
+            alike = [each for each, its in zip(rows, keys, strict=True) if its == key]
+            where = [self._add(alike, key[0], k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
-            form, product = chosen[0].prediction.form, self.first_product + key[0]
-            segment = Segment(form, product, where[0], second, len(chosen), key[1])
-            yield segment, [each.prediction.place for each in chosen]
+            form, product = alike[0].prediction.form, self.first_product + key[0]
+            segment = Segment(form, product, where[0], second, len(alike), key[1])
+            yield segment, [each.prediction.place for each in alike]
 
     def _add(self, chosen: list[_Rows], product: int, operand: int) -> tuple[int, int]:
         start = sum(len(part) for part in self.signs[product])
@@ -383,14 +365,74 @@ class _Builder:
 
     def products(self) -> list[Product]:
         """What was put together."""
+        none = np.zeros(0)
         return [
             Product(
-                start,
-                np.concatenate(rows),
-                np.concatenate(signs) if self.quadratic else np.zeros(0),
+                start, np.concatenate(rows), np.concatenate(signs) if self.kind == FACTORS else none
             )
             for start, rows, signs in zip(self.starts, self.rows, self.signs, strict=True)
         ]
+
+
+class _FormsBuilder:
+    """Puts the forms of a family into one product."""
+
+    def __init__(
+        self,
+        predictions: list[_Prediction],
+        tables: BilinearTables,
+        family: Family,
+        first_product: int,
+    ) -> None:
+        self.given, self.tables, self.family = predictions, tables, family
+        self.first_product = first_product
+        self.parts: list[Combination] = []
+
+    def segments(
+        self, chosen: Callable[[_Prediction], bool]
+    ) -> Iterator[tuple[Segment, list[int]]]:
+        """The segment of chosen predictions of one form, and the places of the predictions."""
+        alike = [each for each in self.given if chosen(each)]
+        if alike:
+            where = [self._add(alike, k) for k in range(len(alike[0].operands))]
+            second = where[1] if len(where) > 1 else None
+            segment = Segment(alike[0].form, self.first_product, where[0], second, len(alike), 0)
+            yield segment, [each.place for each in alike]
+
+    def _add(self, chosen: list[_Prediction], operand: int) -> tuple[int, int]:
+        start = len(self.parts)
+        self.parts.extend(each.operands[operand] for each in chosen)
+        return start, len(self.parts)
+
+    def products(self) -> list[Product]:
+        """What was put together."""
+        forms = np.stack([self.tables.form(part, self.family) for part in self.parts])
+        return [Product(self.family.first, self.family.combinations, forms=forms)]
+
+
+_Builders = list[_RowsBuilder | _FormsBuilder]
+
+
+def _builders(predictions: list[_Prediction], maker: _Maker) -> _Builders:
+    """Builders that share all predictions among them."""
+    linear = [maker.linear(each) for each in predictions if maker.is_linear(each)]
+    first = _RowsBuilder(linear, maker.nx, LINEAR, 0)
+    factors: list[_Rows] = []
+    as_forms: list[tuple[Family, list[_Prediction]]] = []
+    bilinear = [each for each in predictions if not maker.is_linear(each)]
+    for _, group in groupby(bilinear, lambda each: each.observable):
+        its = list(group)
+        parts = [part for each in its for part in each.operands]
+        family = maker.bilinear.family(parts)
+        if maker.bilinear.forms_are_smaller(family, parts):
+            as_forms.append((family, its))
+        else:
+            factors.extend(maker.quadratic(each, family) for each in its)
+    second = _RowsBuilder(factors, maker.nx, FACTORS, len(first.starts))
+    builders: _Builders = [first, second]
+    for number, (family, its) in enumerate(as_forms, len(first.starts) + len(second.starts)):
+        builders.append(_FormsBuilder(its, maker.bilinear, family, number))
+    return builders
 
 
 def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRules | None) -> Tables:
@@ -406,30 +448,20 @@ def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRule
         The sum rules of the fit.
     """
     basis = flavour_basis(rotation, rules)
-    maker = _Maker(theory, basis)
-    everything = [maker.rows(each) for each in _predictions(theory.observables)]
-    linear, quadratic = (
-        [each for each in everything if bool(each.rank) == kind] for kind in (False, True)
-    )
-    starts = _best_starts(linear, maker.nx)
-    builders = (
-        (linear, _Builder(starts, False, 0)),
-        (quadratic, _Builder(_best_starts(quadratic, maker.nx), True, len(starts))),
-    )
+    builders = _builders(list(_predictions(theory.observables)), _Maker(theory, basis))
     segments: list[Segment] = []
     order: list[int] = []
     data_segments = 0
     for is_data in (True, False):
         for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
-            for rows, builder in builders:
-                alike = [
-                    each
-                    for each in rows
-                    if each.prediction.form == form and (each.prediction.place < ndata) == is_data
-                ]
-                for segment, places in builder.segments(alike):
+
+            def chosen(each: _Prediction, form: str = form, is_data: bool = is_data) -> bool:
+                return each.form == form and (each.place < ndata) == is_data
+
+            for builder in builders:
+                for segment, places in builder.segments(chosen):
                     segments.append(segment)
                     order.extend(places)
         data_segments = len(segments) if is_data else data_segments
-    products = (*builders[0][1].products(), *builders[1][1].products())
+    products = tuple(product for builder in builders for product in builder.products())
     return Tables(basis, products, tuple(segments), data_segments, np.array(order, np.int64))

@@ -1,0 +1,219 @@
+"""What the chi2 needs to know of the theory: few features in place of many points.
+
+In units of their uncertainties the predictions of most DIS points are linear in the PDF, T v, and
+the kernels are so smooth that the rank r of T is far below the number of points. With its singular
+value decomposition T = U V they are U y, where y = V v are the features: their chi2 is a quadratic
+form of y (see `n3hyper.fitting.likelihood`), and these points occur in no step.
+
+Points whose prediction is not linear in the PDF stay as they are. Some share systematics with
+linear ones (quotients of the structure functions that are data, too); they are attached points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n3hyper.fitting.covariance_blocks import BlockCovariance, SplitCovariance, split_covariance
+from n3hyper.fitting.tables import LINEAR, PLAIN, Product, Segment, Tables
+from n3hyper.physics.chi2 import FactoredCovariance
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+SMALLEST_SINGULAR_VALUE: Final = 1e-10
+"""Features by which no prediction can change by more than this part of its uncertainty are left
+out (where PDFs are of order one)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The theory as the training reads it: `Tables` without the points that features stand for.
+
+    What the data segments give is the features and then the predictions of the other points.
+    """
+
+    products: tuple[Product, ...]
+    segments: tuple[Segment, ...]
+    data_segments: int
+    covariance: BlockCovariance
+    """Of the n points that features stand for or that are attached to such."""
+    attached: Mask
+    """(n,)"""
+    loadings: Array
+    """U (n, r), orthonormal, in the order of `covariance.points`; zero for attached points."""
+    rest: BlockCovariance
+    """Of all other points."""
+    order: Index
+    """The data point of each prediction behind the features."""
+
+    @property
+    def whole(self) -> BlockCovariance:
+        """Of all points."""
+        return SplitCovariance(self.covariance, self.rest).whole
+
+    @property
+    def size(self) -> int:
+        """The number r of features."""
+        return int(self.loadings.shape[1])
+
+    @property
+    def points(self) -> Index:
+        """The data points behind the features: the attached ones, and then those of `rest`."""
+        return np.concatenate([self.covariance.points[self.attached], self.rest.points])
+
+
+def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:
+    """The features of data, or none where the points themselves are less work."""
+    place = np.cumsum([0, *(segment.size for segment in tables.segments)])
+    linear = np.zeros(tables.ndata, dtype=bool)
+    for number, segment in enumerate(tables.segments[: tables.data_segments]):
+        linear[tables.order[place[number] : place[number + 1]]] = _is_linear(tables, segment)
+    if linear.any():
+        made = _features(tables, split_covariance(covariance, linear), linear, place)
+        if _work_of_features(made) < _work_of_points(made):
+            return made
+    return without_features(tables, covariance)
+
+
+def without_features(tables: Tables, covariance: FactoredCovariance) -> Features:
+    """The points themselves."""
+    nothing = split_covariance(covariance, np.zeros(tables.ndata, dtype=bool))
+    return Features(
+        products=tables.products,
+        segments=tables.segments,
+        data_segments=tables.data_segments,
+        covariance=nothing.chosen,
+        attached=np.zeros(0, dtype=bool),
+        loadings=np.zeros((0, 0)),
+        rest=nothing.others,
+        order=tables.order[: tables.ndata],
+    )
+
+
+def _is_linear(tables: Tables, segment: Segment) -> bool:
+    return segment.form == PLAIN and tables.products[segment.product].kind == LINEAR
+
+
+def _work_of_features(features: Features) -> int:
+    """Multiplications of a step and model: tables twice, the forms of two masks."""
+    r = features.size
+    return 2 * r * int(features.products[0].matrix.shape[1]) + 2 * r * r
+
+
+def _work_of_points(features: Features) -> int:
+    """The same if the points that features stand for were there."""
+    covariance, points = features.covariance, int(np.count_nonzero(~features.attached))
+    columns = int(features.products[0].matrix.shape[1])
+    return 2 * points * columns + 2 * sum(block.cost for block in covariance.blocks)
+
+
+def _features(tables: Tables, split: SplitCovariance, linear: Mask, place: Index) -> Features:
+    chosen = split.chosen
+    attached = ~linear[chosen.points]
+    replaced = np.zeros(tables.ndata, dtype=bool)
+    replaced[chosen.points[~attached]] = True
+    rows = _rows(tables, place)[chosen.points] / chosen.sigma[:, None]
+    left, singular, right = np.linalg.svd(rows[~attached], full_matrices=False)
+    kept = singular > SMALLEST_SINGULAR_VALUE
+    loadings = np.zeros((attached.size, int(kept.sum())))
+    loadings[~attached] = left[:, kept]
+    remaining = _Remaining(tables, replaced, place, singular[kept, None] * right[kept])
+    return Features(
+        products=remaining.products,
+        segments=tuple(remaining.segments),
+        data_segments=remaining.data_segments,
+        covariance=chosen,
+        attached=attached,
+        loadings=loadings,
+        rest=split.others,
+        order=np.array(remaining.order, dtype=np.int64),
+    )
+
+
+def _rows(tables: Tables, place: Index) -> Array:
+    """(ndata, nx * nb): all linear rows on the whole x-grid; zero for other points."""
+    nb = tables.basis.flavours.size
+    linear = [product for product in tables.products if product.kind == LINEAR]
+    width = max(product.start * nb + product.matrix.shape[1] for product in linear)
+    rows = np.zeros((tables.ndata, width))
+    for number, segment in enumerate(tables.segments[: tables.data_segments]):
+        if _is_linear(tables, segment):
+            product = tables.products[segment.product]
+            points = tables.order[place[number] : place[number + 1]]
+            rows[points, product.start * nb :] = product.matrix[slice(*segment.first)]
+    return rows
+
+
+class _Remaining:
+    """Products and segments without the rows of some points, and with those of the features.
+
+    The rows of the features come first in a product that covers the whole x-grid.
+    """
+
+    def __init__(self, tables: Tables, replaced: Mask, place: Index, features: Array) -> None:
+        self.tables, self.replaced, self.place = tables, replaced, place
+        self.kept = [
+            np.zeros(len(product.matrix), dtype=bool) if product.kind == LINEAR else None
+            for product in tables.products
+        ]
+        self.order: list[int] = []
+        old = [self._kept_points(number) for number in range(len(tables.segments))]
+        self.products, self.numbers, self.offsets = self._products(features)
+        first = Segment(PLAIN, 0, (0, len(features)), None, len(features), 0)
+        data = [self._moved(*each) for each in old[: tables.data_segments] if each is not None]
+        constraints = [self._moved(*each) for each in old[tables.data_segments :] if each]
+        self.segments = [first, *data, *constraints]
+        self.data_segments = 1 + len(data)
+
+    def _kept_points(self, number: int) -> tuple[Segment, Mask] | None:
+        """A segment and which of its predictions stay; None when none does."""
+        segment = self.tables.segments[number]
+        stays = np.ones(segment.size, dtype=bool)
+        if number < self.tables.data_segments:
+            points = self.tables.order[self.place[number] : self.place[number + 1]]
+            stays = ~self.replaced[points]
+            self.order.extend(points[stays])
+        kept = self.kept[segment.product]
+        if kept is not None:
+            for where in (segment.first, segment.second):
+                if where is not None:
+                    kept[slice(*where)] = stays
+        return (segment, stays) if stays.any() else None
+
+    def _products(self, features: Array) -> tuple[tuple[Product, ...], list[int], list[int]]:
+        """New products, and for each old one its new number and the first of its rows there."""
+        products, numbers, offsets = [Product(0, features)], [], []
+        for product, kept in zip(self.tables.products, self.kept, strict=True):
+            matrix = product.matrix if kept is None else product.matrix[kept]
+            if kept is not None and matrix.shape[1] == features.shape[1]:
+                numbers.append(0)
+                offsets.append(len(products[0].matrix))
+                products[0] = Product(0, np.concatenate([products[0].matrix, matrix]))
+                continue
+            numbers.append(len(products))
+            offsets.append(0)
+            if kept is None or kept.any():
+                products.append(product if kept is None else replace(product, matrix=matrix))
+        return tuple(products), numbers, offsets
+
+    def _moved(self, segment: Segment, stays: Mask) -> Segment:
+        """The segment with its remaining rows where they are now."""
+        old, size = segment.product, int(stays.sum())
+        kept = self.kept[old]
+
+        def moved(where: tuple[int, int]) -> tuple[int, int]:
+            if kept is None:
+                return where
+            start = self.offsets[old] + int(np.count_nonzero(kept[: where[0]]))
+            return start, start + size
+
+        second = None if segment.second is None else moved(segment.second)
+        number = self.numbers[old]
+        return replace(
+            segment, product=number, first=moved(segment.first), second=second, size=size
+        )
