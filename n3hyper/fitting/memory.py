@@ -64,7 +64,7 @@ def _squares(covariance: BlockCovariance) -> int:
 def _form_size(features: Features) -> int:
     """Rows of H at most, see `n3hyper.fitting.likelihood`."""
     systematics = sum(block.systematics.shape[1] for block in features.covariance.blocks)
-    return features.size + min(int(features.attached.sum()), systematics)
+    return features.size + int(min(features.attached.sum(), systematics))
 
 
 def _rows(product: Product) -> int:
