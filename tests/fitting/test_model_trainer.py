@@ -196,6 +196,21 @@ def test_numbers_and_widths_do_not_recompile(trainer, fit):
     assert engine.compilations() == before
 
 
+def test_dropout_rates_do_not_recompile(trainer):
+    def changes(rate, *widths):
+        return parameters(
+            epochs=2,
+            dropout=rate,
+            nodes_per_layer=[*widths, 8],
+            activation_per_layer=["tanh", "tanh", "linear"],
+        )
+
+    trainer.fit(changes(0.2, 9, 7))
+    before = engine.compilations()
+    trainer.fit(changes(0.05, 12, 5))
+    assert engine.compilations() == before
+
+
 def test_another_structure_compiles(trainer, fit):
     before = engine.compilations()
     trainer.fit(parameters(epochs=2, activation_per_layer=["sigmoid", "sigmoid", "linear"]))

@@ -1,0 +1,104 @@
+"""How fast this machine could do a step of the training, from what the step reads and computes.
+
+The bound is the longer of two times, that of reading all tables and forms once (twice where the
+derivative needs them again) and that of all multiplications, plus that of the activation functions.
+The machine's rates are measured, with arrays as large as those of the step: reading by a scalar
+product, multiplications by a product of large matrices, functions by tanh in XLA.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.engine import Program
+from n3hyper.fitting.tables import FORMS
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step of the batch must do at least."""
+
+    numbers: int
+    """float32 numbers read of tables and covariances."""
+    multiplications: int
+    functions: int
+    """Evaluations of activation functions."""
+
+
+def work(program: Program, arrays: dict[str, Any]) -> Work:
+    """The work of a step of a program with such arrays."""
+    shape = program.architecture
+    numbers = multiplications = 0
+    for (_, kind), matrix, forms in zip(
+        program.products, arrays["matrices"], arrays["forms"], strict=True
+    ):
+        numbers += 2 * size(matrix) + size(forms)
+        multiplications += shape.models * (2 * size(matrix) + size(forms))
+        assert (kind == FORMS) == (size(forms) > 0)
+    for each in (arrays["chi2_curvature"], *arrays["inverses"]):
+        numbers += size(each)
+        multiplications += size(each)
+    for each in arrays["systematics"]:
+        numbers += 2 * size(each)
+        multiplications += 4 * shape.models * size(each)
+    nodes = int(arrays["features"].shape[0])
+    weights = sum(a * b for a, b in map(shape.layer_shape, range(shape.depth)))
+    batch = shape.models * shape.blocks * nodes
+    return Work(
+        numbers, multiplications + 3 * batch * weights, batch * (shape.depth - 1) * shape.hidden
+    )
+
+
+def size(array: Any) -> int:
+    """Number of entries."""
+    return int(np.prod(array.shape))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Rates of this machine."""
+
+    numbers: float
+    """float32 numbers read a second."""
+    multiplications: float
+    """With the addition of each."""
+    functions: float
+
+    @classmethod
+    def measured(cls, numbers: int) -> Machine:
+        """With arrays of so many numbers in all."""
+        tf = tensorflow()
+        half = np.ones((2, max(numbers // 2, 1000)), dtype=np.float32)
+        square = np.ones((1500, 1500), dtype=np.float32)
+        values = tf.ones(2_000_000)
+        tanh = tf.function(tf.tanh, jit_compile=True)
+        return cls(
+            half.size / least_seconds(lambda: np.dot(*half)),
+            1500**3 / least_seconds(lambda: square @ square),
+            2e6 / least_seconds(lambda: tanh(values).numpy()),
+        )
+
+    def seconds(self, least: Work) -> float:
+        """The bound of a step."""
+        reading, computing = (
+            least.numbers / self.numbers,
+            least.multiplications / self.multiplications,
+        )
+        return max(reading, computing) + least.functions / self.functions
+
+
+def least_seconds(do: Callable[[], Any], times: int = 15) -> float:
+    """The shortest of some times, without the first."""
+    do()
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        do()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
