@@ -35,9 +35,10 @@ Index = NDArray[np.int64]
 TRAINING_AND_VALIDATION: Final = (
     "masks",
     "inverses",
-    "chi2_at_center",
-    "chi2_slope",
-    "chi2_curvature",
+    "chi2_offset",
+    "chi2_start",
+    "chi2_signs",
+    "chi2_root",
 )
 """Arrays with an entry for the training of each model, and then for each validation."""
 

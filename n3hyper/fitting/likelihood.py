@@ -16,12 +16,18 @@ this is put into a quadratic form of them, made once in float64 around features 
 Attached points z, of which S = L R with few columns of L, enter by w = L^T (m r_z) and their own
 sum of squares: with e = (y - y0, w)
 
-    chi2 = c + (2 g + H e) e + sum m r_z^2,
+    chi2 = c + 2 g e + e H e + sum m r_z^2,
 
 where c = rho K rho, g = E K rho and H = E K E^T with K = m - m S A^-1 S^T m; rho are the residuals
 at y0 (zero for attached points), and E is U^T on linear points and L^T on attached ones (less what
-the last sum has of them). Near y0 all terms are as large as the chi2, so that float32 is good
-enough. H is all that a step reads of a model's covariance.
+the last sum has of them). With the eigenvalues of H, their signs s and B = sqrt|eigenvalue| times
+the eigenvectors, this is
+
+    chi2 = c - sum s b^2 + sum s (b + B e)^2 + sum m r_z^2,        b = s g / sqrt|eigenvalue|.
+
+It is squares that are added in float32, as above. With e H e itself, data that are left out and far
+away would blur the chi2 of the others by 1e-7 of their own. B is all that a step reads of a model's
+covariance; that of the training is read twice.
 
 Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes` has the chi2.
 """
@@ -29,7 +35,7 @@ Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +52,9 @@ Mask = NDArray[np.bool_]
 Index = NDArray[np.int64]
 Tensor = Any
 Tensors = dict[str, Any]
+
+ZERO: Final = 1e-16
+"""Eigenvalues of H below this part of the largest one are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,12 +189,13 @@ def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> T
             _stacked(masks)[:, covariance.points], [*residuals, *residuals], strict=True
         )
     ]
-    offsets, slopes, curvatures = zip(*forms, strict=True)
+    offsets, starts, signs, roots = zip(*forms, strict=True)
     return {
         "center": center,
-        "chi2_at_center": np.array(offsets),
-        "chi2_slope": np.stack(slopes),
-        "chi2_curvature": np.stack(curvatures),
+        "chi2_offset": np.array(offsets),
+        "chi2_start": np.stack(starts),
+        "chi2_signs": np.stack(signs),
+        "chi2_root": np.stack(roots),
     }
 
 
@@ -221,8 +231,8 @@ def _attachments(features: Features) -> _Attachments:
 
 def _form_of_features(
     features: Features, attachments: _Attachments, mask: Mask, residuals: Array
-) -> tuple[float, Array, Array]:
-    """c, g and H of one mask."""
+) -> tuple[float, Array, Array, Array]:
+    """c - sum s b^2, b, s and B of one mask."""
     r, k = features.size, attachments.matrix.shape[1]
     chosen, left = features.loadings[mask], residuals[mask]
     offset, slope, curvature, start = left @ left, np.zeros(r + k), np.zeros((r + k, r + k)), 0
@@ -237,7 +247,13 @@ def _form_of_features(
         offset -= of_residuals @ inverse @ of_residuals
         slope -= of_features @ (inverse @ of_residuals)
         curvature -= of_features @ inverse @ of_features.T
-    return float(offset), slope, 0.5 * (curvature + curvature.T)
+    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
+    # what is zero but for rounding gives no square
+    sizes = np.where(np.abs(values) > ZERO * np.abs(values).max(), np.abs(values), 0.0)
+    signs, lengths = np.sign(values), np.sqrt(sizes)
+    beginning = signs * (slope @ vectors) / np.where(lengths > 0.0, lengths, np.inf)
+    root = lengths[:, None] * vectors.T
+    return float(offset - signs @ beginning**2), beginning, signs, root
 
 
 def _inverses_of(covariance: BlockCovariance, masks: ModelMasks) -> tuple[Array, ...]:
@@ -321,12 +337,15 @@ def _chi2_of_features(
     both = tf.concat([distance, distance], axis=0)
     if masked is not None:
         both = tf.concat([both, product(masked, arrays["attachment_rows"])], axis=1)
-    moved = arrays["chi2_slope"] + tf.linalg.matvec(arrays["chi2_curvature"], both)
-    chi2 = arrays["chi2_at_center"] + tf.reduce_sum(both * (arrays["chi2_slope"] + moved), axis=1)
-    by_features = 2.0 * moved[:models, :size]
+    root = arrays["chi2_root"]
+    amplitudes = arrays["chi2_start"] + tf.linalg.matvec(root, both)
+    signed = arrays["chi2_signs"] * amplitudes
+    chi2 = arrays["chi2_offset"] + tf.reduce_sum(signed * amplitudes, axis=1)
+    moved = tf.linalg.matvec(root[:models], signed[:models], transpose_a=True)
+    by_features = 2.0 * moved[:, :size]
     if masked is None:
         return chi2, by_features, None
-    shifts = product(moved[:models, size:], arrays["attachment"])
+    shifts = product(moved[:, size:], arrays["attachment"])
     its_mask = arrays["masks"][:models, : masked.shape[1]]
     chi2 += tf.reduce_sum(masked * masked, axis=1)
     return chi2, by_features, masked[:models] + its_mask * shifts

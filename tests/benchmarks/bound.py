@@ -41,7 +41,11 @@ def work(program: Program, arrays: dict[str, Any]) -> Work:
         numbers += 2 * size(matrix) + size(forms)
         multiplications += shape.models * (2 * size(matrix) + size(forms))
         assert (kind == FORMS) == (size(forms) > 0)
-    for each in (arrays["chi2_curvature"], *arrays["inverses"]):
+    # those of the training are read again for the gradient
+    forms_of_chi2 = 3 * size(arrays["chi2_root"]) // 2
+    numbers += forms_of_chi2
+    multiplications += forms_of_chi2
+    for each in arrays["inverses"]:
         numbers += size(each)
         multiplications += size(each)
     for each in arrays["systematics"]:

@@ -124,14 +124,14 @@ def batch_losses(trial, weights, dtype):
     return evaluate(tensors(trial, dtype), tf.constant(weights, dtype))
 
 
-def weights_after_some_epochs(**changes):
-    """Of a fit of all data, for the models of both folds: none is far from the data left out."""
-    trial = make_trial(small_problem(folds=0), **changes)
+def weights_after_some_epochs(trial):
+    """Initial networks may be anything; those of a fit are what float32 must be good for."""
+    # weights that a strong regularizer has not driven to where |w| has no derivative
     trial = replace(trial, settings=unregularised(trial.settings))
     program = trial.program()
     start = engine.start(program, tf.constant(trial.initial_weights(), "float32"), 1000)
     end = engine.compiled(program).run(tensors(trial, "float32"), start, 300)
-    return np.tile(end.weights.numpy().astype(np.float64), (2, 1))
+    return end.weights.numpy().astype(np.float64)
 
 
 def unregularised(settings):
@@ -163,13 +163,12 @@ def test_loss_and_gradient(case):
     problem = problem_of_modes() if case == "eigenmodes" else small_problem()
     trial = make_trial(problem, **CASES.get(case, {}))
     oracle = Oracle(trial)
-    # weights that a strong regularizer has not driven to where |w| has no derivative
-    weights = weights_after_some_epochs(**CASES.get(case, {}))
+    weights = weights_after_some_epochs(trial)
     double = batch_losses(trial, weights, "float64")
     single = batch_losses(trial, weights, "float32")
     models = range(trial.inputs.models)
     chi2, loss = np.array([oracle.validation(weights[model], model) for model in models]).T
-    points = trial.inputs.exact_arrays["validation_points"]
+    points = trial.inputs.fixed_arrays["validation_points"]
     np.testing.assert_allclose(double.judgement.loss, loss, rtol=1e-10)
     np.testing.assert_allclose(double.judgement.chi2, chi2 / points, rtol=1e-10)
     # a prediction rounded to 1e-6 is 5e-5 of its uncertainty here
@@ -177,23 +176,16 @@ def test_loss_and_gradient(case):
     exact = double.gradient.numpy()
     _check_by_differences(oracle, weights, exact)
     norms = np.linalg.norm(exact, axis=1)
-    assert (np.linalg.norm(single.gradient.numpy() - exact, axis=1) < 1e-4 * norms).all()
+    # at such weights the points themselves, without features, come to 2e-4
+    assert (np.linalg.norm(single.gradient.numpy() - exact, axis=1) < 3e-4 * norms).all()
 
 
 def test_data_left_out_may_be_far_away():
-    """In float32 the chi2 is true to some 1e-7 of that of all data, also of those left out."""
+    """Initial networks are far from all data; what is left out must not blur the rest."""
     trial = make_trial(small_problem())
     weights = trial.initial_weights()
     double, single = (batch_losses(trial, weights, kind) for kind in ("float64", "float32"))
-    of_all = Oracle(trial).problem.fit_covariance.dense()
-    residuals = [
-        Oracle(trial).predictions(each, model)[: trial.inputs.problem.ndata]
-        - trial.inputs.problem.replica_data[model % 2]
-        for model, each in enumerate(weights)
-    ]
-    whole = np.array([r @ np.linalg.solve(of_all, r) for r in residuals])
-    error = np.abs(single.judgement.loss.numpy() - double.judgement.loss.numpy())
-    assert (error < 1e-4 * double.judgement.loss.numpy() + 1e-6 * whole).all()
+    np.testing.assert_allclose(single.judgement.loss, double.judgement.loss, rtol=1e-4)
 
 
 def _check_by_differences(oracle, weights, gradient):
