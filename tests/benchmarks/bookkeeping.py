@@ -18,8 +18,13 @@ from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
 TIMEOUT = 1800.0
 
 
-def measure_filetrials(python: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """n3fit's FileTrials under hyperopt's loop: see `measured_filetrials`."""
+def measure_filetrials(
+    python: Path, sizes: Sequence[int], notes: list[str]
+) -> list[dict[str, Any]]:
+    """n3fit's FileTrials under hyperopt's loop: see `measured_filetrials`.
+
+    Where it does not get to the end, what it has, and why in `notes`.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         record = result(np.random.default_rng(1))
@@ -32,7 +37,11 @@ def measure_filetrials(python: Path, sizes: Sequence[int]) -> list[dict[str, Any
         (folder / "settings.json").write_text(json.dumps(settings))
         script = Path(__file__).with_name("measured_filetrials.py")
         command = [python, script, folder / "report.json", folder / "settings.json"]
-        run(command, {"PYTHONPATH": ""}, folder, TIMEOUT)
+        (folder / "report.json").write_text("[]")
+        try:
+            run(command, {"PYTHONPATH": ""}, folder, TIMEOUT)
+        except Unavailable as error:
+            notes.append(f"n3fit's FileTrials: {error}")
         found: list[dict[str, Any]] = json.loads((folder / "report.json").read_text())
         return found
 
@@ -75,10 +84,8 @@ def compare(
     theirs: dict[int, dict[str, Any]] = {}
     if python is not None:
         say("n3fit: the same")
-        try:
-            theirs = {each["trials"]: each for each in measure_filetrials(python, sizes)}
-        except Unavailable as error:
-            results.notes.append(f"n3fit's FileTrials: {error}")
+        found = measure_filetrials(python, sizes, results.notes)
+        theirs = {each["trials"]: each for each in found}
     results.runs += [{"run": "store n3hyper", **each} for each in ours]
     results.runs += [{"run": "store n3fit", **each} for each in theirs.values()]
     for each in ours:

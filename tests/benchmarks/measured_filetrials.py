@@ -17,8 +17,8 @@ from pathlib import Path
 SEED = 1
 
 
-def measure(settings: dict) -> list[dict]:
-    """One entry a size."""
+def measure(settings: dict, report: Path) -> None:
+    """One entry a size; REPORT has what has been measured so far, since the last ones take long."""
     import hyperopt
     import numpy as np
     from hyperopt.base import Domain
@@ -71,9 +71,9 @@ def measure(settings: dict) -> list[dict]:
             )
             trial = float(min(np.diff(called)))
             found.append({"trials": size, "trial": trial, "suggestion": min(suggestions)})
-    return found
+            report.write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
     report_file, settings_file = map(Path, sys.argv[1:])
-    report_file.write_text(json.dumps(measure(json.loads(settings_file.read_text()))))
+    measure(json.loads(settings_file.read_text()), report_file)
