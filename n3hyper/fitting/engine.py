@@ -139,13 +139,10 @@ def step(program: Program, arrays: Tensors, state: State) -> State:
     """Validate the epoch before, then train for one epoch those models that go on.
 
     What bounds it, with the data of 14 DIS sets (1,804 points, 32 models, see
-    ``python -m tests.benchmarks.engine``): 8.7 million float32 numbers are read, 7.8 of them the
-    chi2 forms H (two of 350 x 350 a model), 0.5 tables and 0.3 forms of hadronic positivity sets;
-    50 million multiplications are done, 15 of them in the networks, and 0.24 million tanh. On a
-    core that reads 6.5e9 numbers, multiplies 5e10 times and takes 1.4e9 tanh a second that is
-    1.3 ms for reading H (or 1.0 ms of multiplications) and 0.2 ms of tanh. A single model reads
-    1.1 million numbers, which stay in the core's own cache; there a third of the time goes into
-    starting the 130 operations of a step.
+    ``python -m tests.benchmarks.engine``): 12.6 million float32 numbers are read, 11.8 of them the
+    chi2 forms B (two of 350 x 350 a model, that of the training twice), 0.5 tables and 0.3 forms of
+    hadronic positivity sets; 54 million multiplications are done, 15 of them in the networks, and
+    0.24 million activation functions.
     """
     tf = tensorflow()
     losses = evaluate(program, arrays, state.weights, state.epoch)
