@@ -48,6 +48,8 @@ class Proton:
         result = np.zeros((len(x), len(EVOLUTION_PIDS), len(X_GRID)))
         for term in scheme_terms(card):
             here = np.flatnonzero(term.counts(q2))
+            if not here.size:
+                continue  # there may be no operators for so many flavours
             coefficients = self._corrected(wanted, term, _select(correction, here), q2[here])
             coupling = self.evolution.a_s(term.nf, q2[here])
             powers = coupling[:, None] ** np.arange(term.pto + 1)
