@@ -10,7 +10,7 @@ import pytest
 from n3hyper.data.covariance import build_covariance
 from n3hyper.data.problem import TheoryStack
 from n3hyper.hyper_optimization.metrics import ExperimentalData
-from n3hyper.hyper_optimization.rewards import HyperLoss, future_test_loss
+from n3hyper.hyper_optimization.rewards import HyperLoss, fit_distance, future_test_loss
 from n3hyper.physics.chi2 import chi2_per_replica, phi2
 from tests.conftest import ReferenceCase
 
@@ -78,3 +78,44 @@ def test_future_tests_are_sums_of_n3fits_chi2(rewards_case: ReferenceCase) -> No
     last = rewards_case.numbers["fold_1_fit_2"]
     expected = data.central.size * abs(entry["last_fit"]["chi2exp"] - entry["fit"]["chi2"])
     assert future_test_loss([predictions], [last], [data]) == pytest.approx(expected, rel=1e-7)
+
+
+def test_fit_distance_is_the_largest_of_validphys(rewards_case: ReferenceCase) -> None:
+    """n3fit 4.1.5's own function ends with an AttributeError; this is what it means to do."""
+    # the stored PDFs are in the order of validphys' own evolution basis
+    order = [
+        "Sigma",
+        "V",
+        "T3",
+        "V3",
+        "T8",
+        "V8",
+        "T15",
+        "V15",
+        "T24",
+        "V24",
+        "T35",
+        "V35",
+        "g",
+        "photon",
+    ]
+    ours = [
+        "photon",
+        "Sigma",
+        "g",
+        "V",
+        "V3",
+        "V8",
+        "V15",
+        "V24",
+        "V35",
+        "T3",
+        "T8",
+        "T15",
+        "T24",
+        "T35",
+    ]
+    pdfs = rewards_case.numbers["pdf"][..., [order.index(name) for name in ours]]
+    # (fit, replica, node, flavour) to the (1, node, flavour, replica) of a PDF model
+    models = [lambda x, pdf=pdf: np.moveaxis(pdf, 0, -1)[None] for pdf in pdfs]
+    assert fit_distance(models) == pytest.approx(rewards_case.record["distance"], rel=1e-5)
