@@ -146,3 +146,10 @@ def test_forms_and_factors_are_the_tables(inputs, kind, monkeypatch):
     assert {product.kind for product in tables.products} == {"linear", kind}
     pdf = some_pdfs(inputs, seed=2)
     np.testing.assert_allclose(tables.predict(pdf), theory.predict(pdf), rtol=1e-6, atol=1e-9)
+
+
+def test_no_array_of_a_step_hides_another(inputs):
+    trial = make_trial(inputs.problem)
+    kinds = (trial.inputs.shared_arrays, trial.inputs.model_arrays, trial.arrays())
+    names = [name for kind in kinds for name in kind]
+    assert len(set(names)) == len(names)
