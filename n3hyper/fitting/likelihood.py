@@ -249,7 +249,7 @@ def _form_of_features(
         curvature -= of_features @ inverse @ of_features.T
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     # what is zero but for rounding gives no square
-    sizes = np.where(np.abs(values) > ZERO * np.abs(values).max(), np.abs(values), 0.0)
+    sizes = np.where(np.abs(values) > ZERO * np.abs(values).max(initial=0.0), np.abs(values), 0.0)
     signs, lengths = np.sign(values), np.sqrt(sizes)
     beginning = signs * (slope @ vectors) / np.where(lengths > 0.0, lengths, np.inf)
     root = lengths[:, None] * vectors.T

@@ -224,7 +224,9 @@ def test_programs_that_fail(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="status 1: what went wrong"):
         run(failing, {}, tmp_path, 60)
     with pytest.raises(Unavailable, match="more than 0 s"):
-        run([sys.executable, "-c", "input()"], {}, tmp_path, 0.01)
+        run(
+            [sys.executable, "-c", "import threading; threading.Event().wait()"], {}, tmp_path, 0.01
+        )
 
 
 def test_memory_of_a_program_and_its_children(tmp_path: Path) -> None:

@@ -152,16 +152,18 @@ def test_all_that_is_of_models_is_cut(trial):
         (trial.arrays(), part.arrays()),
     ):
         for name, values in whole.items():
-            shape = np.shape(values[0] if isinstance(values, tuple) else values)
-            if shape and shape[0] in (20, 40):
-                found = some[name][0] if isinstance(some[name], tuple) else some[name]
-                assert np.shape(found)[0] * 5 == shape[0], name
+            pairs = [(values, some[name])]
+            if isinstance(values, tuple):
+                pairs = list(zip(values, some[name], strict=True))
+            for one, found in pairs:
+                if np.ndim(one) and len(one) in (20, 40):
+                    assert len(found) * 5 == len(one), name
 
 
 def test_batches_are_of_one_length():
     for models in range(1, 60):
         for size in range(1, 20):
-            batches = split(np.arange(models), size)
+            batches = split(np.arange(models)[:, None], size)
             assert len({len(batch) for batch in batches}) == 1
             assert len(batches[0]) <= size
             assert np.concatenate(batches)[:models].tolist() == list(range(models))

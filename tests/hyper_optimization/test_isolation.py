@@ -73,7 +73,10 @@ def test_a_process_that_has_grown_is_replaced(tmp_path: Path) -> None:
     [
         (
             signal.SIGKILL,
-            ("memory", "the process of the fit was killed, most likely out of memory"),
+            (
+                "memory",
+                "the process of the fit was killed, most likely out of memory; --memory bounds it",
+            ),
         ),
         (signal.SIGSEGV, ("exception", "the process of the fit died: SIGSEGV")),
         ("exit", ("exception", "the process of the fit died: exit status 3")),

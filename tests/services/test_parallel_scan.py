@@ -197,7 +197,7 @@ def test_kills_of_every_kind_lose_nothing_and_do_nothing_twice(tmp_path: Path) -
         tmp_path,
         environment(TOY_SECONDS="0.5"),
         seed=int(os.environ.get("CHAOS_SEED", "3")),
-        pause=2.0,
+        pause=0.8,
         kills=9,
     )
     chaos.run(timeout=240)
