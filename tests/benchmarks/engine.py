@@ -36,6 +36,7 @@ from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
 from tests.benchmarks.bound import Machine, work
+from tests.benchmarks.cards import EXPONENTS
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 BATCHES = ((1, 1), (4, 1), (4, 8), (4, 32))
@@ -53,21 +54,11 @@ PARAMETERS: dict[str, Any] = {
     "threshold_chi2": 3.5,
 }
 SHALLOW = {"nodes_per_layer": [20, 8], "activation_per_layer": ["tanh", "linear"]}
-BASIS = {
-    "sng": ([1.05, 1.19], [1.47, 2.7]),
-    "g": ([0.94, 1.25], [0.11, 5.87]),
-    "v": ([0.54, 0.75], [1.15, 2.76]),
-    "v3": ([0.21, 0.57], [1.35, 3.08]),
-    "v8": ([0.52, 0.76], [0.77, 3.56]),
-    "t3": ([-0.37, 1.52], [1.74, 3.39]),
-    "t8": ([0.56, 1.29], [1.45, 3.03]),
-    "cp": ([0.12, 1.19], [1.83, 6.7]),
-}
 
 
 def runcard() -> SimpleNamespace:
     """What the trainer reads of the runcard."""
-    basis = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in BASIS.items()]
+    basis = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in EXPONENTS.items()]
     return SimpleNamespace(fitting=SimpleNamespace(fitbasis="NN31IC", basis=basis), sum_rules="All")
 
 
@@ -176,21 +167,25 @@ def growth() -> None:
     A quarter of their points is hadronic, in an asymmetry and a quotient.
     """
 
-    def made(points: int = 1000, nx: int = 40, replicas: int = 8, **changes: Any) -> None:
+    def made(
+        points: int = 1000, nx: int = 40, folds: int = 4, replicas: int = 8, **changes: Any
+    ) -> None:
         dis, hadronic = (points // 8,) * 6, points // 8
         problem = synthetic_problem(
-            dis=dis, hadronic=hadronic, positivity=100, folds=4, replicas=replicas, nx=nx
+            dis=dis, hadronic=hadronic, positivity=100, folds=folds, replicas=replicas, nx=nx
         )
         found = measure(problem, chunks=4, steps=20, **changes)
         layers = len(changes.get("nodes_per_layer", PARAMETERS["nodes_per_layer"]))
-        print(f"{problem.ndata:6d} {4 * replicas:6d} {nx:4d} {layers:6d}", end=" ")
-        print(line(found, 4 * replicas), flush=True)
+        print(f"{problem.ndata:6d} {folds * replicas:6d} {nx:4d} {layers:6d}", end=" ")
+        print(line(found, folds * replicas), flush=True)
 
     print("points models   nx layers" + HEAD)
     for points in (500, 1000, 2000, 4000):
         made(points=points)
     for replicas in (1, 4, 16):
         made(replicas=replicas)
+    for folds in (2, 8):
+        made(folds=folds)
     for nx in (20, 60):
         made(nx=nx)
     for layers in (2, 5):
