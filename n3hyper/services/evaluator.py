@@ -69,7 +69,7 @@ def prepare_fits(
     try:
         card = load_runcard(runcard)
         trainer, scanner, identity = prepare(request, card, quiet)
-        fits.prepare(partial(make_trainer, trainer.problem, card))
+        fits.prepare(partial(make_trainer, trainer.problem, card, memory))
     except BaseException:
         fits.close()
         raise
