@@ -347,7 +347,7 @@ def _folds(runcard: Runcard, data: Sequence[CommonData]) -> tuple[Fold, ...]:
 
 def _fold(runcard: Runcard, number: int, partition: Partition, mask: Mask) -> Fold:
     key = f"kfold.partitions[{number}].datasets"
-    if not mask.any():
+    if partition.datasets and not mask.any():
         raise RuncardError("no point of the fold passes the cuts", source=runcard.source, key=key)
     if mask.all() and not partition.overfit:
         raise RuncardError("no data are left to be fitted", source=runcard.source, key=key)

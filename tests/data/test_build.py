@@ -376,3 +376,13 @@ def test_closure_test_of_another_theory(theory_path: Path, tmp_path: Path) -> No
         build(tmp_path, closuretest={**closure, "faketheoryid": 79})
     with pytest.raises(DataError, match=r"'none' for fakepdf not found .*`fakedata: false`"):
         build(tmp_path, closuretest={**closure, "fakepdf": "none"})
+
+
+def test_the_last_fold_of_future_tests_leaves_nothing_out(tmp_path):
+    from tests.cli.small_card import small_card, write_card
+
+    card = small_card()
+    card["kfold"]["fold_statistic"] = "fit_future_tests"
+    card["kfold"]["partitions"].append({"datasets": []})
+    problem = build_problem(load_runcard(write_card(tmp_path / "card.yml", card)), replicas=1)
+    assert [bool(fold.mask.any()) for fold in problem.folds] == [True, True, False]
