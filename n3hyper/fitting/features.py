@@ -12,6 +12,7 @@ linear ones (quotients of the structure functions that are data, too); they are 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -51,7 +52,7 @@ class Features:
     order: Index
     """The data point of each prediction behind the features."""
 
-    @property
+    @cached_property
     def whole(self) -> BlockCovariance:
         """Of all points."""
         return SplitCovariance(self.covariance, self.rest).whole

@@ -140,7 +140,7 @@ def model_arrays(features: Features, masks: ModelMasks, data: Array) -> Tensors:
 def exact_shared_arrays(covariance: BlockCovariance) -> Tensors:
     """Those numbers of `chi2_numpy` that all models share."""
     return {
-        **_systematics(covariance),
+        "systematics": tuple(block.systematics for block in covariance.blocks),
         "inverse_sigma": 1.0 / covariance.sigma,
         "to_points": covariance.points,
     }
