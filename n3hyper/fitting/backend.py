@@ -77,6 +77,26 @@ def device_memory() -> int | None:
     return max(limits) or None
 
 
+def lanes_at_most() -> int:
+    """How many programs run best beside one another: one on a GPU, else one for each thread.
+
+    TensorFlow has as many threads as ``TF_NUM_INTRAOP_THREADS`` says, else one for each core.
+    """
+    tf = tensorflow()
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    threads: int = tf.config.threading.get_intra_op_parallelism_threads()
+    return threads or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or usable_cores()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: a batch system may give less than the host has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
 @contextmanager
 def _silent() -> Iterator[None]:
     """TensorFlow logs errors only, and what it says before it knows goes nowhere.

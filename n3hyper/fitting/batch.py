@@ -32,14 +32,7 @@ from n3hyper.physics.sum_rules import SumRules, sum_rules
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-TRAINING_AND_VALIDATION: Final = (
-    "masks",
-    "inverses",
-    "chi2_offset",
-    "chi2_start",
-    "chi2_signs",
-    "chi2_root",
-)
+TRAINING_AND_VALIDATION: Final = ("masks", "inverses", "chi2_offset", "chi2_start")
 """Arrays with an entry for the training of each model, and then for each validation."""
 
 

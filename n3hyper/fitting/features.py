@@ -32,6 +32,16 @@ out (where PDFs are of order one)."""
 
 
 @dataclass(frozen=True, eq=False)
+class Attachment:
+    """The systematics of attached points, S = L R block by block."""
+
+    matrix: Array
+    """L (attached points, k), orthonormal."""
+    factors: tuple[Array, ...]
+    """R of each block with the columns of L as rows, (k, systematics)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Features:
     """The theory as the training reads it: `Tables` without the points that features stand for.
 
@@ -57,15 +67,45 @@ class Features:
         """Of all points."""
         return SplitCovariance(self.covariance, self.rest).whole
 
+    @cached_property
+    def attachment(self) -> Attachment:
+        """How attached points hang on systematics."""
+        return _attachment(self.covariance, self.attached)
+
     @property
     def size(self) -> int:
         """The number r of features."""
         return int(self.loadings.shape[1])
 
     @property
+    def attachments(self) -> int:
+        """The number k of combinations of systematics that attached points have."""
+        return int(self.attachment.matrix.shape[1])
+
+    @property
     def points(self) -> Index:
         """The data points behind the features: the attached ones, and then those of `rest`."""
         return np.concatenate([self.covariance.points[self.attached], self.rest.points])
+
+
+def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
+    parts, start, total = [], 0, int(attached.sum())
+    for block in covariance.blocks:
+        its = attached[start : start + len(block.points)]
+        left, singular, right = np.linalg.svd(block.systematics[its], full_matrices=False)
+        kept = singular > SMALLEST_SINGULAR_VALUE
+        parts.append((left[:, kept], singular[kept, None] * right[kept]))
+        start += len(block.points)
+    widths = [left.shape[1] for left, _ in parts]
+    matrix, row, column, factors = np.zeros((total, sum(widths))), 0, 0, []
+    for left, right in parts:
+        n, k = left.shape
+        matrix[row : row + n, column : column + k] = left
+        factor = np.zeros((sum(widths), right.shape[1]))
+        factor[column : column + k] = right
+        factors.append(factor)
+        row, column = row + n, column + k
+    return Attachment(matrix, tuple(factors))
 
 
 def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:

@@ -12,22 +12,9 @@ A^-1 is small and made once in float64; S is shared by all models. Training and 
 stacked, so that S is read once for both.
 
 Where features stand for points (`n3hyper.fitting.features`: predictions / sqrt(D) = U y), all of
-this is put into a quadratic form of them, made once in float64 around features y0 near the data.
-Attached points z, of which S = L R with few columns of L, enter by w = L^T (m r_z) and their own
-sum of squares: with e = (y - y0, w)
-
-    chi2 = c + 2 g e + e H e + sum m r_z^2,
-
-where c = rho K rho, g = E K rho and H = E K E^T with K = m - m S A^-1 S^T m; rho are the residuals
-at y0 (zero for attached points), and E is U^T on linear points and L^T on attached ones (less what
-the last sum has of them). With the eigenvalues of H, their signs s and B = sqrt|eigenvalue| times
-the eigenvectors, this is
-
-    chi2 = c - sum s b^2 + sum s (b + B e)^2 + sum m r_z^2,        b = s g / sqrt|eigenvalue|.
-
-It is squares that are added in float32, as above. With e H e itself, data that are left out and far
-away would blur the chi2 of the others by 1e-7 of their own. B is all that a step reads of a model's
-covariance; that of the training is read twice.
+this is a quadratic form of them (`n3hyper.fitting.forms`), a sum of squares of P (y - y0, w) with
+P triangular, and attached points z enter by their combinations w. That of the training is read
+twice in a step, that of the validation once.
 
 Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes` has the chi2.
 """
@@ -35,7 +22,7 @@ Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +31,8 @@ from n3hyper.data.problem import FitProblem, Fold
 from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
-from n3hyper.fitting.features import SMALLEST_SINGULAR_VALUE, Features
+from n3hyper.fitting.features import Features
+from n3hyper.fitting.forms import form_of_features, panels
 from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
@@ -52,9 +40,6 @@ Mask = NDArray[np.bool_]
 Index = NDArray[np.int64]
 Tensor = Any
 Tensors = dict[str, Any]
-
-ZERO: Final = 1e-16
-"""Eigenvalues of H below this part of the largest one are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +94,7 @@ def shared_arrays(features: Features, ndata: int) -> Tensors:
     inverse = np.empty(ndata, dtype=np.int64)
     inverse[features.order] = np.arange(features.order.size)
     places, attached = inverse[features.points], features.covariance.sigma[features.attached]
-    attachment = _attachments(features).matrix
+    attachment = features.attachment.matrix
     return {
         **_systematics(features.rest),
         "inverse_sigma": 1.0 / np.concatenate([attached, features.rest.sigma]),
@@ -172,10 +157,9 @@ def _systematics(covariance: BlockCovariance) -> Tensors:
 
 
 def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> Tensors:
-    """c (2 m,), g (2 m, r + k), H (2 m, r + k, r + k) and y0 (m, r)."""
+    """c' (2 m,), p and n (2 m, r + k), y0 (m, r), and panels (m, rows, columns)."""
     covariance, loadings = features.covariance, features.loadings
     scaled = np.ascontiguousarray(data[:, covariance.points]) / covariance.sigma
-    attachments = _attachments(features)
     # one model after the other: in a product of all, bits would depend on their number;
     # with these features all points would be described as well as they can be
     center = np.stack([loadings.T @ each for each in scaled])
@@ -184,76 +168,20 @@ def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> T
         for features_, each in zip(center, scaled, strict=True)
     ]
     forms = [
-        _form_of_features(features, attachments, mask.astype(bool), each)
+        form_of_features(features, mask.astype(bool), each)
         for mask, each in zip(
             _stacked(masks)[:, covariance.points], [*residuals, *residuals], strict=True
         )
     ]
-    offsets, starts, signs, roots = zip(*forms, strict=True)
+    cut = [form.panels for form in forms]
+    training, validation = cut[: len(center)], cut[len(center) :]
     return {
         "center": center,
-        "chi2_offset": np.array(offsets),
-        "chi2_start": np.stack(starts),
-        "chi2_signs": np.stack(signs),
-        "chi2_root": np.stack(roots),
+        "chi2_offset": np.array([form.offset for form in forms]),
+        "chi2_start": np.stack([form.start for form in forms]),
+        "training_panels": tuple(map(np.stack, zip(*training, strict=True))),
+        "validation_panels": tuple(map(np.stack, zip(*validation, strict=True))),
     }
-
-
-@dataclass(frozen=True, eq=False)
-class _Attachments:
-    """The systematics of attached points, S = L R block by block."""
-
-    matrix: Array
-    """L (attached points, k), orthonormal."""
-    factors: tuple[Array, ...]
-    """R of each block with the columns of L as rows, (k, systematics)."""
-
-
-def _attachments(features: Features) -> _Attachments:
-    parts, start, total = [], 0, int(features.attached.sum())
-    for block in features.covariance.blocks:
-        its = features.attached[start : start + len(block.points)]
-        left, singular, right = np.linalg.svd(block.systematics[its], full_matrices=False)
-        kept = singular > SMALLEST_SINGULAR_VALUE
-        parts.append((left[:, kept], singular[kept, None] * right[kept]))
-        start += len(block.points)
-    widths = [left.shape[1] for left, _ in parts]
-    matrix, row, column, factors = np.zeros((total, sum(widths))), 0, 0, []
-    for left, right in parts:
-        n, k = left.shape
-        matrix[row : row + n, column : column + k] = left
-        factor = np.zeros((sum(widths), right.shape[1]))
-        factor[column : column + k] = right
-        factors.append(factor)
-        row, column = row + n, column + k
-    return _Attachments(matrix, tuple(factors))
-
-
-def _form_of_features(
-    features: Features, attachments: _Attachments, mask: Mask, residuals: Array
-) -> tuple[float, Array, Array, Array]:
-    """c - sum s b^2, b, s and B of one mask."""
-    r, k = features.size, attachments.matrix.shape[1]
-    chosen, left = features.loadings[mask], residuals[mask]
-    offset, slope, curvature, start = left @ left, np.zeros(r + k), np.zeros((r + k, r + k)), 0
-    slope[:r], curvature[:r, :r] = chosen.T @ left, chosen.T @ chosen
-    for block, factor in zip(features.covariance.blocks, attachments.factors, strict=True):
-        where = slice(start, start := start + len(block.points))
-        its = mask[where]
-        systematics = block.systematics[its]
-        inverse = np.linalg.inv(np.eye(systematics.shape[1]) + systematics.T @ systematics)
-        of_features = np.concatenate([features.loadings[where][its].T @ systematics, factor])
-        of_residuals = residuals[where][its] @ systematics
-        offset -= of_residuals @ inverse @ of_residuals
-        slope -= of_features @ (inverse @ of_residuals)
-        curvature -= of_features @ inverse @ of_features.T
-    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
-    # what is zero but for rounding gives no square
-    sizes = np.where(np.abs(values) > ZERO * np.abs(values).max(initial=0.0), np.abs(values), 0.0)
-    signs, lengths = np.sign(values), np.sqrt(sizes)
-    beginning = signs * (slope @ vectors) / np.where(lengths > 0.0, lengths, np.inf)
-    root = lengths[:, None] * vectors.T
-    return float(offset - signs @ beginning**2), beginning, signs, root
 
 
 def _inverses_of(covariance: BlockCovariance, masks: ModelMasks) -> tuple[Array, ...]:
@@ -333,15 +261,29 @@ def _chi2_of_features(
     """
     tf = tensorflow()
     models, size = features.shape
+    attachments = arrays["attachment"].shape[1]
     distance = features - arrays["center"]
-    both = tf.concat([distance, distance], axis=0)
+    points = [distance, distance]
     if masked is not None:
-        both = tf.concat([both, product(masked, arrays["attachment_rows"])], axis=1)
-    root = arrays["chi2_root"]
-    amplitudes = arrays["chi2_start"] + tf.linalg.matvec(root, both)
-    signed = arrays["chi2_signs"] * amplitudes
+        by_systematics = product(masked, arrays["attachment_rows"])
+        points = [tf.concat([distance, part], axis=1) for part in tf.split(by_systematics, 2)]
+    cut = panels(size, attachments)
+    names = ("training_panels", "validation_panels")
+    squares = [
+        tf.linalg.matvec(matrix, point[:, each.first :])
+        for name, point in zip(names, points, strict=True)
+        for each, matrix in zip(cut, arrays[name], strict=True)
+    ]
+    training, validation = squares[: len(cut)], squares[len(cut) :]
+    amplitudes = tf.concat([tf.concat(training, axis=1), tf.concat(validation, axis=1)], axis=0)
+    amplitudes += arrays["chi2_start"]
+    signs = tf.constant([1.0] * size + [-1.0] * attachments, features.dtype)
+    signed = signs * amplitudes
     chi2 = arrays["chi2_offset"] + tf.reduce_sum(signed * amplitudes, axis=1)
-    moved = tf.linalg.matvec(root[:models], signed[:models], transpose_a=True)
+    moved = tf.zeros((models, size + attachments), features.dtype)
+    for each, matrix in zip(cut, arrays["training_panels"], strict=True):
+        its = tf.linalg.matvec(matrix, signed[:models, each.rows], transpose_a=True)
+        moved += tf.pad(its, [[0, 0], [each.first, 0]])
     by_features = 2.0 * moved[:, :size]
     if masked is None:
         return chi2, by_features, None

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from n3hyper.fitting import forms
 from n3hyper.fitting.batch import Trial
 from n3hyper.fitting.covariance_blocks import BlockCovariance
-from n3hyper.fitting.features import Features
 from n3hyper.fitting.optimizers import OPTIMIZERS
 from n3hyper.fitting.tables import Product
 
@@ -44,7 +44,9 @@ def model_bytes(trial: Trial, item: int) -> int:
     features = inputs.features
     covariances = exact = 0
     if inputs.problem.mode_masks is None:
-        covariances = 2 * (_squares(features.rest) + _form_size(features) ** 2)
+        covariances = 2 * (
+            _squares(features.rest) + forms.numbers(features.size, features.attachments)
+        )
         exact = 2 * _squares(features.whole)
     nodes = inputs.problem.theory.xgrid.size + inputs.quadrature.nodes.size
     hidden = shape.blocks * shape.hidden * (shape.depth - 1) * (2 + shape.dropout)
@@ -61,12 +63,6 @@ def _squares(covariance: BlockCovariance) -> int:
     """Numbers of A^-1 of all blocks."""
     widths = [int(block.systematics.shape[1]) for block in covariance.blocks]
     return sum(width * width for width in widths)
-
-
-def _form_size(features: Features) -> int:
-    """Rows of H at most, see `n3hyper.fitting.likelihood`."""
-    systematics = sum(block.systematics.shape[1] for block in features.covariance.blocks)
-    return features.size + int(min(features.attached.sum(), systematics))
 
 
 def _rows(product: Product) -> int:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import lacks_memory
 from n3hyper.fitting import engine
-from n3hyper.fitting.backend import device_memory, tensorflow
+from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
+from n3hyper.fitting.lanes import Lane, Lanes, cut
 from n3hyper.fitting.likelihood import chi2_numpy, points
 from n3hyper.fitting.memory import SMALLEST, largest_batch
 from n3hyper.fitting.result import BatchFit, Progress
@@ -83,7 +84,7 @@ class ModelTrainer:
         self.memory = memory
         self._most_models = self.inputs.models
         self._shared: dict[str, Any] | None = None
-        self._fixed: dict[str, Any] | None = None
+        self._fixed: dict[bytes, dict[str, Any]] = {}
 
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
         """Whether parameters come from a scan, and the keys of its dictionaries to unroll."""
@@ -135,7 +136,7 @@ class ModelTrainer:
                 self._most_models = max(len(one) // 2, SMALLEST)
                 part = None
             if part is None:
-                self._fixed = None
+                self._fixed.clear()
                 gc.collect()
                 batches = split(units[done // units.shape[1] :], self._most_models)
                 continue
@@ -148,31 +149,38 @@ class ModelTrainer:
         self, trial: Trial, models: Index, where: _Place, lost: Mask, clock: _Clock
     ) -> Trained:
         """Some models together; `lost` is told which of them have failed."""
-        epochs = trial.settings.epochs
         with clock("setup"):
-            everyone = np.array_equal(models, np.arange(trial.inputs.models))
-            part = trial if everyone else trial.part(models)
-            start = part.initial_weights()
-            program = part.program()
-            weights = tensorflow().constant(start, self.dtype)
-            state = engine.start(program, weights, epochs)
-            if self._hopeless(lost):
-                return Trained.of(state)
-            arrays = {**self._shared_tensors(), **self._model_tensors(part.inputs, everyone)}
-            arrays.update(self.tensors(part.arrays()))
-            loop = engine.compiled(program)
-        with clock("compile"):
-            self._report(state, epochs, "compile", where)
-            state = loop.run(arrays, state, 0)
-        with clock("train"):
-            # one step more than epochs: the last one only validates
-            while int(state.epoch) < epochs + 1 and bool(np.any(state.monitor.active)):
-                state = loop.run(arrays, state, min(engine.CHUNK, epochs + 1 - int(state.epoch)))
-                self._report(state, epochs, "train", where)
-                lost[models] = state.monitor.nan.numpy() & (state.monitor.best_epoch.numpy() < 0)
-                if self._hopeless(lost):
-                    break
-        return Trained.of(state)
+            lanes = self.lanes(trial, models, idle=self._hopeless(lost))
+        if not self._hopeless(lost):
+            with clock("compile"):
+                self._report(lanes, trial, "compile", where)
+                lanes.compile()
+            with clock("train"):
+                while lanes.goes_on and not self._hopeless(lost):
+                    lanes.run(engine.CHUNK)
+                    self._report(lanes, trial, "train", where)
+                    for lane in lanes.lanes:
+                        monitor = lane.state.monitor
+                        lost[lane.models] = monitor.nan.numpy() & (monitor.best_epoch.numpy() < 0)
+        return lanes.trained()
+
+    def lanes(self, trial: Trial, models: Index, idle: bool = False) -> Lanes:
+        """Some models before their training; without arrays where they will not train."""
+        everyone = np.array_equal(models, np.arange(trial.inputs.models))
+        if everyone and not idle:
+            # of which those of each lane are taken
+            _ = trial.inputs.model_arrays
+        made = []
+        for its in cut(models, trial.inputs.units.shape[1], lanes_at_most(), SMALLEST):
+            part = trial if everyone and len(its) == len(models) else trial.part(its)
+            weights = tensorflow().constant(part.initial_weights(), self.dtype)
+            program, epochs = part.program(), trial.settings.epochs
+            state, arrays = engine.start(program, weights, epochs), {}
+            if not idle:
+                arrays = {**self._shared_tensors(), **self._model_tensors(part.inputs, everyone)}
+                arrays.update(self.tensors(part.arrays()))
+            made.append(Lane(its, engine.compiled(program), arrays, state, epochs))
+        return Lanes(made, len(models))
 
     def _unrolled(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """The flat dictionary of what a scan hands: choices come as dictionaries of their own."""
@@ -207,24 +215,24 @@ class ModelTrainer:
         """Those of all models are kept from trial to trial."""
         if not everyone:
             return self.tensors(inputs.model_arrays)
-        if self._fixed is None:
-            self._fixed = self.tensors(self.inputs.model_arrays)
-        return self._fixed
+        key = inputs.numbers.tobytes()
+        if key not in self._fixed:
+            self._fixed[key] = self.tensors(inputs.model_arrays)
+        return self._fixed[key]
 
     def _hopeless(self, lost: Mask) -> bool:
         """Whether all models of some fold have failed: the trial has, too."""
         return bool(lost.reshape(self.inputs.folds, -1).all(axis=1).any())
 
-    def _report(self, state: engine.State, epochs: int, stage: Any, where: _Place) -> None:
+    def _report(self, lanes: Lanes, trial: Trial, stage: Any, where: _Place) -> None:
         if self.on_progress is None:
             return
-        active = state.monitor.active.numpy()
-        chi2 = state.monitor.validation_chi2.numpy()
+        epochs = trial.settings.epochs
+        active, chi2 = lanes.monitored("active"), lanes.monitored("validation_chi2")
         shown = chi2[active] if active.any() else chi2
-        epoch = min(max(int(state.epoch) - 1, 0), epochs)
         self.on_progress(
             Progress(
-                epoch,
+                min(max(lanes.epoch - 1, 0), epochs),
                 epochs,
                 float(np.median(shown)),
                 stage,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from n3hyper.fitting.backend import usable_cores
 from n3hyper.hyper_optimization.processes import leashed, stop_process
 from n3hyper.services.worker_settings import WorkerSettings
 
@@ -23,14 +24,6 @@ _THREAD_VARIABLES: Final = (
     "MKL_NUM_THREADS",
 )
 _ENDED: Final = (0, 130)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: a batch system may give less than the host has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 def usable_gpus() -> list[str]:

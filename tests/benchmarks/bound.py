@@ -9,8 +9,8 @@ product, multiplications by a product of large matrices, functions by tanh in XL
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,11 @@ class Work:
     functions: int
     """Evaluations of activation functions."""
 
+    @classmethod
+    def of_all(cls, parts: Iterable[Work]) -> Work:
+        """What several batches beside one another must do."""
+        return cls(*map(sum, zip(*map(astuple, parts), strict=True)))
+
 
 def work(program: Program, arrays: dict[str, Any]) -> Work:
     """The work of a step of a program with such arrays."""
@@ -42,7 +47,10 @@ def work(program: Program, arrays: dict[str, Any]) -> Work:
         multiplications += shape.models * (2 * size(matrix) + size(forms))
         assert (kind == FORMS) == (size(forms) > 0)
     # those of the training are read again for the gradient
-    forms_of_chi2 = 3 * size(arrays["chi2_root"]) // 2
+    training, validation = arrays["training_panels"], arrays["validation_panels"]
+    forms_of_chi2 = sum(
+        2 * size(one) + size(other) for one, other in zip(training, validation, strict=True)
+    )
     numbers += forms_of_chi2
     multiplications += forms_of_chi2
     for each in arrays["inverses"]:

@@ -30,12 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from synthetic import synthetic_problem
 
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
-from tests.benchmarks.bound import Machine, work
+from tests.benchmarks.bound import Machine, Work, work
 from tests.benchmarks.cards import EXPONENTS
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -109,19 +108,19 @@ class Loop:
         inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
         trial = Trial.of(inputs, FitSettings.from_params({**PARAMETERS, **changes}))
         trainer = ModelTrainer(problem, card)
-        self.arrays = trainer.tensors(inputs.fixed_arrays) | trainer.tensors(trial.arrays())
-        self.loop = engine.compiled(trial.program())
-        weights = tensorflow().constant(trial.initial_weights(), "float32")
-        self.state = engine.start(self.loop.program, weights, trial.settings.epochs)
+        self.lanes = trainer.lanes(trial, np.arange(inputs.models))
 
     def run(self, steps: int) -> None:
         """So many epochs; waits for their end."""
-        self.state = self.loop.run(self.arrays, self.state, steps)
-        self.state.epoch.numpy()
+        self.lanes.run(steps)
+
+    def compile(self) -> None:
+        """Before the first epoch."""
+        self.lanes.compile()
 
     def bound(self) -> float:
         """Seconds that a step takes at least."""
-        least = work(self.loop.program, self.arrays)
+        least = Work.of_all(work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes)
         return Machine.measured(least.numbers).seconds(least)
 
 
@@ -130,7 +129,7 @@ def measure(problem: FitProblem, chunks: int = 8, steps: int = 50, **changes: An
     begin = time.perf_counter()
     loop = Loop(problem, **changes)
     setup = time.perf_counter() - begin
-    compilation, _ = seconds(lambda: loop.run(0))
+    compilation, _ = seconds(loop.compile)
     times = np.array([seconds(lambda: loop.run(steps)) for _ in range(chunks)]) / steps
     return [setup, compilation, *times.min(axis=0), loop.bound()]
 

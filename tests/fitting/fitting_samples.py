@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from synthetic import synthetic_problem
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.batch import FitInputs, Trial
+from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
 
 RANGES = {
@@ -58,3 +61,16 @@ def make_trial(problem: FitProblem, **changes: Any) -> Trial:
     card = runcard()
     inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
+
+
+def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
+    """Whether two fits are the same to the last bit."""
+    for field in dataclasses.fields(BatchFit):
+        if isinstance(getattr(one, field.name), np.ndarray):
+            np.testing.assert_array_equal(
+                getattr(one, field.name), getattr(other, field.name), field.name
+            )
+    for fold in range(one.folds):
+        x = np.geomspace(1e-5, 0.9, 7)
+        np.testing.assert_array_equal(one.pdf_grid(x, fold), other.pdf_grid(x, fold))
+    assert one.epochs_run == other.epochs_run

@@ -1,0 +1,73 @@
+"""Models that train beside one another, one lane for each core."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fitting_samples import assert_same_bits, make_trial, parameters, runcard, small_problem
+
+from n3hyper.fitting import backend
+from n3hyper.fitting.lanes import cut
+from n3hyper.fitting.model_trainer import ModelTrainer
+
+FOLDS, REPLICAS = 2, 10
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return small_problem(folds=FOLDS, replicas=REPLICAS)
+
+
+def trainer_with(lanes, problem, monkeypatch, **options):
+    monkeypatch.setattr("n3hyper.fitting.model_trainer.lanes_at_most", lambda: lanes)
+    return ModelTrainer(problem, runcard(), **options)
+
+
+def test_lanes_change_no_bit(problem, monkeypatch):
+    """Also where the last lane is filled up (7 models each), and models stop early."""
+    fits, seen = [], {}
+    for lanes in (1, 2, 3):
+        seen[lanes] = []
+        trainer = trainer_with(lanes, problem, monkeypatch, on_progress=seen[lanes].append)
+        fits.append(trainer.fit(parameters(epochs=300, stopping_patience=0.1)))
+    one, *others = fits
+    assert len(np.unique(one.stop_epoch)) > 1
+    for fit in others:
+        assert fit.batches == 1
+        assert_same_bits(one, fit)
+    # displays do not count those that fill up
+    assert {each.active for each in (seen[1][0], seen[3][0])} == {FOLDS * REPLICAS}
+    assert seen[1][1:] == seen[2][1:] == seen[3][1:]
+
+
+def test_what_a_lane_lacks_is_not_swallowed(problem, monkeypatch):
+    trainer = trainer_with(2, problem, monkeypatch)
+    trial = make_trial(problem)
+    lanes = trainer.lanes(trial, np.arange(FOLDS * REPLICAS))
+    lanes.compile()
+    del lanes.lanes[1].arrays["learning_rate"]
+    with pytest.raises(KeyError, match="learning_rate"):
+        lanes.run(5)
+
+
+def test_models_of_a_replica_stay_together():
+    models = np.arange(24).reshape(3, 8).T.ravel()
+    for its in cut(models, 3, 5, 4):
+        replicas = its % 8
+        assert (np.bincount(replicas, minlength=8) % 3 == 0).all()
+
+
+def test_small_batches_are_not_cut():
+    """Below three models the bits would depend on the number."""
+    assert [len(its) for its in cut(np.arange(7), 1, 8, 4)] == [7]
+    assert [len(its) for its in cut(np.arange(8), 1, 8, 4)] == [4, 4]
+
+
+def test_as_many_lanes_as_threads(monkeypatch):
+    if backend.tensorflow().config.list_physical_devices("GPU"):
+        assert backend.lanes_at_most() == 1
+        return
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    assert backend.lanes_at_most() == backend.usable_cores()
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    assert backend.lanes_at_most() == 3
