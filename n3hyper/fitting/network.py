@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -105,20 +105,22 @@ class PDFInputs:
 
 
 def networks(
-    shape: Architecture, arrays: Tensors, weights: Tensor, dropout: Tensor | None = None
+    shape: Architecture, arrays: Tensors, layers: Sequence[Tensor], dropout: Tensor | None = None
 ) -> Tensor:
-    """N(x) of all flavours, (m, P) -> (m, nodes, nfit).
+    """N(x) of all flavours, (m, nodes, nfit).
 
     Parameters
     ----------
+    layers
+        Weights of each, (m, blocks * inputs * outputs).
     dropout
         Factors on the outputs of the last but one hidden layer, (m * blocks, nodes, hidden).
     """
     tf = tensorflow()
     batch = shape.models * shape.blocks
     values = tf.broadcast_to(arrays["features"], (batch, *arrays["features"].shape))
-    for number, where in enumerate(shape.layer_slices()):
-        matrix = tf.reshape(weights[:, where], (batch, *shape.layer_shape(number)))
+    for number, flat in enumerate(layers):
+        matrix = tf.reshape(flat, (batch, *shape.layer_shape(number)))
         # m model and block, n node, i input, o output
         values = activation(shape.activations[number])(tf.matmul(values, matrix))
         if number < shape.depth - 1:
@@ -138,10 +140,11 @@ def pdf(
 ) -> Tensor:
     """x f on the x-grid of the flavours of the basis, (m, P) -> (m, nx, nb)."""
     tf = tensorflow()
-    alpha = weights[:, shape.alpha][:, None, :]
-    beta = weights[:, shape.beta][:, None, :]
-    factor = tf.exp((1.0 - alpha) * arrays["log_x"] + beta * arrays["log_rest"])
-    fitted = networks(shape, arrays, weights, dropout) * factor
+    # not slices: the gradient of these is a sum of as many vectors filled up with zeros
+    parts = [*shape.layer_slices(), shape.alpha, shape.beta]
+    *layers, alpha, beta = tf.split(weights, [each.stop - each.start for each in parts], axis=1)
+    exponents = (1.0 - alpha[:, None]) * arrays["log_x"] + beta[:, None] * arrays["log_rest"]
+    fitted = networks(shape, arrays, layers, dropout) * tf.exp(exponents)
     nq = arrays["integration"].shape[1] if "integration" in arrays else 0
     nx = arrays["log_x"].shape[0] - nq
     values = tf.matmul(fitted[:, :nx], arrays["rotation"])
