@@ -313,14 +313,15 @@ class Comparison:
             runs[batch.name][0].reached.summary() if runs.get(batch.name) else {}
             for runs in (self.ours, self.theirs)
         ]
+        no_worse = Target(no_worse=1.05)
         return [
-            Row(
-                f"{batch.name}, {name}",
-                "",
-                *(pair.get(name) for pair in pairs),
-                Target(no_worse=1.05),
+            Row(f"{batch.name}, {name}", "", *(pair.get(name) for pair in pairs), target)
+            for name, target in (
+                ("training", no_worse),
+                ("validation", no_worse),
+                ("left out", no_worse),
+                ("on a plateau", None),
             )
-            for name in ("validation", "left out", "fitted")
         ]
 
 

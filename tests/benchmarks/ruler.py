@@ -8,66 +8,75 @@ computed here, with the covariance and the predictions that this package's score
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from n3hyper.data.problem import Array, FitProblem
-from n3hyper.hyper_optimization.metrics import ExperimentalData
 from n3hyper.physics.chi2 import chi2_per_replica
+
+PLATEAU: Final = 1.5
+"""A model whose training chi2 is so many times the median one has not found its minimum."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """What the fits of one trial have reached, per point; NaN where a fit has no numbers."""
+    """What the fits of one trial have reached, (folds, replicas), per point; NaN where a fit has
+    no numbers."""
 
+    training: Array
+    """On the pseudodata that trained."""
     validation: Array
-    """(folds, replicas): on the pseudodata that validated."""
+    """On the pseudodata that validated."""
     left_out: Array
-    """(folds, replicas): on the measured values of the data that the fold leaves out."""
-    fitted: Array
-    """(folds,): mean prediction of the replicas against the measured values of the other data."""
+    """On the measured values of the data that the fold leaves out."""
 
     def summary(self) -> dict[str, float]:
-        """Medians over the models (over the folds), by name."""
-        return {
+        """Medians over the models, and how many of these are on a plateau.
+
+        In both programs a few of a hundred models are, which mean values would be made of.
+        """
+        medians = {
+            "training": float(np.nanmedian(self.training)),
             "validation": float(np.nanmedian(self.validation)),
             "left out": float(np.nanmedian(self.left_out)),
-            "fitted": float(np.nanmedian(self.fitted)),
         }
+        stuck = ~(self.training < PLATEAU * medians["training"])
+        return {**medians, "on a plateau": int(stuck.sum())}
 
 
 def reached_by_pdfs(problem: FitProblem, pdfs: Array) -> Reached:
     """Of PDFs on the x-grid of the problem in the evolution basis, (folds, replicas, nx, 14)."""
     folds, replicas = pdfs.shape[:2]
     predictions = problem.theory.predict(pdfs)[..., : problem.ndata]
-    validation, left_out = np.full((2, folds, replicas), np.nan)
-    fitted = np.full(folds, np.nan)
+    training, validation, left_out = np.full((3, folds, replicas), np.nan)
     for fold in range(folds):
         mask = problem.folds[fold].mask
         usable = np.isfinite(predictions[fold]).all(axis=-1)
         for replica in np.flatnonzero(usable):
-            seen = problem.validation_masks[replica] & ~mask
-            validation[fold, replica] = chi2_per_replica(
-                predictions[fold, replica : replica + 1, seen].reshape(1, -1),
-                problem.replica_data[replica][seen],
-                problem.fit_covariance.masked(seen),
-            )[0]
+            for found, masks in (
+                (training, problem.training_masks),
+                (validation, problem.validation_masks),
+            ):
+                seen = masks[replica] & ~mask
+                found[fold, replica] = chi2_per_replica(
+                    predictions[fold, replica : replica + 1, seen].reshape(1, -1),
+                    problem.replica_data[replica][seen],
+                    problem.fit_covariance.masked(seen),
+                )[0]
         left_out[fold, usable] = chi2_per_replica(
             predictions[fold][usable][:, mask],
             problem.central[mask],
             problem.fit_covariance.masked(mask),
         )
-        rest = ExperimentalData.of_problem(problem, ~mask)
-        fitted[fold] = rest.metrics(rest.select(predictions[fold][usable])).chi2exp
-    return Reached(validation, left_out, fitted)
+    return Reached(training, validation, left_out)
 
 
 def reached_by_record(result: dict[str, Any]) -> Reached:
     """Of a trial of this package, from its record."""
     meta = result["kfold_meta"]
     return Reached(
+        training=np.array(meta["training_losses"], dtype=float),
         validation=np.array(meta["validation_losses"], dtype=float),
         left_out=np.array(meta["experimental_losses"], dtype=float),
-        fitted=np.array(meta["trvl_losses_chi2exp"], dtype=float),
     )

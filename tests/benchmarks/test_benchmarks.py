@@ -21,7 +21,7 @@ from tests.benchmarks.__main__ import main, parse
 from tests.benchmarks.n3fit_venv import n3fit_python
 from tests.benchmarks.processes import Run, Unavailable, run
 from tests.benchmarks.results import Results, Row, Target
-from tests.benchmarks.ruler import reached_by_pdfs
+from tests.benchmarks.ruler import Reached, reached_by_pdfs
 from tests.benchmarks.toy_set import write_toy_set
 from tests.hyper_optimization.toy_trainer import tilted, toy_fit
 from tests.synthetic import synthetic_problem, toy_pdf
@@ -106,8 +106,21 @@ def test_ruler() -> None:
         problem.fit_covariance.masked(seen),
     )
     assert reached.validation[0, 1] == pytest.approx(expected[0], rel=1e-12)
-    assert np.isfinite(reached.fitted).all()
-    assert reached.summary()["fitted"] == pytest.approx(np.median(reached.fitted))
+    seen = problem.training_masks[1] & ~problem.folds[0].mask
+    expected = chi2_per_replica(
+        fit.predictions[0, 1:2, : problem.ndata][:, seen],
+        problem.replica_data[1][seen],
+        problem.fit_covariance.masked(seen),
+    )
+    assert reached.training[0, 1] == pytest.approx(expected[0], rel=1e-12)
+    assert reached.summary()["training"] == pytest.approx(np.nanmedian(reached.training))
+
+
+def test_models_on_a_plateau_are_counted() -> None:
+    usual = np.array([[2.0, 2.1], [1.9, 2.2]])
+    training = np.array([[2.0, 9.0], [1.9, np.nan]])
+    assert Reached(usual, usual, usual).summary()["on a plateau"] == 0
+    assert Reached(training, usual, usual).summary()["on a plateau"] == 2
 
 
 def steps(begin: float, first: float, each: float, number: int) -> dict[str, Any]:
@@ -140,14 +153,15 @@ def test_numbers_of_n3fit() -> None:
 def record(trial: float) -> dict[str, Any]:
     """A trial of this package that begins at `trial`, two folds of two replicas."""
     matrix = [[1.0, 1.2], [1.4, None]]
-    meta = {"validation_losses": matrix, "experimental_losses": matrix}
+    names = ("training_losses", "validation_losses", "experimental_losses")
+    meta = dict.fromkeys(names, matrix)
     seconds = {"setup": 0.5, "compile": 2.0, "train": 1.5, "evaluate": 0.1}
     progress = [(trial + 0.5, 7.0, "compile", 0)]
     progress += [
         (trial + 2.5 + 0.005 * epoch, 9.0 + 0.01 * epoch, "train", epoch)
         for epoch in (99, 199, 299, 300)
     ]
-    result = {"seconds": seconds, "kfold_meta": {**meta, "trvl_losses_chi2exp": [1.0, 1.1]}}
+    result = {"seconds": seconds, "kfold_meta": meta}
     return {"begin": trial, "end": trial + 4.5, "progress": progress, "result": result}
 
 
