@@ -3,14 +3,17 @@
 A step is a chain of many small operations, which XLA cannot spread over cores: a batch of 32 models
 keeps a second core busy for a third of its time. Models have nothing to do with one another, so
 that a core can have some of them for itself. That changes no bit (`n3hyper.fitting.products`).
+
+Where tables are large, though, a step is few large products, which do fill all cores, while each
+lane would read the tables for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,9 @@ from n3hyper.fitting import engine
 from n3hyper.fitting.trained import Trained, split
 
 Index = NDArray[np.int64]
+
+LARGE: Final = 6_000_000
+"""Numbers that models share, from which on lanes cost more than they save (measured)."""
 
 
 @dataclass(eq=False)
@@ -87,6 +93,16 @@ class Lanes:
         """What became of all models."""
         parts = [Trained.of(lane.state) for lane in self.lanes]
         return Trained.joined(parts).first(self.size)
+
+
+def lanes_for(shared: Mapping[str, Any], cores: int) -> int:
+    """How many lanes at most, for arrays (or tuples of such) that all models share."""
+    arrays = [
+        each
+        for entry in shared.values()
+        for each in (entry if isinstance(entry, tuple) else (entry,))
+    ]
+    return cores if sum(np.size(each) for each in arrays) < LARGE else 1
 
 
 def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:

@@ -16,7 +16,7 @@ from n3hyper.errors import lacks_memory
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
-from n3hyper.fitting.lanes import Lane, Lanes, cut
+from n3hyper.fitting.lanes import Lane, Lanes, cut, lanes_for
 from n3hyper.fitting.likelihood import chi2_numpy, points
 from n3hyper.fitting.memory import SMALLEST, largest_batch
 from n3hyper.fitting.result import BatchFit, Progress
@@ -170,8 +170,8 @@ class ModelTrainer:
         if everyone and not idle:
             # of which those of each lane are taken
             _ = trial.inputs.model_arrays
-        made = []
-        for its in cut(models, trial.inputs.units.shape[1], lanes_at_most(), SMALLEST):
+        made, most = [], lanes_for(trial.inputs.shared_arrays, lanes_at_most())
+        for its in cut(models, trial.inputs.units.shape[1], most, SMALLEST):
             part = trial if everyone and len(its) == len(models) else trial.part(its)
             weights = tensorflow().constant(part.initial_weights(), self.dtype)
             program, epochs = part.program(), trial.settings.epochs

@@ -7,7 +7,7 @@ import pytest
 from fitting_samples import assert_same_bits, make_trial, parameters, runcard, small_problem
 
 from n3hyper.fitting import backend
-from n3hyper.fitting.lanes import cut
+from n3hyper.fitting.lanes import cut, lanes_for
 from n3hyper.fitting.model_trainer import ModelTrainer
 
 FOLDS, REPLICAS = 2, 10
@@ -61,6 +61,12 @@ def test_small_batches_are_not_cut():
     """Below three models the bits would depend on the number."""
     assert [len(its) for its in cut(np.arange(7), 1, 8, 4)] == [7]
     assert [len(its) for its in cut(np.arange(8), 1, 8, 4)] == [4, 4]
+
+
+def test_large_tables_are_read_once():
+    small, large = np.zeros((2000, 300)), np.zeros((3000, 2000))
+    assert lanes_for({"a": small, "b": (small, small)}, 4) == 4
+    assert lanes_for({"a": small, "b": (small, large)}, 4) == 1
 
 
 def test_as_many_lanes_as_threads(monkeypatch):
