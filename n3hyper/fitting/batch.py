@@ -154,8 +154,7 @@ class FitInputs:
     @cached_property
     def model_arrays(self) -> dict[str, Any]:
         """Data, masks and covariances, of each model its own."""
-        if self._selects:
-            assert self.whole is not None
+        if self.whole is not None and self.whole.keeps_arrays:
             return self.whole.select(self.whole.model_arrays, self.numbers) | self._fold_arrays()
         return {
             "unvalidated": (~self.masks.validated).astype(np.float64),
@@ -166,9 +165,9 @@ class FitInputs:
         }
 
     @property
-    def _selects(self) -> bool:
-        """Whether the arrays of all models are kept, those of a part among them."""
-        return self.whole is not None and "model_arrays" in vars(self.whole)
+    def keeps_arrays(self) -> bool:
+        """Whether those of models are there, so that parts need not make theirs."""
+        return "model_arrays" in vars(self)
 
     @property
     def _data(self) -> Array:
@@ -194,8 +193,7 @@ class FitInputs:
             return {**self.shared_arrays, **self.model_arrays}
         covariance = self.features.whole
         shared = likelihood.exact_shared_arrays(covariance)
-        if self._selects:
-            assert self.whole is not None
+        if self.whole is not None and self.whole.keeps_arrays:
             return shared | self.whole.select(self.whole.exact_model_arrays, self.numbers)
         return shared | self.exact_model_arrays
 

@@ -2,7 +2,8 @@
 
 A step is a chain of many small operations, which XLA cannot spread over cores: a batch of 32 models
 keeps a second core busy for a third of its time. Models have nothing to do with one another, so
-that a core can have some of them for itself. That changes no bit (`n3hyper.fitting.products`).
+that a core can have some of them for itself, and those that have stopped can be left behind. That
+changes no bit (`n3hyper.fitting.products`).
 
 Where tables are large, though, a step is few large products, which do fill all cores, while each
 lane would read the tables for itself.
@@ -19,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.fitting import engine
+from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.batch import Trial
 from n3hyper.fitting.trained import Trained, split
 
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 LARGE: Final = 6_000_000
 """Numbers that models share, from which on lanes cost more than they save (measured)."""
@@ -38,11 +42,21 @@ class Lane:
     state: engine.State
     epochs: int
 
+    @classmethod
+    def of(cls, part: Trial, models: Index, arrays: dict[str, Any], state: engine.State) -> Lane:
+        """Of the models that a part of a trial has."""
+        return cls(models, engine.compiled(part.program()), arrays, state, part.settings.epochs)
+
+    @property
+    def active(self) -> Mask:
+        """(m,): whether a model still trains."""
+        return np.asarray(self.state.monitor.active)
+
     @property
     def goes_on(self) -> bool:
         """Whether there is something left to do."""
         # one step more than epochs: the last one only validates
-        return int(self.state.epoch) < self.epochs + 1 and bool(np.any(self.state.monitor.active))
+        return int(self.state.epoch) < self.epochs + 1 and bool(self.active.any())
 
     def run(self, steps: int) -> None:
         """So many steps, or those that are left."""
@@ -57,8 +71,10 @@ class Lanes:
     """All lanes of a batch."""
 
     lanes: Sequence[Lane]
-    size: int
-    """How many models, without those that fill up the last lane."""
+    models: Index
+    """(n,): the numbers of all models of the batch."""
+    ended: tuple[tuple[Index, Trained], ...] = ()
+    """Those that were left behind when lanes were made of the others."""
 
     @property
     def goes_on(self) -> bool:
@@ -69,6 +85,16 @@ class Lanes:
     def epoch(self) -> int:
         """The epoch that the training has come to."""
         return max(int(lane.state.epoch) for lane in self.lanes)
+
+    @property
+    def length(self) -> int:
+        """Models of a lane."""
+        return len(self.lanes[0].models)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the program is there."""
+        return self.lanes[0].loop.traces > 0
 
     def compile(self) -> None:
         """Lanes are of one length and share their program."""
@@ -85,14 +111,51 @@ class Lanes:
             list(threads.map(lambda lane: lane.run(steps), left))
 
     def monitored(self, name: str) -> NDArray[Any]:
-        """An entry of `n3hyper.fitting.stopping.Monitor`, of all models."""
+        """An entry of `n3hyper.fitting.stopping.Monitor`, of all models in lanes."""
         parts = [getattr(lane.state.monitor, name).numpy() for lane in self.lanes]
-        return np.concatenate(parts)[: self.size]
+        _, first = np.unique(self._numbers, return_index=True)
+        return np.asarray(np.concatenate(parts)[first])
+
+    def training(self) -> Index:
+        """The models that still train, in the order of the batch."""
+        active = np.concatenate([lane.active for lane in self.lanes])
+        return self.models[np.isin(self.models, self._numbers[active])]
+
+    def state_of(self, models: Index) -> engine.State:
+        """The state of some models of which one at least still trains."""
+        tf = tensorflow()
+        ahead = next(number for number, lane in enumerate(self.lanes) if lane.goes_on)
+        places = _places(self._numbers, models)
+
+        def taken(*parts: Any) -> Any:
+            # what all models share, as the number of the epoch, has gone on in some lanes only
+            return tf.gather(tf.concat(parts, 0), places) if parts[0].shape.rank else parts[ahead]
+
+        return engine.State(
+            *tf.nest.map_structure(taken, *(tuple(lane.state) for lane in self.lanes))
+        )
+
+    def left_behind(self, models: Index) -> tuple[tuple[Index, Trained], ...]:
+        """All of these lanes and earlier ones but for some models, as they have ended."""
+        parts = [(lane.models, Trained.of(lane.state)) for lane in self.lanes]
+        kept = [(numbers, np.flatnonzero(~np.isin(numbers, models)), its) for numbers, its in parts]
+        return (*self.ended, *((each[at], its.taken(at)) for each, at, its in kept if at.size))
 
     def trained(self) -> Trained:
-        """What became of all models."""
-        parts = [Trained.of(lane.state) for lane in self.lanes]
-        return Trained.joined(parts).first(self.size)
+        """What became of all models, in the order of the batch."""
+        parts = self.left_behind(np.array([], dtype=np.int64))
+        places = _places(np.concatenate([numbers for numbers, _ in parts]), self.models)
+        return Trained.joined([its for _, its in parts]).taken(places)
+
+    @property
+    def _numbers(self) -> Index:
+        return np.concatenate([lane.models for lane in self.lanes])
+
+
+def _places(numbers: Index, wanted: Index) -> Index:
+    """Where each of some numbers stands first."""
+    found, first = np.unique(numbers, return_index=True)
+    return np.asarray(first[np.searchsorted(found, wanted)])
 
 
 def lanes_for(shared: Mapping[str, Any], cores: int) -> int:
@@ -124,3 +187,33 @@ def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
     """
     count = max(min(lanes, len(models) // max(smallest, together)), 1)
     return split(models.reshape(-1, together), -(-len(models) // count))
+
+
+def fill(units: Index, length: int) -> list[Index]:
+    """Lanes of just that length, of which the last one is filled up with the last models.
+
+    Parameters
+    ----------
+    units
+        (u, w): the models of a row stay together.
+
+    >>> [its.tolist() for its in fill(np.arange(5)[:, None], 4)]
+    [[0, 1, 2, 3], [4, 4, 4, 4]]
+    """
+    width = units.shape[1]
+    count = -(-units.size // length)
+    places = np.minimum(np.arange(count * length // width), len(units) - 1)
+    return [units[its].ravel() for its in places.reshape(count, -1)]
+
+
+def shorter(length: int, lanes: int, left: int, smallest: int) -> int:
+    """The length of as many lanes at most, halved as often as so many models leave room.
+
+    Lengths are few, so that programs are, which must be compiled for each.
+
+    >>> [shorter(16, 2, left, 4) for left in (32, 17, 16, 9, 8, 1)]
+    [16, 16, 8, 8, 4, 4]
+    """
+    while length > smallest and lanes * -(-length // 2) >= left:
+        length = max(-(-length // 2), smallest)
+    return length

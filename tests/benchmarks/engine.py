@@ -108,7 +108,7 @@ class Loop:
         inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
         trial = Trial.of(inputs, FitSettings.from_params({**PARAMETERS, **changes}))
         trainer = ModelTrainer(problem, card)
-        self.lanes = trainer.lanes(trial, np.arange(inputs.models))
+        self.lanes = trainer.training.lanes(trial, np.arange(inputs.models))
 
     def run(self, steps: int) -> None:
         """So many epochs; waits for their end."""

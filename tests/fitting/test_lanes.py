@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from fitting_samples import assert_same_bits, make_trial, parameters, runcard, small_problem
 
-from n3hyper.fitting import backend
+from n3hyper.fitting import backend, engine
 from n3hyper.fitting.lanes import cut, lanes_for
 from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.training import Training
 
 FOLDS, REPLICAS = 2, 10
 
@@ -19,7 +20,7 @@ def problem():
 
 
 def trainer_with(lanes, problem, monkeypatch, **options):
-    monkeypatch.setattr("n3hyper.fitting.model_trainer.lanes_at_most", lambda: lanes)
+    monkeypatch.setattr("n3hyper.fitting.training.lanes_at_most", lambda: lanes)
     return ModelTrainer(problem, runcard(), **options)
 
 
@@ -40,10 +41,51 @@ def test_lanes_change_no_bit(problem, monkeypatch):
     assert seen[1][1:] == seen[2][1:] == seen[3][1:]
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_stops_is_left_behind(problem, monkeypatch, lanes):
+    """As soon as it saves time, with the same bits."""
+    asked = parameters(epochs=1500, stopping_patience=0.05)
+    whole = trainer_with(lanes, problem, monkeypatch)
+    monkeypatch.setattr(whole.training, "without_stopped", lambda trial, lanes, *_: lanes)
+    expected = whole.fit(asked)
+    seen = []
+    trainer = trainer_with(lanes, problem, monkeypatch)
+    trainer.training.compilation = 0.0
+    real = trainer.training.without_stopped
+
+    def spy(*arguments):
+        after = real(*arguments)
+        seen.append(sum(len(lane.models) for lane in after.lanes))
+        # what was measured here counts for nothing
+        trainer.training.compilation = 0.0
+        return after
+
+    monkeypatch.setattr(trainer.training, "without_stopped", spy)
+    found = trainer.fit(asked)
+    assert min(seen) < FOLDS * REPLICAS / 2
+    assert seen == sorted(seen, reverse=True)
+    assert_same_bits(expected, found)
+
+
+def test_compilations_that_do_not_pay_are_left_out(problem, monkeypatch):
+    shallow = {"nodes_per_layer": [12, 8], "activation_per_layer": ["tanh", "linear"]}
+    asked = parameters(epochs=1500, stopping_patience=0.05, **shallow)
+    monkeypatch.setattr(Training, "compile", lambda self, lanes: lanes.compile())
+    compilations = []
+    for expected in (1e9, 0.0):
+        trainer = trainer_with(1, problem, monkeypatch)
+        trainer.training.compilation = expected
+        before = engine.compilations()
+        trainer.fit(asked)
+        compilations.append(engine.compilations() - before)
+    assert compilations[0] == 1
+    assert compilations[1] > 0
+
+
 def test_what_a_lane_lacks_is_not_swallowed(problem, monkeypatch):
     trainer = trainer_with(2, problem, monkeypatch)
     trial = make_trial(problem)
-    lanes = trainer.lanes(trial, np.arange(FOLDS * REPLICAS))
+    lanes = trainer.training.lanes(trial, np.arange(FOLDS * REPLICAS))
     lanes.compile()
     del lanes.lanes[1].arrays["learning_rate"]
     with pytest.raises(KeyError, match="learning_rate"):

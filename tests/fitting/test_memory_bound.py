@@ -40,7 +40,7 @@ def together(problem):
 
 def trainer_of_batches(problem, monkeypatch, size, **options):
     """A trainer that trains so many models at a time."""
-    monkeypatch.setattr("n3hyper.fitting.model_trainer.largest_batch", lambda *_: size)
+    monkeypatch.setattr("n3hyper.fitting.training.largest_batch", lambda *_: size)
     return ModelTrainer(problem, runcard(), **options)
 
 
@@ -86,9 +86,9 @@ def test_a_hopeless_fold_ends_all_batches(problem, monkeypatch):
 
 def test_want_of_memory_makes_batches_smaller(problem, together, monkeypatch):
     """What the machine cannot do at once it does in pieces; what is done stays done."""
-    monkeypatch.setattr("n3hyper.fitting.model_trainer.lanes_at_most", lambda: 1)
+    monkeypatch.setattr("n3hyper.fitting.training.lanes_at_most", lambda: 1)
     trainer = ModelTrainer(problem, runcard())
-    real, sizes = trainer._model_tensors, []
+    real, sizes = trainer.training.model_tensors, []
 
     def short_of_memory(inputs, everyone):
         sizes.append(inputs.models)
@@ -96,12 +96,12 @@ def test_want_of_memory_makes_batches_smaller(problem, together, monkeypatch):
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate")
         return real(inputs, everyone)
 
-    monkeypatch.setattr(trainer, "_model_tensors", short_of_memory)
+    monkeypatch.setattr(trainer.training, "model_tensors", short_of_memory)
     fit = trainer.fit(parameters(epochs=EPOCHS))
     assert sizes == [20, 10, 5, 5, 5, 5]
     assert_same_bits(together, fit)
     # the next trial knows
-    assert trainer._batch_size(make_trial(problem)) == 5
+    assert trainer.training.batch_size(make_trial(problem)) == 5
 
 
 def test_the_smallest_batch_that_lacks_memory_is_an_error(problem, monkeypatch):
@@ -110,7 +110,7 @@ def test_the_smallest_batch_that_lacks_memory_is_an_error(problem, monkeypatch):
     def short_of_memory(inputs, everyone):
         raise MemoryError
 
-    monkeypatch.setattr(trainer, "_model_tensors", short_of_memory)
+    monkeypatch.setattr(trainer.training, "model_tensors", short_of_memory)
     with pytest.raises(MemoryError):
         trainer.fit(parameters(epochs=EPOCHS))
 
@@ -121,7 +121,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(problem, monkeypatch):
     def broken(inputs, everyone):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(trainer, "_model_tensors", broken)
+    monkeypatch.setattr(trainer.training, "model_tensors", broken)
     with pytest.raises(RuntimeError, match="something else"):
         trainer.fit(parameters(epochs=EPOCHS))
 

@@ -117,7 +117,7 @@ def test_chunks_do_not_matter(problem):
     """One call of so many epochs, or many calls: the same bits."""
     trial = make_trial(problem)
     trainer = ModelTrainer(problem, runcard())
-    arrays = trainer.tensors({**trainer.inputs.fixed_arrays, **trial.arrays()})
+    arrays = trainer.training.tensors({**trainer.inputs.fixed_arrays, **trial.arrays()})
     loop = engine.compiled(trial.program())
     start = engine.start(
         loop.program, tf.constant(trial.initial_weights(), "float32"), trial.settings.epochs
