@@ -18,6 +18,9 @@ FONLL_ORDERS = {"FONLL-A": 1, "FONLL-B": 1, "FONLL-C": 2}
 SCHEMES = ("ZM-VFNS", *FONLL_ORDERS)
 EVOLUTION_METHODS = {"TRN": "truncated", "EXA": "iterate-exact"}
 QUARKS = ("c", "b", "t")
+FONLL_PDFS = ("coexisting", "single")
+OWN_KEYS = ("FONLLPDFs", "kDISbThr")
+"""Keys that NNPDF's cards of today do not have, written only where they say something."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class TheoryCard:
     """Damping of the FONLL subtraction; only 0 (none but a step at the threshold)."""
     IC: int = 1
     """Fitted charm: its massive coefficient functions with a charm quark in the initial state."""
+    FONLLPDFs: str = "coexisting"
+    """PDFs of the terms of FONLL, see `schemes`: of each term's own number of flavours, or a single
+    set, as in NNPDF4.0."""
     Q0: float = 1.65
     """Scale of the input PDFs."""
     ModEv: str = "TRN"
@@ -50,6 +56,9 @@ class TheoryCard:
     mb: float = 4.92
     Qmb: float = 4.92
     kbThr: float = 1.0
+    kDISbThr: float | None = None
+    """With a single set of PDFs: ratio to `mb` of the scale above which bottom is added to the
+    massless quarks of structure functions, `kbThr` by default. PDFs know of no such scale."""
     mt: float = 172.5
     Qmt: float = 172.5
     ktThr: float = 1.0
@@ -84,6 +93,7 @@ class TheoryCard:
             "XIR": (1.0,),
             "XIF": (1.0,),
             "TMC": (0, 1),
+            "FONLLPDFs": FONLL_PDFS,
         }.items():
             value = getattr(self, key)
             if value not in allowed:
@@ -97,6 +107,11 @@ class TheoryCard:
             raise TheoryError(
                 f"theory card: Q0: {self.Q0} GeV must lie between the charm and bottom thresholds"
             )
+        if self.kDISbThr not in (None, self.kbThr) and self.FONLLPDFs != "single":
+            raise TheoryError(
+                f"theory card: kDISbThr: {self.kDISbThr} needs FONLLPDFs: single; "
+                "otherwise it is kbThr"
+            )
 
     @property
     def thresholds(self) -> tuple[float, float, float]:
@@ -104,9 +119,24 @@ class TheoryCard:
         c, b, t = ((getattr(self, f"m{q}") * getattr(self, f"k{q}Thr")) ** 2 for q in QUARKS)
         return c, b, t
 
+    @property
+    def massless_bottom(self) -> float:
+        """Scale in GeV^2 above which structure functions count bottom as massless."""
+        return self.mb**2 * (self.kbThr if self.kDISbThr is None else self.kDISbThr) ** 2
+
     def nnpdf(self) -> dict[str, Any]:
-        """The card as a dictionary with NNPDF's keys."""
-        return {**dataclasses.asdict(self), "CKM": list(self.CKM)}
+        """The card as a dictionary with NNPDF's keys, and of `OWN_KEYS` those that are needed."""
+        content = {**dataclasses.asdict(self), "CKM": list(self.CKM)}
+        return {
+            key: value
+            for key, value in content.items()
+            if key not in OWN_KEYS or value not in (None, FONLL_PDFS[0])
+        }
+
+    def differing(self, other: TheoryCard) -> list[str]:
+        """The keys whose values are not those of another card."""
+        keys = [field.name for field in dataclasses.fields(self)]
+        return [key for key in keys if getattr(self, key) != getattr(other, key)]
 
     def for_yadism(
         self, scheme: str, nf: int, parts: str, pto: int, pto_evol: int
@@ -116,7 +146,7 @@ class TheoryCard:
         Target-mass corrections are switched off: `target_mass` applies them.
         """
         return {
-            **self.nnpdf(),
+            **{key: value for key, value in self.nnpdf().items() if key not in OWN_KEYS},
             "CKM": " ".join(str(element) for element in self.CKM),
             "FNS": scheme,
             "NfFF": nf,

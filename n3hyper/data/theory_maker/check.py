@@ -164,8 +164,8 @@ def needed_scales(tables: Iterable[TableRequest], card: TheoryCard) -> list[tupl
     for table in tables:
         for q2 in frozen(table.q2).tolist():
             if isinstance(table.content, StructureFunctions):
-                terms = scheme_terms(card)
-                scales |= {(q2, term.nf) for term in terms if term.counts(np.array([q2]))[0]}
+                terms = [term for term in scheme_terms(card) if term.counts(np.array([q2]))[0]]
+                scales |= {(q2, term.folded_with) for term in terms}
             elif table.content.pid < FIRST_COMBINATION:
                 scales.add((q2, active_flavours(card, q2)))
     return sorted(scales)

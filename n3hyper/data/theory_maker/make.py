@@ -182,12 +182,13 @@ def _refuse_another_card(card: TheoryCard, path: Path) -> None:
     """Keep the tables of two theories out of one folder."""
     if not path.is_file():
         return
-    there, here = read_card(path).nnpdf(), card.nnpdf()
-    for key, value in here.items():
-        if key != "Comments" and value != there[key]:
+    there, here = read_card(path), card
+    for key in here.differing(there):
+        if key != "Comments":
             raise TheoryError(
-                f"{path.parent} holds tables of another theory, {key} is {there[key]} there and "
-                f"{value} here; give the card another ID, or choose another folder"
+                f"{path.parent} holds tables of another theory, {key} is {getattr(there, key)} "
+                f"there and {getattr(here, key)} here; give the card another ID, or choose "
+                "another folder"
             )
 
 

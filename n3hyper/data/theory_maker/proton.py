@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3hyper.data.theory_maker.bases import EVOLUTION_PIDS, X_GRID, Floats
+from n3hyper.data.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID, Floats
+from n3hyper.data.theory_maker.cards import TheoryCard
 from n3hyper.data.theory_maker.evolution import Evolution, frozen
+from n3hyper.data.theory_maker.rematching import rematched
 from n3hyper.data.theory_maker.schemes import Term, scheme_terms
 from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.target_mass import INTEGRATED, TargetMass, target_mass
@@ -51,11 +53,13 @@ class Proton:
             if not here.size:
                 continue  # there may be no operators for so many flavours
             coefficients = self._corrected(wanted, term, _select(correction, here), q2[here])
-            coupling = self.evolution.a_s(term.nf, q2[here])
+            coefficients = _over_pdfs(coefficients, term, card, q2[here])
+            coupling = self.evolution.a_s(term.folded_with, q2[here])
             powers = coupling[:, None] ** np.arange(term.pto + 1)
             # n point, o order, p flavour, i node
             summed = np.einsum("no,nopi->npi", powers, coefficients)
-            result[here] += term.sign * self.evolution.pull_back(term.nf, q2[here], summed)
+            pulled = self.evolution.pull_back(term.folded_with, q2[here], summed)
+            result[here] += term.sign * pulled
         return result
 
     def _corrected(self, wanted: Wanted, term: Term, correction: TargetMass, q2: Floats) -> Floats:
@@ -78,6 +82,18 @@ class Proton:
         weights = weights[:, nodes]
         result[here] += np.einsum("ns,nj,sjopi->nopi", between, weights, integrand, optimize=True)
         return result
+
+
+def _over_pdfs(coefficients: Floats, term: Term, card: TheoryCard, q2: Floats) -> Floats:
+    """Coefficients (n, orders, 14 flavours, 50 x) of the PDFs that a term is folded with."""
+    heavy = term.nf + 1
+    if not term.incoming:
+        coefficients = coefficients.copy()
+        coefficients[:, :, [FLAVOUR_PIDS.index(heavy), FLAVOUR_PIDS.index(-heavy)]] = 0.0
+    if term.rematched:
+        mass = {4: card.mc, 5: card.mb}[heavy]
+        coefficients = rematched(coefficients, heavy, np.log(q2 / mass**2))
+    return coefficients
 
 
 def correction_scales(q2: Floats) -> Floats:

@@ -10,7 +10,7 @@ import json
 import warnings
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,16 @@ from n3hyper.data.theory_maker.bases import FLAVOUR_PIDS, INTERPOLATION_DEGREE, 
 from n3hyper.data.theory_maker.cards import TheoryCard
 from n3hyper.data.theory_maker.folding import fold
 from n3hyper.data.theory_maker.kinematics import StructureFunctions
+from n3hyper.data.theory_maker.limits import mend
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.schemes import Term
 from n3hyper.errors import TheoryError
 
 CHUNK = 16
 """Points that one task computes, and one file of the cache holds."""
+LIGHT = ("down", "up", "strange")
+"""The quarks that couple in light structure functions. yadism counts charm and bottom among them
+where they are massless, so that light, charm and bottom would not add up to the total."""
 
 
 @dataclass(frozen=True)
@@ -89,17 +93,28 @@ def _chunk(
     """Coefficients at some points (n, 2) of (Q2, x), from the cache if it has them."""
     theory = card.for_yadism(term.scheme, term.nf, term.parts, term.pto, term.pto_evol)
     theory = {key: value for key, value in theory.items() if key not in ("ID", "Comments")}
-    content = json.dumps([theory, asdict(probe), kind, points.tolist()], sort_keys=True)
+    probes = coupled(probe)
+    mended = ["light quarks in limits"] if "FFN0" in term.scheme else []
+    identity = [theory, [asdict(each) for each in probes], kind, points.tolist(), *mended]
+    content = json.dumps(identity, sort_keys=True)
     path = cache / f"{kind}_{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
     if path.exists():
         with np.load(path) as archive:
             return np.asarray(archive["coefficients"])
-    result = _computed(theory, probe, f"{kind}_{probe.flavour}", points, term.pto)
+    observable = f"{kind}_{probe.flavour}"
+    result = sum(_computed(theory, each, observable, points, term.pto) for each in probes)
     scratch = path.with_suffix(".part")
     with scratch.open("wb") as file:
         np.savez_compressed(file, coefficients=result)
     scratch.replace(path)
-    return result
+    return np.asarray(result)
+
+
+def coupled(probe: Probe) -> list[Probe]:
+    """The probes whose sum `probe` is, in yadism's terms: see `LIGHT`."""
+    if probe.flavour == "light" and probe.charge in (None, "all"):
+        return [replace(probe, charge=charge) for charge in LIGHT]
+    return [probe]
 
 
 def _computed(
@@ -108,6 +123,7 @@ def _computed(
     """Coefficients at some points (n, 2) of (Q2 in GeV^2, x): (n, orders, 14 flavours, 50 x)."""
     runner, combiner = require("yadism.runner"), require("yadism.coefficient_functions").Combiner
     require("yadism.log").silent_mode = True
+    mend()
     card = {
         "observables": {observable: [{"x": float(x), "Q2": float(q2)} for q2, x in points]},
         "prDIS": probe.process,
