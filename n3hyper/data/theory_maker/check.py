@@ -1,13 +1,15 @@
 """Tables of a theory against what the maker computes for the same points.
 
 Both are folded with the Les Houches toy PDFs, and compared point by point. A few points of each
-table show whether two theories are the same, and are made in minutes.
+table show whether two theories are the same, and are made in minutes. A table that says how it was
+made is compared with what is made in that way, and at the points that its rows are at.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from n3hyper.data.theory_maker.make import (
 )
 from n3hyper.data.theory_maker.partons import active_flavours
 from n3hyper.data.theory_maker.proton import Proton, wanted_rows
+from n3hyper.data.theory_maker.provenance import COEFFICIENT_KEYS, Provenance, provenance
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.schemes import scheme_terms
 from n3hyper.data.theory_maker.structure_functions import Calculator
@@ -39,6 +42,10 @@ from n3hyper.errors import TheoryError
 
 Q2_MIN, W2_MIN = 3.49, 12.5
 """GeV^2; points below are not compared: fits cut them, and no two programs agree there."""
+SAME_POINT = 0.01
+"""Relative; a row further away is that of another point."""
+ROUNDING = 1e-6
+TINY = float(np.finfo(float).tiny)
 Index = npt.NDArray[np.int64]
 
 
@@ -54,16 +61,18 @@ class Deviation:
     x: float
     q2: float
     """Where it is, in GeV^2."""
+    overall: float = 0.0
+    """The largest difference of two predictions, in units of the table's largest prediction."""
 
     def __str__(self) -> str:
         """A line of a table; `HEAD` is above it."""
         return (
             f"{self.table:40s} {self.points:6d} {self.median:+10.1e} {self.largest:+10.1e}"
-            f"   x = {self.x:.3g}, Q2 = {self.q2:.4g} GeV2"
+            f" {self.overall:10.1e}   x = {self.x:.3g}, Q2 = {self.q2:.4g} GeV2"
         )
 
 
-HEAD = f"{'table':40s} {'points':>6s} {'median':>10s} {'largest':>10s}   at"
+HEAD = f"{'table':40s} {'points':>6s} {'median':>10s} {'largest':>10s} {'overall':>10s}   at"
 
 
 def check_theory(
@@ -85,7 +94,8 @@ def check_theory(
     folder
         ``theory_<ID>``.
     theory_card
-        What is computed; by default the card of `folder`.
+        What is computed; by default the card of `folder`, with the coefficient functions that each
+        table says it was made with.
     points
         How many of each table; None for all that pass `Q2_MIN` and `W2_MIN`.
     cache, jobs, report
@@ -94,31 +104,94 @@ def check_theory(
     Raises
     ------
     TheoryError
-        If a dataset cannot be made, a table is not in `folder`, or has other rows.
+        If a dataset cannot be made, a table is not in `folder`, has other rows, or was made in a
+        way that the maker does not know.
     """
     theory = _theory(folder)
-    card = theory_card or _card(theory)
-    tables = {table.name: table for name in datasets for table in requests(name)}
-    theirs = {name: _read(theory, table) for name, table in tables.items()}
+    common = theory_card or _card(theory)
+    wanted = {table.name: table for name in datasets for table in requests(name)}
+    theirs = {name: _read(theory, table) for name, table in wanted.items()}
     for program in ("eko", "yadism"):
         require(program)
+    origins = {name: provenance(theory.table_path(name)) for name in wanted}
+    tables = {name: at_its_points(table, origins[name]) for name, table in wanted.items()}
+    for line in moved(wanted, tables):
+        report(line)
+    groups: dict[TheoryCard, list[str]] = {}
+    for name, origin in origins.items():
+        card = common if theory_card else origin.card(common, name)
+        groups.setdefault(card, []).append(name)
     chosen = few_points(tables.values(), points)
-    some = [_part(tables[name], rows) for name, rows in chosen.items()]
     cache = prepared(cache or default_cache())
+    found = {}
     with workers(jobs, cache) as pool:
-        scales = needed_scales(some, card)
-        report(f"evolution operators at {len(scales)} scales")
-        evolution = make_evolution(card, cache, pool, scales)
-        report(f"structure functions ({card.FNS})")
-        proton = Proton(Calculator(card, cache, pool), evolution)
-        rows = wanted_rows(proton, all_wanted(some, card), report)
-    result = []
-    for table in some:
+        for card, names in groups.items():
+            for line in told(common, card):
+                report(f"{', '.join(names)}: {line}")
+            some = [_part(tables[name], chosen[name]) for name in names]
+            for table, here in zip(some, _computed(some, card, cache, pool, report), strict=True):
+                there = predictions(theirs[table.name])[chosen[table.name]]
+                found[table.name] = deviation(table, here, there)
+    return [found[name] for name in tables]
+
+
+def _computed(
+    tables: Sequence[TableRequest],
+    card: TheoryCard,
+    cache: Path,
+    pool: ProcessPoolExecutor,
+    report: Callable[[str], None],
+) -> Iterator[Floats]:
+    """Predictions for some points of each table, folded with the toy PDFs."""
+    scales = needed_scales(tables, card)
+    report(f"evolution operators at {len(scales)} scales")
+    evolution = make_evolution(card, cache, pool, scales)
+    report(f"structure functions ({card.FNS})")
+    proton = Proton(Calculator(card, cache, pool), evolution)
+    rows = wanted_rows(proton, all_wanted(tables, card), report)
+    for table in tables:
         values, nodes = table_rows(table, rows, evolution)
-        here = without_heavy_quarks(values)
-        there = predictions(theirs[table.name])[chosen[table.name]]
-        result.append(deviation(table, _folded(here, nodes), there))
-    return result
+        yield _folded(without_heavy_quarks(values), nodes)
+
+
+def at_its_points(table: TableRequest, origin: Provenance) -> TableRequest:
+    """A table at the points that its rows say they are at, instead of the commondata's.
+
+    Raises
+    ------
+    TheoryError
+        If they are others altogether.
+    """
+    if origin.x is None or origin.q2 is None or not isinstance(table.content, StructureFunctions):
+        return table
+    for row in range(len(table.x)):
+        here, there = (table.x[row], table.q2[row]), (origin.x[row], origin.q2[row])
+        if not np.allclose(here, there, rtol=SAME_POINT, atol=0.0):
+            raise TheoryError(
+                f"{table.name}: row {row} is at x = {there[0]:g}, Q2 = {there[1]:g} GeV2, "
+                f"the data's point at x = {here[0]:g}, Q2 = {here[1]:g} GeV2"
+            )
+    return replace(table, x=origin.x, q2=origin.q2)
+
+
+def moved(wanted: Mapping[str, TableRequest], tables: Mapping[str, TableRequest]) -> Iterator[str]:
+    """Which tables are at other points than the commondata, a line each."""
+    for name, table in tables.items():
+        for variable in ("x", "q2"):
+            there, here = getattr(table, variable), getattr(wanted[name], variable)
+            largest = float(np.abs(there / here - 1).max())
+            if largest > ROUNDING:
+                label = {"x": "x", "q2": "Q2"}[variable]
+                yield f"{name}: {label} of its rows is up to {largest:.1e} from the data's"
+
+
+def told(common: TheoryCard, card: TheoryCard) -> Iterator[str]:
+    """What a table was made with otherwise than its theory's card says, a line or none."""
+    changed = [key for key in card.differing(common) if key in COEFFICIENT_KEYS]
+    if changed:
+        settings = ", ".join(f"{key}: {getattr(card, key)}" for key in changed)
+        card_has = ", ".join(str(getattr(common, key)) for key in changed)
+        yield f"made with {settings} (its theory's card: {card_has}); compared with the same"
 
 
 def few_points(tables: Iterable[TableRequest], points: int | None) -> dict[str, Index]:
@@ -195,16 +268,17 @@ def deviation(table: TableRequest, here: Floats, there: Floats) -> Deviation:
         float(ratio[worst]),
         float(table.x[worst]),
         float(table.q2[worst]),
+        float(np.abs(here - there).max() / max(np.abs(there).max(), TINY)),
     )
 
 
 def differences(card: TheoryCard, folder: Path) -> list[str]:
     """In what the physics of `card` differs from that of a folder's card, a few words each."""
-    theirs = _card(_theory(folder)).nnpdf()
+    theirs = _card(_theory(folder))
     return [
-        f"{key} is {value} here, {theirs[key]} there"
-        for key, value in card.nnpdf().items()
-        if key not in ("ID", "Comments") and value != theirs[key]
+        f"{key} is {getattr(card, key)} here, {getattr(theirs, key)} there"
+        for key in card.differing(theirs)
+        if key not in ("ID", "Comments")
     ]
 
 

@@ -20,8 +20,8 @@ import numpy as np
 from n3hyper.data.theory_maker.bases import FLAVOUR_PIDS, INTERPOLATION_DEGREE, X_GRID, Floats
 from n3hyper.data.theory_maker.cards import TheoryCard
 from n3hyper.data.theory_maker.folding import fold
+from n3hyper.data.theory_maker.heavy_loops import mend
 from n3hyper.data.theory_maker.kinematics import StructureFunctions
-from n3hyper.data.theory_maker.limits import mend
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.schemes import Term
 from n3hyper.errors import TheoryError
@@ -94,7 +94,7 @@ def _chunk(
     theory = card.for_yadism(term.scheme, term.nf, term.parts, term.pto, term.pto_evol)
     theory = {key: value for key, value in theory.items() if key not in ("ID", "Comments")}
     probes = coupled(probe)
-    mended = ["light quarks in limits"] if "FFN0" in term.scheme else []
+    mended = ["heavy loops, mended"] if term.scheme != "ZM-VFNS" else []
     identity = [theory, [asdict(each) for each in probes], kind, points.tolist(), *mended]
     content = json.dumps(identity, sort_keys=True)
     path = cache / f"{kind}_{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
