@@ -36,32 +36,52 @@ class Distribution:
     args: dict[str, None] = field(default_factory=lambda: dict.fromkeys(("reg", "sing", "loc")))
 
 
-K_HG = Distribution(reg=lambda z, _: z**2 + (1 - z) ** 2)
-"""K_hg / L."""
-K_HH_LOG = Distribution(
-    sing=lambda z, _: 2 * C_F * (1 + z**2) / (1 - z),
-    loc=lambda x, _: 2 * C_F * (2 * np.log1p(-x) + x + x**2 / 2),
-)
-"""What L multiplies in K_hh; the local part is minus the integral from 0 to x."""
-K_HH_CONSTANT = Distribution(
-    sing=lambda z, _: -2 * C_F * (1 + z**2) / (1 - z) * (2 * np.log1p(-z) + 1),
-    loc=lambda x, _: 2 * C_F * (_log_integral(x) - 2 * np.log1p(-x) - x - x**2 / 2),
-)
-"""The rest of K_hh."""
+def _integral(x: float) -> float:
+    """The integral of (1 + z^2) / (1 - z) over z from 0 to `x`."""
+    return float(-2 * np.log1p(-x) - x - x**2 / 2)
 
 
 def _log_integral(x: float) -> float:
-    """The integral of 2 (1 + z^2) / (1 - z) log(1 - z) over z from 0 to x."""
-    log, y = float(np.log1p(-x)), 1 - x
-    polynomial = y * (4 - y) * log - (4 * y - y**2 / 2) + 3.5
-    return -2 * log**2 + polynomial
+    """The integral of (1 + z^2) / (1 - z) log(1 - z) over z from 0 to `x`."""
+    y, log = 1 - x, np.log1p(-x)
+    return float(-(log**2) + 1.75 + y * (2 - y / 2) * log - y * (2 - y / 4))
+
+
+def _log_moment(y: float) -> float:
+    """The integral of (1 + z^2) log(1 - z) over z from 1 - `y` to 1."""
+    log = float(np.log(y)) if y > 0 else 0.0
+    return y * ((2 - y + y**2 / 3) * log - 2 + y / 2 - y**2 / 9)
+
+
+K_HG = Distribution(reg=lambda z, _: z * (z**2 + (1 - z) ** 2))
+"""z K_hg / L."""
+K_HH_LOG = Distribution(
+    sing=lambda z, _: 2 * C_F * z * (1 + z**2) / (1 - z),
+    loc=lambda x, _: -2 * C_F * (_integral(x) + 4 / 3 - x - x**3 / 3),
+)
+"""z times what L multiplies in K_hh."""
+K_HH_CONSTANT = Distribution(
+    sing=lambda z, _: -2 * C_F * z * (1 + z**2) / (1 - z) * (2 * np.log1p(-z) + 1),
+    loc=lambda x, _: (
+        2 * C_F
+        * (2 * _log_integral(x) + _integral(x) + 2 * _log_moment(1 - x) + 4 / 3 - x - x**3 / 3)
+    ),
+)  # fmt: skip
+"""z times the rest of K_hh."""
 
 
 @cache
 def _matrices() -> tuple[Floats, Floats, Floats]:
-    """K_hg / L and the two parts of K_hh, from f at the nodes to their convolutions there."""
-    kernels = (K_HG, K_HH_LOG, K_HH_CONSTANT)
-    hg, log, constant = (np.stack([fold(kernel, float(x)) for x in X_GRID]) for kernel in kernels)
+    """K_hg / L and the two parts of K_hh, from f at the nodes to their convolutions there.
+
+    The polynomials interpolate x f, which is smoother than f, and kernels therefore carry a factor
+    z: a plus distribution becomes one of z times its function S, whose local part is the integral
+    of (z - 1) S from 0 to 1 less that of z S from 0 to x.
+    """
+    hg, log, constant = (
+        np.stack([fold(kernel, float(x)) / x for x in X_GRID]) * X_GRID
+        for kernel in (K_HG, K_HH_LOG, K_HH_CONSTANT)
+    )
     return hg, log, constant
 
 
