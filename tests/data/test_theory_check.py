@@ -108,7 +108,15 @@ def test_largest_deviation_keeps_its_sign_and_its_place() -> None:
     found = deviation(one, np.array([1.0, 0.99, 0.0]), np.array([1.001, 1.0, 0.0]))
     assert (found.points, found.q2) == (3, 6.0)
     assert found.largest == pytest.approx(-0.01)
-    assert str(found).split()[:4] == ["A", "3", "-1.0e-03", "-1.0e-02"]
+    assert found.overall == pytest.approx(0.01, rel=2e-3)
+    assert str(found).split()[:5] == ["A", "3", "-1.0e-03", "-1.0e-02", "1.0e-02"]
+
+
+def test_small_predictions_count_little_overall() -> None:
+    one = table("A", [5.0, 6.0])
+    found = deviation(one, np.array([2.002, 1e-6]), np.array([2.0, -1e-6]))
+    assert found.largest == pytest.approx(-2.0)
+    assert found.overall == pytest.approx(1e-3)
 
 
 def test_cards_that_differ_are_told() -> None:
@@ -214,6 +222,21 @@ def test_nnlo_positivity_of_theory_40000000(shared_theory: Path, maker_cache: Pa
     )
     assert [each.points for each in found] == [20, 20, 20]
     assert max(abs(each.largest) for each in found) < 1e-6
+
+
+@pytest.mark.slow
+def test_structure_functions_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
+    """FONLL-C with a single set of PDFs, and no more operators than above."""
+    pytest.importorskip("eko")
+    pytest.importorskip("yadism")
+    said: list[str] = []
+    names = ["NNPDF_POS_2P24GEV_F2U", "NNPDF_POS_2P24GEV_F2C", "NNPDF_POS_2P24GEV_FLL"]
+    found = check_theory(names, shared_theory, points=None, cache=maker_cache, report=said.append)
+    assert "made with FONLLPDFs: single, TMC: 0" in said[0]
+    up, charm, longitudinal = (each.overall for each in found)
+    assert up < 1.5e-3  # light quarks of yadism 0.12, see docs/theory.md
+    assert charm < 5e-3
+    assert longitudinal < 1.5e-2
 
 
 # --- evolution against integrals in the complex plane, without a grid in x

@@ -47,7 +47,7 @@ from n3hyper.data.theory_maker.make import write_table
 from n3hyper.data.theory_maker.partons import combination_rows
 from n3hyper.data.theory_maker.proton import Proton, Wanted
 from n3hyper.data.theory_maker.schemes import Term, scheme_terms
-from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
+from n3hyper.data.theory_maker.structure_functions import Calculator, Probe, coupled
 from n3hyper.data.theory_maker.sum_rules import (
     EXPECTED,
     FILE,
@@ -207,6 +207,14 @@ def content(dataset: str) -> StructureFunctions | Parton:
 )
 def test_content_of_a_dataset(dataset: str, expected: StructureFunctions | Parton) -> None:
     assert content(dataset) == expected
+
+
+def test_light_structure_functions_are_those_of_light_quarks() -> None:
+    """At any scale, so that light, charm and bottom add up to the total."""
+    light = Probe("EM", "electron", "light", "all")
+    assert [each.charge for each in coupled(light)] == ["down", "up", "strange"]
+    for other in (Probe("EM", "electron", "light", "up"), Probe("NC", "electron", "total", None)):
+        assert coupled(other) == [other]
 
 
 def test_nmc_is_computed_at_the_measured_x() -> None:

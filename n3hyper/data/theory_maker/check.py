@@ -121,13 +121,16 @@ def check_theory(
     for name, origin in origins.items():
         card = common if theory_card else origin.card(common, name)
         groups.setdefault(card, []).append(name)
+        if theory_card:
+            for line in told(common, origin.card(_card(theory), name)):
+                report(f"{name}: {line}; compared with the card given")
     chosen = few_points(tables.values(), points)
     cache = prepared(cache or default_cache())
     found = {}
     with workers(jobs, cache) as pool:
         for card, names in groups.items():
             for line in told(common, card):
-                report(f"{', '.join(names)}: {line}")
+                report(f"{', '.join(names)}: {line}; compared with the same")
             some = [_part(tables[name], chosen[name]) for name in names]
             for table, here in zip(some, _computed(some, card, cache, pool, report), strict=True):
                 there = predictions(theirs[table.name])[chosen[table.name]]
@@ -186,12 +189,12 @@ def moved(wanted: Mapping[str, TableRequest], tables: Mapping[str, TableRequest]
 
 
 def told(common: TheoryCard, card: TheoryCard) -> Iterator[str]:
-    """What a table was made with otherwise than its theory's card says, a line or none."""
+    """In what the coefficient functions of a table's card differ from a card, a line or none."""
     changed = [key for key in card.differing(common) if key in COEFFICIENT_KEYS]
     if changed:
-        settings = ", ".join(f"{key}: {getattr(card, key)}" for key in changed)
-        card_has = ", ".join(str(getattr(common, key)) for key in changed)
-        yield f"made with {settings} (its theory's card: {card_has}); compared with the same"
+        there = ", ".join(f"{key}: {getattr(card, key)}" for key in changed)
+        here = ", ".join(str(getattr(common, key)) for key in changed)
+        yield f"made with {there} (the card: {here})"
 
 
 def few_points(tables: Iterable[TableRequest], points: int | None) -> dict[str, Index]:
