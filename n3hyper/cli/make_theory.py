@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--theory-card",
     type=click.Path(path_type=Path),
-    help="Theory card in NNPDF's keys. Default: that of theory 1650, NLO; for a check, the card that "
-    "each table says it was made with.",
+    help="Theory card in NNPDF's keys. Default: that of theory 1650, NLO; for a check, the card "
+    "that each table says it was made with.",
 )
 @click.option(
     "--check-against",
