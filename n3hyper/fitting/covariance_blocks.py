@@ -106,11 +106,6 @@ def split_covariance(covariance: FactoredCovariance, choosable: Mask) -> SplitCo
     return SplitCovariance(*parts)
 
 
-def block_covariance(covariance: FactoredCovariance) -> BlockCovariance:
-    """The blocks of a covariance."""
-    return split_covariance(covariance, np.ones(len(covariance.diag), dtype=bool)).chosen
-
-
 def _components(systematics: Array) -> list[Index]:
     """Sets of points that no systematic connects with one another."""
     links = systematics != 0.0

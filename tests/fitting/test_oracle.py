@@ -15,7 +15,7 @@ from fitting_samples import make_trial, small_problem
 from n3hyper.data.masks import mode_masks
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.covariance_blocks import block_covariance
+from n3hyper.fitting.covariance_blocks import split_covariance
 from n3hyper.fitting.likelihood import chi2_numpy
 from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.physics.chi2 import FactoredCovariance
@@ -239,7 +239,7 @@ def test_covariance_blocks_are_the_covariance():
     systematics[np.arange(881, 885), np.arange(256, 260)] = 1.0
     shuffle = rng.permutation(900)
     covariance = FactoredCovariance(rng.uniform(0.5, 2.0, size=900), systematics[shuffle])
-    blocks = block_covariance(covariance)
+    blocks = split_covariance(covariance, np.ones(900, dtype=bool)).chosen
     assert sorted(blocks.points.tolist()) == list(range(900))
     assert len(blocks.blocks) == 2  # the two small ones are merged
     whitened, start = np.eye(900), 0
