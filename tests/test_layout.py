@@ -39,10 +39,10 @@ _MONGO = (
     *(
         f"hyper_optimization.{name}"
         for name in (
-            "mongofiletrials",
             "mongo_archive",
             "mongo_connection",
             "mongo_jobs",
+            "mongo_known_jobs",
             "parallel",
         )
     ),

@@ -8,13 +8,9 @@ whatever the database says of it later, so that a scan can also go on without it
 from __future__ import annotations
 
 import datetime
-import os
-import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,37 +22,23 @@ from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
     PORT,
-    VARIABLE,
     checked,
     database_name,
     make_uri,
 )
 from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_archive
 from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict, record_of
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
+from n3hyper.hyper_optimization.mongo_files import FileWriter, with_name
+from n3hyper.hyper_optimization.mongo_jobs import Jobs
+from n3hyper.hyper_optimization.mongo_known_jobs import KnownJobs
+from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
-from n3hyper.hyper_optimization.processes import leashed, stop_process
-from n3hyper.hyper_optimization.record import (
-    FINISHED,
-    STATE_ERROR,
-    STATE_NEW,
-    STATE_RUNNING,
-    STATUS_OK,
-    Record,
-    failed_result,
-    plain,
-)
-from n3hyper.hyper_optimization.scan import save
-from n3hyper.hyper_optimization.space import evaluate_space
-from n3hyper.hyper_optimization.suggest import trial_generator
+from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.record import Record
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 
-WORKER_LOG: Final = "workers.log"
-_WRITING_SHARE: Final = 0.1
-"""Of the time: with many trials the files are written less often than trials finish."""
 _MOST_WORKERS: Final = 10_000
 _FORGOTTEN: Final = datetime.timedelta(days=1)
 """After which nobody needs to know any more that a worker was killed."""
@@ -91,8 +73,8 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
     ----------
     files : FileTrials
         The finished trials.
-    headers : dict
-        By number, the state of the others as last read from the database.
+    known : KnownJobs
+        These, and the others as last read from the database.
     """
 
     def __init__(
@@ -119,20 +101,14 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             folder = self.replica_path if store_trial else None
             files = FileTrials(folder, parameters, exp_key=exp_key or uuid.uuid4().hex)
         self.files = files
-        self.headers: dict[int, dict[str, Any]] = {}
         self.scan_document: ScanDocument | None = None
         self.worker_command: Sequence[str] = (sys.executable, "-m", "n3hyper.cli", "mongo-worker")
         # hyperopt keeps the pickled objective here; it stays in this process
         self._attachments: dict[str, Any] = {}
-        self._documents: dict[int, Record] = {}
-        space = files.parameters
-        self._labels = frozenset() if space is None else space_labels(space)
-        self._workers: subprocess.Popen[bytes] | None = None
-        self._written, self._write_seconds = time.monotonic(), 0.0
-        self._in_files = files.number_finished
+        self._workers, self._writer = LocalWorkers(), FileWriter(files)
         jobs = Jobs(open_database(self.uri))
+        self.known = KnownJobs(jobs, files)
         super().__init__(jobs, files._exp_key, cmd, workdir, refresh=False)
-        self._take_files()
         if refresh:
             self.handle.create_jobs_indexes()
             self.refresh()
@@ -190,8 +166,17 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         return self._attachments
 
     @property
+    def headers(self) -> dict[int, dict[str, Any]]:
+        """By number, the state of trials that have not finished; see `KnownJobs`."""
+        return self.known.headers
+
+    @property
+    def _trials(self) -> list[Record]:
+        return self.known.trials
+
+    @property
     def _dynamic_trials(self) -> list[Record]:
-        return self._trials
+        return self.known.trials
 
     def view(self, exp_key: str | None = None, refresh: bool = True, **_: Any) -> MongoFileTrials:
         """Another look at the scan, or at another one; it writes no files."""
@@ -205,9 +190,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
     def delete_all(self, cond: Any = None) -> None:
         """Remove the scan's jobs from the database; finished trials stay in the files."""
         self.handle.delete_all({**(cond or {}), "exp_key": self.exp_key})
-        self.headers.clear()
-        self._documents = {}
-        self._take_files()
+        self.known.forget()
 
     # ------------------------------------------------------------ new trials
     def new_trial_ids(self, n: int) -> list[int]:
@@ -225,34 +208,11 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         StoreError
             The scan has that trial already.
         """
-        from pymongo.errors import DuplicateKeyError
-
-        tid = int(doc["tid"])
-        job = {**plain(doc), "exp_key": self.exp_key, "attempts": 0}
-        if self.parameters is not None:
-            point = evaluate_space(self.parameters, job["misc"]["vals"])
-            job["misc"]["space_vals"] = plain(point)
-        try:
-            self.handle.raise_number(self.exp_key, tid + 1)
-            self.handle.jobs.insert_one({"_id": job_id(self.exp_key, tid), **job})
-        except DuplicateKeyError as err:
-            raise StoreError(f"the scan has a trial {tid} already") from err
-        self._documents.setdefault(tid, job)
-        self.headers[tid] = {"tid": tid, "state": STATE_NEW, "attempts": 0, "owner": None}
-        self._sort()
-        return tid
+        return self.known.insert(doc)
 
     def withdraw(self, tids: Iterable[int]) -> None:
         """Take back jobs that nobody has begun; their numbers are free again."""
-        tids = list(tids)
-        ids = {job_id(self.exp_key, tid): tid for tid in tids}
-        self.handle.withdraw(ids)
-        begun = {ids[header["_id"]] for header in self.handle.headers(list(ids))}
-        for tid in tids:
-            if tid not in begun:
-                self.headers.pop(tid, None)
-                self._documents.pop(tid, None)
-        self._sort()
+        self.known.withdraw(tids)
 
     def live_workers(self, seconds: float) -> list[dict[str, Any]]:
         """Workers that work for this scan or wait for one, and were seen of late.
@@ -297,95 +257,12 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         if number is None:
             self.publish(self.scan_document)
             number = 0
-        if number > len(self._documents) + _MOST_GAPS:
+        if number > len(self.known.documents) + _MOST_GAPS:
             raise StoreError(
                 f"{self}: the next trial's number is said to be {number}; this is not that scan's"
             )
-        wanted = set(self.headers) | {tid for tid in range(number) if tid not in self._documents}
-        if tids is not None:
-            wanted &= set(tids)
-        self._read({job_id(self.exp_key, tid): tid for tid in sorted(wanted)})
-
-    def _read(self, ids: Mapping[str, int]) -> None:
-        ended, seen = [], set()
-        for header in self.handle.headers(list(ids)):
-            tid = ids[header["_id"]]
-            seen.add(tid)
-            if header.get("state") in FINISHED or tid not in self._documents:
-                ended.append(header["_id"])
-            else:
-                self._note(tid, header)
-        records = []
-        for document in self.handle.documents(ended):
-            tid = ids[document["_id"]]
-            record = record_of(document, tid, self.exp_key)
-            if record["state"] in FINISHED:
-                records.append(self._signed(self._pointed(record)))
-                self.headers.pop(tid, None)
-            else:
-                self._documents[tid] = self._pointed(record)
-                self._note(tid, document)
-        self._put_back([tid for tid in ids.values() if tid not in seen and tid in self.headers])
-        if records:
-            before = len(self.files.trials)
-            self.files.add_records(records)
-            self._take_files(before)
-        elif len(self._trials) != len(self._documents):
-            self._sort()
-
-    def _note(self, tid: int, header: Mapping[str, Any]) -> None:
-        """What a running or waiting job looks like now."""
-        state = header.get("state")
-        document = self._documents[tid]
-        document["state"] = state if state in (STATE_NEW, STATE_RUNNING) else STATE_NEW
-        self.headers[tid] = dict(header)
-
-    def _pointed(self, record: Record) -> Record:
-        """With a point of the search space for its values, or none; the database is not trusted."""
-        if self.parameters is None:
-            return record
-        tid, misc, result = record["tid"], record["misc"], record["result"]
-        vals: dict[str, list[Any]] = {label: [] for label in sorted(self._labels)}
-        space_vals: Any = {}
-        try:
-            vals, space_vals = evaluate_point(self.parameters, self._labels, misc)
-        except StoreError as err:
-            if result.get("status") == STATUS_OK:
-                record["result"] = failed_result("exception", f"the job was malformed: {err}")
-                record["state"] = STATE_ERROR
-        record["misc"] = {
-            **{key: misc.get(key) for key in ("tid", "cmd", "workdir")},
-            "idxs": {label: [tid] if values else [] for label, values in vals.items()},
-            "vals": vals,
-            "space_vals": plain(space_vals),
-        }
-        return record
-
-    def _signed(self, record: Record) -> Record:
-        """With what a record says of its scan, so that ``tries.json`` alone can be gone on with."""
-        from n3hyper.hyper_optimization.recovery import trial_origin
-
-        if {"seed", "algo", "fingerprint"} <= set(self.scan):
-            record["result"]["seed"] = self.scan["seed"]
-            record["result"]["scan"] = trial_origin(self.scan)
-        return record
-
-    def _put_back(self, tids: Iterable[int]) -> None:
-        """Jobs that were here and are not in the database: a crash or another server lost them."""
-        for tid in tids:
-            document = self._documents.pop(tid)
-            del self.headers[tid]
-            with suppress(StoreError):  # another scan process was quicker
-                self.insert({**document, "state": STATE_NEW, "owner": None})
-
-    def _take_files(self, begin: int = 0) -> None:
-        """The finished trials are those of the files; `begin` of them are known already."""
-        for record in self.files.trials[begin:]:
-            self._documents[int(record["tid"])] = record
-        self._sort()
-
-    def _sort(self) -> None:
-        self._trials = [self._documents[tid] for tid in sorted(self._documents)]
+        unfinished = self.known.unfinished(number)
+        self.known.read(unfinished if tids is None else unfinished & set(tids))
 
     # ------------------------------------------------------------ the files
     def write(self, at_once: bool = True) -> None:
@@ -396,19 +273,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         at_once
             False to leave it for later while writing would take more than a tenth of the time.
         """
-        if self.files.pkl_file is None or self._in_files == self.files.number_finished:
-            return
-        waited = time.monotonic() - self._written
-        if not at_once and waited * _WRITING_SHARE < self._write_seconds:
-            return
-        begin = time.monotonic()
-        if "seed" in self.scan:
-            # of the trial that would come next, as in a serial scan
-            self.rstate = trial_generator(self.scan["seed"], self.files.number_finished)
-        save(self.files)
-        self._in_files = self.files.number_finished
-        self._written = time.monotonic()
-        self._write_seconds = self._written - begin
+        self._writer.write(at_once)
 
     def to_pkl(self) -> None:
         """Write ``tries.pkl``; a serial restart can go on from it as well."""
@@ -424,24 +289,13 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             None where no worker of n3hyper is to work for it.
         """
         self.scan_document = scan
-        number = max([-1, *self._documents]) + 1
+        number = max([-1, *self.known.documents]) + 1
         changes: dict[str, Any] = {"$max": {"next": number}}
         if scan is not None:
             changes["$set"] = scan.encode()
         self.handle.scans.update_one({"_id": self.exp_key}, changes, upsert=True)
         self.handle.workers.delete_many({"seen": {"$lt": self._server_time() - _FORGOTTEN}})
-        self._settle_database()
-
-    def _settle_database(self) -> None:
-        """Let the database know all finished trials of the files."""
-        finished = {job_id(self.exp_key, int(each["tid"])): each for each in self.files.trials}
-        known = {
-            each["_id"]: each.get("state")
-            for each in self.handle.jobs.find({"exp_key": self.exp_key}, ["state"])
-        }
-        for name, record in finished.items():
-            if known.get(name) not in FINISHED:
-                self.handle.jobs.replace_one({"_id": name}, {**record, "_id": name}, upsert=True)
+        self.known.settle()
 
     def start_mongo_workers(
         self,
@@ -475,9 +329,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         memory
             Bytes for all of them; None for most of what is free.
         """
-        if self._workers is not None and self._workers.poll() is None:
-            return
-        options: dict[str, Any] = {
+        options = {
             "--workers": self.num_workers,
             "--poll-interval": poll_interval,
             "--max-consecutive-failures": max_consecutive_failures,
@@ -486,32 +338,17 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             "--theory-path": theory_path,
             "--memory": memory,
         }
-        command = [*self.worker_command]
-        for name, value in options.items():
-            command += [] if value is None else [name, str(value)]
         log = (self.replica_path or Path()) / WORKER_LOG
-        with log.open("ab") as output:
-            self._workers = subprocess.Popen(
-                leashed(command),
-                # the URI may hold a password: not on the command line
-                env={**os.environ, VARIABLE: self.uri},
-                cwd=workdir,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self._workers.start(self.worker_command, options, uri=self.uri, log=log, workdir=workdir)
 
     @property
     def workers_running(self) -> bool:
         """Whether the workers that were started here still are."""
-        return self._workers is not None and self._workers.poll() is None
+        return self._workers.running
 
     def stop_mongo_workers(self) -> None:
         """End the workers; what they were doing is left to others."""
-        if self._workers is not None:
-            stop_process(self._workers, patience=20.0)
-            self._workers = None
+        self._workers.stop()
 
     # ------------------------------------------------------------ archives
     def compress_mongodb_database(self) -> Path:
@@ -546,14 +383,3 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return f"{len(self)} trials in {address_of(self.handle.db)}"
-
-
-def with_name(files: FileTrials) -> FileTrials:
-    """The trials as those of a scan in a database; a serial scan's have no name there yet."""
-    if files._exp_key is not None:
-        return files
-    folder = None if files.pkl_file is None else files.pkl_file.parent
-    named = FileTrials(folder, files.parameters, exp_key=uuid.uuid4().hex)
-    named.scan, named.rstate = files.scan, files.rstate
-    named.add_records([{**record, "exp_key": named._exp_key} for record in files.finished])
-    return named

@@ -274,7 +274,7 @@ class ParallelScan:
                 self.patiently(partial(self.trials.insert, document))
             except StoreError:
                 self.patiently(lambda: self.trials.refresh_tids(None))
-                if tid not in self.trials._documents:
+                if tid not in self.trials.known.documents:
                     raise
 
     def _trim(self) -> None:
@@ -282,13 +282,13 @@ class ParallelScan:
 
         A scan that was to be longer, and was interrupted, has left some.
         """
-        excess = len(self.trials._documents) - self.max_evals
+        excess = len(self.trials.known.documents) - self.max_evals
         if excess > 0:
             self.trials.withdraw(sorted(self._queued())[-excess:])
 
     def _next(self) -> int | None:
         """The first number that is not taken; None where there are enough trials."""
-        taken = self.trials._documents
+        taken = self.trials.known.documents
         if len(taken) >= self.max_evals:
             return None
         return next(tid for tid in range(self.max_evals) if tid not in taken)

@@ -23,6 +23,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
     answers,
     open_database,
 )
+from n3hyper.hyper_optimization.mongo_files import with_name
 from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
 from n3hyper.hyper_optimization.mongo_server import (
     LOG_FILE,
@@ -30,7 +31,8 @@ from n3hyper.hyper_optimization.mongo_server import (
     PortError,
     find_engine,
 )
-from n3hyper.hyper_optimization.mongofiletrials import WORKER_LOG, MongoFileTrials, with_name
+from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG
+from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen

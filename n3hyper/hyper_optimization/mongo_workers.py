@@ -1,0 +1,75 @@
+"""The workers that a scan starts on its own host."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from n3hyper.hyper_optimization.mongo_address import VARIABLE
+from n3hyper.hyper_optimization.processes import leashed, stop_process
+
+WORKER_LOG: Final = "workers.log"
+_PATIENCE: Final = 20.0
+"""Seconds that workers are given to end."""
+
+
+class LocalWorkers:
+    """The process that looks after workers; it ends with this one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(
+        self,
+        command: Sequence[str],
+        options: Mapping[str, Any],
+        *,
+        uri: str,
+        log: Path,
+        workdir: Path | str | None,
+    ) -> None:
+        """Start it, unless it runs.
+
+        Parameters
+        ----------
+        command
+            ``n3hyper mongo-worker``, or what takes its options.
+        options
+            With their values; those that are None are left out.
+        uri
+            Of the database.
+        log
+            File that what it prints is added to.
+        workdir
+            Of the process; this one's by default.
+        """
+        if self.running:
+            return
+        given = [*command]
+        for name, value in options.items():
+            given += [] if value is None else [name, str(value)]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                leashed(given),
+                # the URI may hold a password: not on the command line
+                env={**os.environ, VARIABLE: uri},
+                cwd=workdir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def stop(self) -> None:
+        """End it, and the workers with it."""
+        if self._process is not None:
+            stop_process(self._process, patience=_PATIENCE)
+            self._process = None
