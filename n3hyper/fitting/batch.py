@@ -23,7 +23,8 @@ from n3hyper.fitting.network import PDFInputs
 from n3hyper.fitting.pdf_model import PDFModel
 from n3hyper.fitting.scaling import InputScaling, feature_scaling
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.tables import Tables, make_tables
+from n3hyper.fitting.table_maker import make_tables
+from n3hyper.fitting.tables import Tables
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature

@@ -11,7 +11,8 @@ from fitting_samples import make_trial, small_problem
 from n3hyper.fitting.covariance_blocks import split_covariance
 from n3hyper.fitting.features import make_features
 from n3hyper.fitting.likelihood import chi2_and_gradient
-from n3hyper.fitting.tables import FACTORS, FORMS, evaluate_segment, make_tables, sum_groups
+from n3hyper.fitting.table_maker import make_tables
+from n3hyper.fitting.tables import FACTORS, FORMS, evaluate_segment, sum_groups
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.physics.sum_rules import sum_rules
 

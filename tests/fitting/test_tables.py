@@ -6,7 +6,8 @@ from synthetic import synthetic_theory, toy_pdf
 
 from n3hyper.data.problem import Observable, TheoryStack
 from n3hyper.errors import TheoryError
-from n3hyper.fitting.tables import flavour_basis, make_tables
+from n3hyper.fitting.table_maker import make_tables
+from n3hyper.fitting.tables import flavour_basis
 from n3hyper.physics.bases import FK_FLAVOURS, fitbasis_to_evolution
 from n3hyper.physics.sum_rules import sum_rules
 
