@@ -20,7 +20,7 @@ from n3hyper.hyper_optimization.mongo_server import MongodRunner
 from tests.mongo_servers import engines, fresh_database, running
 
 # They make the stored reference numbers, with programs that are not installed here.
-collect_ignore_glob = ["*/make_*reference.py"]
+collect_ignore_glob = ["*/make_*reference", "*/make_*reference.py"]
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("untimed", deadline=None)

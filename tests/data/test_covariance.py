@@ -41,7 +41,7 @@ def rows_of(case: ReferenceCase, sets: list[int]) -> np.ndarray:
 
 
 def compare_brief(matrix: np.ndarray, case: ReferenceCase, kind: str) -> None:
-    """With the diagonal, 20,000 elements, and products with fixed vectors (make_reference.py)."""
+    """With the diagonal, 20,000 elements, and products with fixed vectors (make_reference)."""
     n = len(matrix)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(n, 3))
