@@ -3,7 +3,7 @@
 In units of their uncertainties the predictions of most DIS points are linear in the PDF, T v, and
 the kernels are so smooth that the rank r of T is far below the number of points. With its singular
 value decomposition T = U V they are U y, where y = V v are the features: their chi2 is a quadratic
-form of y (see `n3hyper.fitting.likelihood`), and these points occur in no step.
+form of y (see `n3hyper.fitting.forms`), and these points occur in no step.
 
 Points whose prediction is not linear in the PDF stay as they are. Some share systematics with
 linear ones (quotients of the structure functions that are data, too); they are attached points.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.fitting.covariance_blocks import BlockCovariance, SplitCovariance, split_covariance
+from n3hyper.fitting.panels import panel_numbers
 from n3hyper.fitting.tables import LINEAR, PLAIN, Product, Segment, Tables
 from n3hyper.physics.chi2 import FactoredCovariance
 
@@ -141,9 +142,9 @@ def _is_linear(tables: Tables, segment: Segment) -> bool:
 
 
 def _work_of_features(features: Features) -> int:
-    """Multiplications of a step and model: tables twice, the forms of two masks."""
-    r = features.size
-    return 2 * r * int(features.products[0].matrix.shape[1]) + 2 * r * r
+    """Multiplications of a step and model: tables twice, the panels of training and validation."""
+    tables = 2 * features.size * int(features.products[0].matrix.shape[1])
+    return tables + 3 * panel_numbers(features.size, features.attachments)
 
 
 def _work_of_points(features: Features) -> int:

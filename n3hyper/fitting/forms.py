@@ -10,67 +10,33 @@ data, with residuals rho there (zero for attached points) and e = y - y0,
 where c = rho K rho, g = E K rho and H = E K E^T; E is U^T on linear points and L^T on attached ones
 (less what the last sum has of them).
 
-H is positive on features and negative on w once features are as good as they can be, so that it has
-triangular factors, P over (e, w) and N over w alone:
+H is positive on features, and negative on w once features are as good as they can be, so that
 
-    chi2 = c' + |p + P (e, w)|^2 - |n + N w|^2 + sum m r_z^2.
+    chi2 = c' + |p + P (e, w)|^2 - |n + N w|^2 + sum m r_z^2
+
+with P upper triangular over (e, w), and N over w alone.
 
 It is squares that are added in float32. With (e, w) H (e, w) itself, data that are left out and far
 away would blur the chi2 of the others by 1e-7 of their own. P and N are all that a step reads of a
-model's covariance, P in panels of rows without the columns that are zero.
+model's covariance, in panels (`n3hyper.fitting.panels`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.fitting.features import Features
+from n3hyper.fitting.panels import panels
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-PANEL: Final = 70
-"""Rows of a panel: fewer save reading, more save calls."""
-ZERO: Final = 1e-16
+ROUNDING: Final = 1e-16
 """Eigenvalues below this part of the largest one are rounding."""
-
-
-class Panel(NamedTuple):
-    """Rows of P, or all of N, from a column on."""
-
-    rows: slice
-    """Among those of P and then N."""
-    first: int
-    """Of their columns among features and then w."""
-
-
-def panels(features: int, attachments: int) -> tuple[Panel, ...]:
-    """How P and N are cut, with so many features and columns of L.
-
-    >>> panels(100, 9)
-    (Panel(rows=slice(0, 50, None), first=0), Panel(rows=slice(50, 100, None), first=50), \
-Panel(rows=slice(100, 109, None), first=100))
-    """
-    number = max(round(features / PANEL), 1)
-    ends = [features * each // number for each in range(number + 1)]
-    made = [Panel(slice(*each), each[0]) for each in pairwise(ends)]
-    if attachments:
-        made.append(Panel(slice(features, features + attachments), features))
-    return tuple(made)
-
-
-def numbers(features: int, attachments: int) -> int:
-    """How many numbers the panels of a mask have."""
-    size = features + attachments
-    return sum(
-        (each.rows.stop - each.rows.start) * (size - each.first)
-        for each in panels(features, attachments)
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +103,7 @@ def _root(matrix: Array) -> tuple[Array, Array]:
     """B with B^T B = matrix (n, n), which is positive but for rounding, and B^-T, both (n, n)."""
     values, vectors = np.linalg.eigh(matrix)
     # what is zero but for rounding gives no square
-    sizes = np.where(values > ZERO * values.max(initial=0.0), values, 0.0)
+    sizes = np.where(values > ROUNDING * values.max(initial=0.0), values, 0.0)
     lengths = np.sqrt(sizes)
     inverses = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
     return lengths[:, None] * vectors.T, inverses[:, None] * vectors.T

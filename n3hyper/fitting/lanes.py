@@ -41,6 +41,7 @@ class Lane:
     arrays: dict[str, Any]
     state: engine.State
     epochs: int
+    """Of the whole training."""
 
     @classmethod
     def of(cls, part: Trial, models: Index, arrays: dict[str, Any], state: engine.State) -> Lane:
@@ -158,14 +159,14 @@ def _places(numbers: Index, wanted: Index) -> Index:
     return np.asarray(first[np.searchsorted(found, wanted)])
 
 
-def lanes_for(shared: Mapping[str, Any], cores: int) -> int:
-    """How many lanes at most, for arrays (or tuples of such) that all models share."""
+def lanes_for(shared: Mapping[str, Any], most: int) -> int:
+    """How many of `most` lanes it pays to have, with such arrays that all models share."""
     arrays = [
         each
         for entry in shared.values()
         for each in (entry if isinstance(entry, tuple) else (entry,))
     ]
-    return cores if sum(np.size(each) for each in arrays) < LARGE else 1
+    return most if sum(np.size(each) for each in arrays) < LARGE else 1
 
 
 def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
@@ -180,13 +181,16 @@ def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
     smallest
         Models of a lane, if there are so many.
 
+    >>> [its.tolist() for its in cut(np.arange(10), 2, 2, 4)]
+    [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 8, 9]]
     >>> [its.tolist() for its in cut(np.arange(9), 1, 2, 4)]
     [[0, 1, 2, 3, 4], [5, 6, 7, 8, 8]]
     >>> [its.tolist() for its in cut(np.arange(7), 1, 2, 4)]
     [[0, 1, 2, 3, 4, 5, 6]]
     """
-    count = max(min(lanes, len(models) // max(smallest, together)), 1)
-    return split(models.reshape(-1, together), -(-len(models) // count))
+    units = models.reshape(-1, together)
+    count = max(min(lanes, len(units) // -(-smallest // together)), 1)
+    return split(units, together * -(-len(units) // count))
 
 
 def fill(units: Index, length: int) -> list[Index]:

@@ -12,9 +12,9 @@ A^-1 is small and made once in float64; S is shared by all models. Training and 
 stacked, so that S is read once for both.
 
 Where features stand for points (`n3hyper.fitting.features`: predictions / sqrt(D) = U y), all of
-this is a quadratic form of them (`n3hyper.fitting.forms`), a sum of squares of P (y - y0, w) with
-P triangular, and attached points z enter by their combinations w. That of the training is read
-twice in a step, that of the validation once.
+this is a quadratic form of them (`n3hyper.fitting.forms`), a sum and difference of squares, in
+panels of rows; attached points enter by few combinations of them. The panels of the training are
+read twice in a step, those of the validation once.
 
 Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.modes` has the chi2.
 """
@@ -32,7 +32,8 @@ from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
 from n3hyper.fitting.features import Features
-from n3hyper.fitting.forms import form_of_features, panels
+from n3hyper.fitting.forms import form_of_features
+from n3hyper.fitting.panels import panels
 from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
@@ -239,7 +240,7 @@ def chi2_and_gradient(arrays: Tensors, data: Tensor) -> tuple[Tensor, Tensor, Te
     if size:
         of_attached = None if masked is None or not attached else masked[:, :attached]
         chi2, by_features, shifts = _chi2_of_features(arrays, data[:, :size], of_attached)
-        gradient.append(by_features)
+        gradient.append(2.0 * by_features)
         by_points += [] if shifts is None else [shifts]
     if masked is not None:
         of_rest, left = _chi2_of_points(arrays, masked[:, attached:], attached)
@@ -257,7 +258,7 @@ def _chi2_of_features(
 
     Returns
     -------
-    chi2 (2 m,), and half of its gradient of the training by features (whole) and residuals.
+    chi2 (2 m,), and half of the gradient of that of the training, by features and by residuals.
     """
     tf = tensorflow()
     models, size = features.shape
@@ -284,13 +285,12 @@ def _chi2_of_features(
     for each, matrix in zip(cut, arrays["training_panels"], strict=True):
         its = tf.linalg.matvec(matrix, signed[:models, each.rows], transpose_a=True)
         moved += tf.pad(its, [[0, 0], [each.first, 0]])
-    by_features = 2.0 * moved[:, :size]
     if masked is None:
-        return chi2, by_features, None
+        return chi2, moved[:, :size], None
     shifts = product(moved[:, size:], arrays["attachment"])
     its_mask = arrays["masks"][:models, : masked.shape[1]]
     chi2 += tf.reduce_sum(masked * masked, axis=1)
-    return chi2, by_features, masked[:models] + its_mask * shifts
+    return chi2, moved[:, :size], masked[:models] + its_mask * shifts
 
 
 def _chi2_of_points(arrays: Tensors, masked: Tensor, first: int) -> tuple[Tensor, list[Tensor]]:

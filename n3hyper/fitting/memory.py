@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from n3hyper.fitting import forms
 from n3hyper.fitting.batch import Trial
 from n3hyper.fitting.covariance_blocks import BlockCovariance
 from n3hyper.fitting.optimizers import OPTIMIZERS
+from n3hyper.fitting.panels import panel_numbers
 from n3hyper.fitting.tables import Product
 
 SMALLEST: Final = 4
@@ -45,7 +45,7 @@ def model_bytes(trial: Trial, item: int) -> int:
     covariances = exact = 0
     if inputs.problem.mode_masks is None:
         covariances = 2 * (
-            _squares(features.rest) + forms.numbers(features.size, features.attachments)
+            _squares(features.rest) + panel_numbers(features.size, features.attachments)
         )
         exact = 2 * _squares(features.whole)
     nodes = inputs.problem.theory.xgrid.size + inputs.quadrature.nodes.size

@@ -92,11 +92,18 @@ def test_what_a_lane_lacks_is_not_swallowed(problem, monkeypatch):
         lanes.run(5)
 
 
-def test_models_of_a_replica_stay_together():
-    models = np.arange(24).reshape(3, 8).T.ravel()
-    for its in cut(models, 3, 5, 4):
-        replicas = its % 8
-        assert (np.bincount(replicas, minlength=8) % 3 == 0).all()
+@pytest.mark.parametrize("together", [1, 2, 3, 4, 6])
+def test_models_of_a_unit_stay_together(together):
+    for units in range(1, 40):
+        models = np.arange(units * together).reshape(together, units).T.ravel()
+        for most in range(1, 9):
+            lanes = cut(models, together, most, 4)
+            assert len(lanes) <= most
+            assert len({len(its) for its in lanes}) == 1
+            assert len(lanes) == 1 or len(lanes[0]) >= 4
+            for its in lanes:
+                assert (np.bincount(its % units, minlength=units) % together == 0).all()
+            assert set(np.concatenate(lanes)) == set(models)
 
 
 def test_small_batches_are_not_cut():
