@@ -5,7 +5,7 @@ They take turns. n3fit lives in an environment of its own, which is made from Py
 the cache; where that is impossible, this package is measured alone. Times depend on the machine and
 on what else it does: the ratios are what counts.
 
-    python -m tests.benchmarks                     # everything; some 40 minutes on two cores
+    python -m tests.benchmarks                     # everything; some 20 minutes on two cores
     python -m tests.benchmarks --quick             # some minutes
     python -m tests.benchmarks store --json FILE   # suggestion and store alone, also as JSON
 
