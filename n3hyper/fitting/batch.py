@@ -14,7 +14,7 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.errors import FitError
 from n3hyper.fitting import likelihood, modes
 from n3hyper.fitting.engine import Program
-from n3hyper.fitting.features import Features, make_features, without_features
+from n3hyper.fitting.features import Features, make_features, make_features_of_modes
 from n3hyper.fitting.initial import fold_seeds, initial_exponents, initial_layers
 from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
@@ -85,8 +85,22 @@ class FitInputs:
         """The theory, as a step of the training reads it."""
         if self.whole is not None:
             return self.whole.features
-        make = make_features if self.problem.mode_masks is None else without_features
+        make = make_features if self.problem.mode_masks is None else make_features_of_modes
         return make(self.tables, self.problem.fit_covariance)
+
+    @cached_property
+    def _modes(self) -> Array:
+        """The eigenmodes of all folds, where these are split."""
+        return modes.modes_of(self.problem) if self.whole is None else self.whole._modes
+
+    @property
+    def _by_fold(self) -> bool:
+        """Whether models of a fold share its modes in a step."""
+        return self.problem.mode_masks is not None and not self.features.size
+
+    @property
+    def _folds_of_models(self) -> Index:
+        return self.numbers // self.problem.replicas
 
     @cached_property
     def masks(self) -> ModelMasks:
@@ -148,9 +162,11 @@ class FitInputs:
         }
 
     def _covariance_arrays(self) -> dict[str, Any]:
-        if self.problem.mode_masks is not None:
-            return modes.shared_arrays(self.problem, self.features.order)
-        return likelihood.shared_arrays(self.features, self.problem.ndata)
+        if self.problem.mode_masks is None:
+            return likelihood.shared_arrays(self.features, self.problem.ndata)
+        if self._by_fold:
+            return modes.shared_arrays(self._modes, self.features.order)
+        return modes.scale(self.features)
 
     @cached_property
     def model_arrays(self) -> dict[str, Any]:
@@ -179,21 +195,27 @@ class FitInputs:
         masks = self.masks
         if self.problem.mode_masks is None:
             return likelihood.model_arrays(self.features, masks, self._data)
-        order = self.features.order
-        return modes.model_arrays(masks.training, masks.validation, self._data, order)
+        training, validation = masks.training, masks.validation
+        if self._by_fold:
+            return modes.model_arrays(training, validation, self._data, self.features.order)
+        return modes.arrays_of_features(
+            self.features,
+            self._modes,
+            self._folds_of_models,
+            (training, validation),
+            self._data,
+        )
 
     def _fold_arrays(self) -> dict[str, Any]:
-        if self.problem.mode_masks is None:
-            return {}
-        return modes.fold_arrays(self.numbers // self.problem.replicas)
+        return modes.fold_arrays(self._folds_of_models) if self._by_fold else {}
 
     @cached_property
     def exact_arrays(self) -> dict[str, Any]:
         """Data and covariances of all points, for the chi2 of results in float64."""
         if self.problem.mode_masks is not None:
-            return {**self.shared_arrays, **self.model_arrays}
-        covariance = self.features.whole
-        shared = likelihood.exact_shared_arrays(covariance)
+            shared = modes.exact_shared_arrays(self._modes)
+        else:
+            shared = likelihood.exact_shared_arrays(self.features.whole)
         if self.whole is not None and self.whole.keeps_arrays:
             return shared | self.whole.select(self.whole.exact_model_arrays, self.numbers)
         return shared | self.exact_model_arrays
@@ -201,15 +223,20 @@ class FitInputs:
     @cached_property
     def exact_model_arrays(self) -> dict[str, Any]:
         """Those of `exact_arrays` that each model has of its own."""
-        return likelihood.exact_model_arrays(self.features.whole, self.masks, self._data)
+        masks = self.masks
+        if self.problem.mode_masks is None:
+            return likelihood.exact_model_arrays(self.features.whole, masks, self._data)
+        every = np.arange(self.problem.ndata)
+        made = modes.model_arrays(masks.training, masks.validation, self._data, every)
+        return {**made, "folds": self._folds_of_models}
 
     @property
     def units(self) -> Index:
         """(u, w): the numbers of models that are trained in the same batch.
 
-        Single ones; where eigenmodes are split, those of a replica in all folds.
+        Single ones; where models of a fold share its eigenmodes, those of a replica in all folds.
         """
-        together = 1 if self.problem.mode_masks is None else self.folds
+        together = self.folds if self._by_fold else 1
         return np.arange(self.models).reshape(together, -1).T
 
     def select(self, arrays: dict[str, Any], places: Index) -> dict[str, Any]:

@@ -111,13 +111,26 @@ def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
 
 def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:
     """The features of data, or none where the points themselves are less work."""
-    place = np.cumsum([0, *(segment.size for segment in tables.segments)])
-    linear = np.zeros(tables.ndata, dtype=bool)
-    for number, segment in enumerate(tables.segments[: tables.data_segments]):
-        linear[tables.order[place[number] : place[number + 1]]] = _is_linear(tables, segment)
+    place, linear = _places(tables), _linear_points(tables)
     if linear.any():
         made = _features(tables, split_covariance(covariance, linear), linear, place)
         if _work_of_features(made) < _work_of_points(made):
+            return made
+    return without_features(tables, covariance)
+
+
+def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Features:
+    """Those of all linear points, whatever they share with others, where modes are split.
+
+    None where a quadratic form of features and other points would be more to read than the modes.
+    """
+    linear = _linear_points(tables)
+    sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
+    parts = (BlockCovariance(sigma[its], np.flatnonzero(its), ()) for its in (linear, ~linear))
+    if linear.any():
+        made = _features(tables, SplitCovariance(*parts), linear, _places(tables))
+        whole = made.size + made.order.size
+        if 3 * panel_numbers(whole, 0) < tables.ndata**2 // 2:
             return made
     return without_features(tables, covariance)
 
@@ -135,6 +148,19 @@ def without_features(tables: Tables, covariance: FactoredCovariance) -> Features
         rest=nothing.others,
         order=tables.order[: tables.ndata],
     )
+
+
+def _places(tables: Tables) -> Index:
+    """Where the predictions of each segment begin."""
+    return np.cumsum([0, *(segment.size for segment in tables.segments)])
+
+
+def _linear_points(tables: Tables) -> Mask:
+    place = _places(tables)
+    linear = np.zeros(tables.ndata, dtype=bool)
+    for number, segment in enumerate(tables.segments[: tables.data_segments]):
+        linear[tables.order[place[number] : place[number + 1]]] = _is_linear(tables, segment)
+    return linear
 
 
 def _is_linear(tables: Tables, segment: Segment) -> bool:

@@ -23,6 +23,7 @@ model's covariance, in panels (`n3hyper.fitting.panels`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,6 +50,11 @@ class Form:
     """p and n, (r + k,)."""
     panels: tuple[Array, ...]
     """Of P and N, see `panels`."""
+
+
+def stacked_panels(forms: Sequence[Form]) -> tuple[Array, ...]:
+    """The panels of several models, each (m, rows, columns)."""
+    return tuple(map(np.stack, zip(*(form.panels for form in forms), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,8 +32,8 @@ from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
 from n3hyper.fitting.features import Features
-from n3hyper.fitting.forms import form_of_features
-from n3hyper.fitting.panels import panels
+from n3hyper.fitting.forms import form_of_features, stacked_panels
+from n3hyper.fitting.panels import chi2_and_slope
 from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
@@ -174,14 +174,13 @@ def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> T
             _stacked(masks)[:, covariance.points], [*residuals, *residuals], strict=True
         )
     ]
-    cut = [form.panels for form in forms]
-    training, validation = cut[: len(center)], cut[len(center) :]
+    training, validation = forms[: len(center)], forms[len(center) :]
     return {
         "center": center,
         "chi2_offset": np.array([form.offset for form in forms]),
         "chi2_start": np.stack([form.start for form in forms]),
-        "training_panels": tuple(map(np.stack, zip(*training, strict=True))),
-        "validation_panels": tuple(map(np.stack, zip(*validation, strict=True))),
+        "training_panels": stacked_panels(training),
+        "validation_panels": stacked_panels(validation),
     }
 
 
@@ -227,6 +226,8 @@ def chi2_and_gradient(arrays: Tensors, data: Tensor) -> tuple[Tensor, Tensor, Te
     """
     if "modes" in arrays:
         return modes.chi2_and_gradient(arrays, data)
+    if "mode_scale" in arrays:
+        return modes.chi2_of_features(arrays, data)
     tf = tensorflow()
     models, size = arrays["center"].shape
     attached = arrays["attachment"].shape[0]
@@ -262,35 +263,18 @@ def _chi2_of_features(
     """
     tf = tensorflow()
     models, size = features.shape
-    attachments = arrays["attachment"].shape[1]
     distance = features - arrays["center"]
-    points = [distance, distance]
-    if masked is not None:
-        by_systematics = product(masked, arrays["attachment_rows"])
-        points = [tf.concat([distance, part], axis=1) for part in tf.split(by_systematics, 2)]
-    cut = panels(size, attachments)
-    names = ("training_panels", "validation_panels")
-    squares = [
-        tf.linalg.matvec(matrix, point[:, each.first :])
-        for name, point in zip(names, points, strict=True)
-        for each, matrix in zip(cut, arrays[name], strict=True)
-    ]
-    training, validation = squares[: len(cut)], squares[len(cut) :]
-    amplitudes = tf.concat([tf.concat(training, axis=1), tf.concat(validation, axis=1)], axis=0)
-    amplitudes += arrays["chi2_start"]
-    signs = tf.constant([1.0] * size + [-1.0] * attachments, features.dtype)
-    signed = signs * amplitudes
-    chi2 = arrays["chi2_offset"] + tf.reduce_sum(signed * amplitudes, axis=1)
-    moved = tf.zeros((models, size + attachments), features.dtype)
-    for each, matrix in zip(cut, arrays["training_panels"], strict=True):
-        its = tf.linalg.matvec(matrix, signed[:models, each.rows], transpose_a=True)
-        moved += tf.pad(its, [[0, 0], [each.first, 0]])
     if masked is None:
-        return chi2, moved[:, :size], None
-    shifts = product(moved[:, size:], arrays["attachment"])
+        return *chi2_and_slope(arrays, distance, distance, size), None
+    training, validation = (
+        tf.concat([distance, part], axis=1)
+        for part in tf.split(product(masked, arrays["attachment_rows"]), 2)
+    )
+    chi2, slope = chi2_and_slope(arrays, training, validation, size)
+    shifts = product(slope[:, size:], arrays["attachment"])
     its_mask = arrays["masks"][:models, : masked.shape[1]]
     chi2 += tf.reduce_sum(masked * masked, axis=1)
-    return chi2, moved[:, :size], masked[:models] + its_mask * shifts
+    return chi2, slope[:, :size], masked[:models] + its_mask * shifts
 
 
 def _chi2_of_points(arrays: Tensors, masked: Tensor, first: int) -> tuple[Tensor, list[Tensor]]:

@@ -44,10 +44,11 @@ def model_bytes(trial: Trial, item: int) -> int:
     features = inputs.features
     covariances = exact = 0
     if inputs.problem.mode_masks is None:
-        covariances = 2 * (
-            _squares(features.rest) + panel_numbers(features.size, features.attachments)
-        )
+        forms = panel_numbers(features.size, features.attachments)
+        covariances = 2 * (_squares(features.rest) + forms)
         exact = 2 * _squares(features.whole)
+    elif features.size:
+        covariances = 2 * panel_numbers(features.size + features.order.size, 0)
     nodes = inputs.problem.theory.xgrid.size + inputs.quadrature.nodes.size
     hidden = shape.blocks * shape.hidden * (shape.depth - 1) * (2 + shape.dropout)
     activations = nodes * (shape.blocks * shape.inputs + hidden + 4 * shape.nfit)

@@ -2,8 +2,12 @@
 validation (``diagonal_basis: true``).
 
 It is a sum over modes a, of the squares of v_a . (prediction - data) / sigma / sqrt(e_a); each fold
-has the eigenvalues e_a and eigenvectors v_a of the points that it keeps. A batch has as many models
-of each fold.
+has the eigenvalues e_a and eigenvectors v_a of the points that it keeps.
+
+Features (`n3hyper.fitting.features`) stand for all points that are linear in the PDF, and the chi2
+of a model is a quadratic form of them and of the other predictions. Where the others are so many
+that this would be more to read than the modes, all models of a fold read its modes, and a batch has
+as many models of each fold.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ from numpy.typing import NDArray
 from n3hyper.data.problem import FitProblem, Fold
 from n3hyper.errors import FitError
 from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.features import Features
+from n3hyper.fitting.forms import Form, stacked_panels
+from n3hyper.fitting.panels import chi2_and_slope, panels
 from n3hyper.fitting.products import product
 
 Array = NDArray[np.float64]
@@ -25,15 +32,10 @@ Tensor = Any
 Tensors = dict[str, Any]
 
 
-def shared_arrays(problem: FitProblem, order: Index) -> Tensors:
-    """The modes (k, ndata, ndata) of all folds, as columns and as rows.
+def modes_of(problem: FitProblem) -> Array:
+    """The modes (k, ndata, ndata) of all folds, as columns.
 
     A mode is v_a / (sigma sqrt(e_a)) of a fold, zero at points left out.
-
-    Parameters
-    ----------
-    order
-        (ndata,): the data point of each prediction.
 
     Raises
     ------
@@ -51,12 +53,24 @@ def shared_arrays(problem: FitProblem, order: Index) -> Tensors:
         if values[0] <= 0:
             raise FitError("diagonal_basis: the correlation matrix has an eigenvalue of zero")
         columns[kept, : len(kept)] = vectors / np.outer(sigma, np.sqrt(values))
+    return modes
+
+
+def shared_arrays(modes: Array, order: Index) -> Tensors:
+    """Modes (k, ndata, ndata) as `chi2_and_gradient` reads them, as columns and as rows.
+
+    Parameters
+    ----------
+    order
+        (ndata,): the data point of each prediction.
+    """
     ordered = modes[:, order]
-    return {
-        "modes": ordered,
-        "mode_rows": np.ascontiguousarray(ordered.swapaxes(1, 2)),
-        "order": order,
-    }
+    return {"modes": ordered, "mode_rows": np.ascontiguousarray(ordered.swapaxes(1, 2))}
+
+
+def exact_shared_arrays(modes: Array) -> Tensors:
+    """Modes as `chi2_numpy` reads them."""
+    return {"modes": modes}
 
 
 def model_arrays(training: Mask, validation: Mask, data: Array, order: Index) -> Tensors:
@@ -77,6 +91,73 @@ def model_arrays(training: Mask, validation: Mask, data: Array, order: Index) ->
     }
 
 
+def scale(features: Features) -> Tensors:
+    """What features and then other predictions are multiplied with in `chi2_of_features`."""
+    return {"mode_scale": np.concatenate([np.ones(features.size), 1.0 / features.rest.sigma])}
+
+
+def arrays_of_features(
+    features: Features, modes: Array, folds: Index, masks: tuple[Mask, Mask], data: Array
+) -> Tensors:
+    """What each model has of its own where features stand for points.
+
+    With x the distances of features, and of other predictions in units of their uncertainty, from a
+    place near the data, the amplitudes of modes are A x + rho. A rotation of the chosen rows makes
+    A triangular: chi2 = c' + |p + P x|^2.
+
+    Parameters
+    ----------
+    modes
+        (k, ndata, ndata), see `modes_of`.
+    folds
+        The fold of each model, (m,).
+    masks
+        Training and validation, each (m, ndata), of modes.
+    data
+        (m, ndata)
+    """
+    points, rest = features.covariance.points, features.order
+    loaded = features.loadings * features.covariance.sigma[:, None]
+    by_fold = {
+        fold: np.concatenate(
+            [modes[fold][points].T @ loaded, modes[fold][rest].T * features.rest.sigma], axis=1
+        )
+        for fold in np.unique(folds)
+    }
+    scaled = np.ascontiguousarray(data[:, points]) / features.covariance.sigma
+    # one model after the other: in a product of all, bits would depend on their number
+    center = np.stack([features.loadings.T @ each for each in scaled])
+    forms = []
+    for mask in masks:
+        for model, fold in enumerate(folds):
+            residuals = loaded @ center[model] - data[model, points]
+            amplitudes = modes[fold][points].T @ residuals
+            chosen = np.column_stack([by_fold[fold], amplitudes])[mask[model]]
+            forms.append(_form(chosen))
+    training, validation = forms[: len(folds)], forms[len(folds) :]
+    return {
+        "center": np.concatenate([center, data[:, rest]], axis=1),
+        "chi2_offset": np.array([form.offset for form in forms]),
+        "chi2_start": np.stack([form.start for form in forms]),
+        "training_panels": stacked_panels(training),
+        "validation_panels": stacked_panels(validation),
+    }
+
+
+def _form(rows: Array) -> Form:
+    """The form of the sum of squares of rows (a, n + 1) @ (x, 1)."""
+    size = rows.shape[1] - 1
+    triangle = np.zeros((size + 1, size + 1))
+    found = np.linalg.qr(rows, mode="r")
+    triangle[: len(found)] = found
+    positive = triangle[:size, :size]
+    return Form(
+        float(triangle[size, size] ** 2),
+        triangle[:size, size],
+        tuple(positive[each.rows, each.first :] for each in panels(size, 0)),
+    )
+
+
 def fold_arrays(folds: Index) -> Tensors:
     """The fold of each model of a batch (m,), and the order of models fold by fold."""
     by_fold = np.argsort(folds, kind="stable")
@@ -89,7 +170,7 @@ def fold_arrays(folds: Index) -> Tensors:
 
 def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
     """Training and validation chi2 (m,) of predictions (m, ndata), in float64, of any models."""
-    residuals = predictions[:, arrays["order"]] - arrays["data"]
+    residuals = predictions - arrays["data"]
     amplitudes = np.empty_like(residuals)
     for fold, modes in enumerate(arrays["modes"]):
         its = arrays["folds"] == fold
@@ -117,3 +198,11 @@ def chi2_and_gradient(arrays: Tensors, predictions: Tensor) -> tuple[Tensor, Ten
     chi2 = tf.reduce_sum(masked * masked, axis=1)
     gradient = 2.0 * by_model(product(by_fold(masked[:models]), arrays["modes"]))
     return chi2[:models], gradient, chi2[models:]
+
+
+def chi2_of_features(arrays: Tensors, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of features and other predictions (m, r + q), see `arrays_of_features`."""
+    models, size = data.shape
+    distance = (data - arrays["center"]) * arrays["mode_scale"]
+    chi2, slope = chi2_and_slope(arrays, distance, distance, size)
+    return chi2[:models], 2.0 * slope * arrays["mode_scale"], chi2[models:]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from synthetic import synthetic_problem
 
+from n3hyper.data.masks import mode_masks
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.result import BatchFit
@@ -74,3 +75,12 @@ def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
         x = np.geomspace(1e-5, 0.9, 7)
         np.testing.assert_array_equal(one.pdf_grid(x, fold), other.pdf_grid(x, fold))
     assert one.epochs_run == other.epochs_run
+
+
+def problem_of_modes(**changes):
+    """A small problem with its eigenmodes split, three of four."""
+    problem = small_problem(**changes)
+    kept = np.stack([~fold.mask for fold in problem.folds])
+    return dataclasses.replace(
+        problem, mode_masks=mode_masks(kept, 0.75, range(11, 11 + problem.replicas))
+    )

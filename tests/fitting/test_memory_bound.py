@@ -10,6 +10,7 @@ from fitting_samples import (
     assert_same_bits,
     make_trial,
     parameters,
+    problem_of_modes,
     runcard,
     small_problem,
 )
@@ -26,6 +27,14 @@ EPOCHS = 110
 @pytest.fixture(scope="module")
 def problem():
     return small_problem(folds=FOLDS, replicas=REPLICAS)
+
+
+@pytest.fixture(scope="module")
+def modes():
+    """Eigenmodes are split, and features stand for points."""
+    problem = problem_of_modes(dis=(160, 110, 20), folds=FOLDS, replicas=REPLICAS)
+    assert make_trial(problem).inputs.features.size
+    return problem
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +58,14 @@ def test_batches_give_the_same_bits(problem, together, monkeypatch, size, batche
     assert together.batches == 1
     apart = trainer_of_batches(problem, monkeypatch, size).fit(parameters(epochs=EPOCHS))
     assert apart.batches == batches
+    assert_same_bits(together, apart)
+
+
+def test_batches_of_eigenmodes_give_the_same_bits(modes, monkeypatch):
+    asked = parameters(epochs=EPOCHS)
+    together = ModelTrainer(modes, runcard()).fit(asked)
+    apart = trainer_of_batches(modes, monkeypatch, 7).fit(asked)
+    assert (together.batches, apart.batches) == (1, 3)
     assert_same_bits(together, apart)
 
 
@@ -126,11 +143,13 @@ def test_other_errors_are_not_taken_for_want_of_memory(problem, monkeypatch):
         trainer.fit(parameters(epochs=EPOCHS))
 
 
-def test_arrays_of_a_part_are_those_of_the_whole(problem, trial):
+@pytest.mark.parametrize("kind", ["points", "eigenmodes"])
+def test_arrays_of_a_part_are_those_of_the_whole(problem, modes, kind):
     """Whether they are cut from the whole or made alone."""
     models = np.array([3, 4, 11, 19])
-    alone = make_trial(problem).inputs.part(models).model_arrays
-    whole = trial.inputs
+    one = problem if kind == "points" else modes
+    alone = make_trial(one).inputs.part(models).model_arrays
+    whole = make_trial(one).inputs
     cut = whole.select(whole.model_arrays, models)
     assert set(cut) == set(alone) == set(whole.model_arrays)
     for name, values in alone.items():

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fitting_samples import make_trial, small_problem
+from fitting_samples import make_trial, problem_of_modes, small_problem
 
-from n3hyper.data.masks import mode_masks
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import split_covariance
@@ -151,17 +150,16 @@ CASES = {
 }
 
 
-def problem_of_modes():
-    """The small problem with its eigenmodes split, three of four."""
-    problem = small_problem()
-    kept = np.stack([~fold.mask for fold in problem.folds])
-    return replace(problem, mode_masks=mode_masks(kept, 0.75, [11, 12]))
+EIGENMODES = {"eigenmodes": {}, "eigenmodes, features": {"dis": (160, 110, 20)}}
 
 
-@pytest.mark.parametrize("case", [*CASES, "eigenmodes"])
+@pytest.mark.parametrize("case", [*CASES, *EIGENMODES])
 def test_loss_and_gradient(case):
-    problem = problem_of_modes() if case == "eigenmodes" else small_problem()
+    split = case in EIGENMODES
+    problem = problem_of_modes(**EIGENMODES[case]) if split else small_problem()
     trial = make_trial(problem, **CASES.get(case, {}))
+    if split:
+        assert bool(trial.inputs.features.size) == ("features" in case)
     oracle = Oracle(trial)
     weights = weights_after_some_epochs(trial)
     double = batch_losses(trial, weights, "float64")
@@ -205,12 +203,13 @@ def test_regularised_trials_share_the_compiled_loop():
     assert other.program() == make_trial(problem).program()
 
 
-def test_training_and_validation_of_modes_add_up_to_the_chi2_of_a_fold():
-    problem = problem_of_modes()
+@pytest.mark.parametrize("case", EIGENMODES)
+def test_training_and_validation_of_modes_add_up_to_the_chi2_of_a_fold(case):
+    problem = problem_of_modes(**EIGENMODES[case])
     trial = make_trial(problem)
     oracle = Oracle(trial)
     weights = trial.initial_weights()
-    arrays = trial.inputs.fixed_arrays
+    arrays = trial.inputs.exact_arrays
     predictions = np.stack([oracle.predictions(weights[model], model) for model in range(4)])
     training, validation = chi2_numpy(arrays, predictions[:, : problem.ndata])
     for model in range(4):
@@ -219,7 +218,8 @@ def test_training_and_validation_of_modes_add_up_to_the_chi2_of_a_fold():
         covariance = problem.fit_covariance.masked(kept)
         shifts = (predictions[model, : problem.ndata] - problem.replica_data[replica])[kept]
         assert training[model] + validation[model] == pytest.approx(covariance.chi2(shifts))
-        assert arrays["training_points"][model] == int(0.75 * kept.sum())
+        points = trial.inputs.model_arrays["training_points"]
+        assert points[model] == int(0.75 * kept.sum())
 
 
 def test_padding_has_no_gradient():
