@@ -33,6 +33,7 @@ from n3hyper.data.problem import (
     LagrangeInfo,
     Mask,
     TheoryStack,
+    fitted_points,
     frozen,
 )
 from n3hyper.data.replicas import additive_part, make_replica_data
@@ -330,9 +331,8 @@ def _mode_masks(
     """The split of eigenmodes in each fold (in the whole where there is none), if asked for."""
     if runcard.diagonal_frac is None:
         return None
-    everything = np.ones(ndata, dtype=bool)
-    kept = [everything if fold.overfit else ~fold.mask for fold in folds] or [everything]
-    training, validation = mode_masks(np.stack(kept), runcard.diagonal_frac, splits)
+    kept = fitted_points(folds, ndata)
+    training, validation = mode_masks(kept, runcard.diagonal_frac, splits)
     return frozen(training), frozen(validation)
 
 

@@ -6,7 +6,7 @@ reads it and never changes it. All arrays are float64 (or bool, or int64) and re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -198,6 +198,13 @@ class Fold:
     """(ndata,): True where a point is left out of the fit and tested."""
     overfit: bool = False
     weight: float = 1.0
+
+
+def fitted_points(folds: Sequence[Fold], ndata: int) -> Mask:
+    """(folds, ndata): the points that each fold fits; without folds one row, of all points."""
+    everything = np.ones(ndata, dtype=bool)
+    kept = [everything if fold.overfit else ~fold.mask for fold in folds]
+    return np.stack(kept or [everything])
 
 
 @dataclass(frozen=True, eq=False)

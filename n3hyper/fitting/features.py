@@ -83,6 +83,13 @@ class Features:
         """The number k of combinations of systematics that attached points have."""
         return int(self.attachment.matrix.shape[1])
 
+    def near(self, data: Array) -> tuple[Array, Array]:
+        """Data (m, ndata) of the points with features, / sqrt(D), and the features (m, r) that
+        would describe all of them as well as features can."""
+        scaled = np.ascontiguousarray(data[:, self.covariance.points]) / self.covariance.sigma
+        # one model after the other: in a product of all, bits would depend on their number
+        return scaled, np.stack([self.loadings.T @ each for each in scaled])
+
     @property
     def points(self) -> Index:
         """The data points behind the features: the attached ones, and then those of `rest`."""
@@ -111,9 +118,9 @@ def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
 
 def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:
     """The features of data, or none where the points themselves are less work."""
-    place, linear = _places(tables), _linear_points(tables)
+    linear = _linear_points(tables)
     if linear.any():
-        made = _features(tables, split_covariance(covariance, linear), linear, place)
+        made = _features(tables, split_covariance(covariance, linear), linear)
         if _work_of_features(made) < _work_of_points(made):
             return made
     return without_features(tables, covariance)
@@ -128,7 +135,7 @@ def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Fe
     sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
     parts = (BlockCovariance(sigma[its], np.flatnonzero(its), ()) for its in (linear, ~linear))
     if linear.any():
-        made = _features(tables, SplitCovariance(*parts), linear, _places(tables))
+        made = _features(tables, SplitCovariance(*parts), linear)
         whole = made.size + made.order.size
         if 3 * panel_numbers(whole, 0) < tables.ndata**2 // 2:
             return made
@@ -150,16 +157,18 @@ def without_features(tables: Tables, covariance: FactoredCovariance) -> Features
     )
 
 
-def _places(tables: Tables) -> Index:
-    """Where the predictions of each segment begin."""
-    return np.cumsum([0, *(segment.size for segment in tables.segments)])
+def _data_segments(tables: Tables) -> list[tuple[Segment, Index]]:
+    """The segments of data and the points of each."""
+    segments = tables.segments[: tables.data_segments]
+    ends = np.cumsum([segment.size for segment in segments])
+    points = np.split(tables.order[: tables.ndata], ends[:-1])
+    return list(zip(segments, points, strict=True))
 
 
 def _linear_points(tables: Tables) -> Mask:
-    place = _places(tables)
     linear = np.zeros(tables.ndata, dtype=bool)
-    for number, segment in enumerate(tables.segments[: tables.data_segments]):
-        linear[tables.order[place[number] : place[number + 1]]] = _is_linear(tables, segment)
+    for segment, points in _data_segments(tables):
+        linear[points] = _is_linear(tables, segment)
     return linear
 
 
@@ -180,17 +189,17 @@ def _work_of_points(features: Features) -> int:
     return 2 * points * columns + 2 * sum(block.cost for block in covariance.blocks)
 
 
-def _features(tables: Tables, split: SplitCovariance, linear: Mask, place: Index) -> Features:
+def _features(tables: Tables, split: SplitCovariance, linear: Mask) -> Features:
     chosen = split.chosen
     attached = ~linear[chosen.points]
     replaced = np.zeros(tables.ndata, dtype=bool)
     replaced[chosen.points[~attached]] = True
-    rows = _rows(tables, place)[chosen.points] / chosen.sigma[:, None]
+    rows = _rows(tables)[chosen.points] / chosen.sigma[:, None]
     left, singular, right = np.linalg.svd(rows[~attached], full_matrices=False)
     kept = singular > SMALLEST_SINGULAR_VALUE
     loadings = np.zeros((attached.size, int(kept.sum())))
     loadings[~attached] = left[:, kept]
-    remaining = _Remaining(tables, replaced, place, singular[kept, None] * right[kept])
+    remaining = _Remaining(tables, replaced, singular[kept, None] * right[kept])
     return Features(
         products=remaining.products,
         segments=tuple(remaining.segments),
@@ -199,20 +208,19 @@ def _features(tables: Tables, split: SplitCovariance, linear: Mask, place: Index
         attached=attached,
         loadings=loadings,
         rest=split.others,
-        order=np.array(remaining.order, dtype=np.int64),
+        order=remaining.order,
     )
 
 
-def _rows(tables: Tables, place: Index) -> Array:
+def _rows(tables: Tables) -> Array:
     """(ndata, nx * nb): all linear rows on the whole x-grid; zero for other points."""
     nb = tables.basis.flavours.size
     linear = [product for product in tables.products if product.kind == LINEAR]
     width = max(product.start * nb + product.matrix.shape[1] for product in linear)
     rows = np.zeros((tables.ndata, width))
-    for number, segment in enumerate(tables.segments[: tables.data_segments]):
+    for segment, points in _data_segments(tables):
         if _is_linear(tables, segment):
             product = tables.products[segment.product]
-            points = tables.order[place[number] : place[number + 1]]
             rows[points, product.start * nb :] = product.matrix[slice(*segment.first)]
     return rows
 
@@ -223,35 +231,34 @@ class _Remaining:
     The rows of the features come first in a product that covers the whole x-grid.
     """
 
-    def __init__(self, tables: Tables, replaced: Mask, place: Index, features: Array) -> None:
-        self.tables, self.replaced, self.place = tables, replaced, place
+    def __init__(self, tables: Tables, replaced: Mask, features: Array) -> None:
+        self.tables = tables
         self.kept = [
             np.zeros(len(product.matrix), dtype=bool) if product.kind == LINEAR else None
             for product in tables.products
         ]
-        self.order: list[int] = []
-        old = [self._kept_points(number) for number in range(len(tables.segments))]
+        data = [(each, ~replaced[its]) for each, its in _data_segments(tables)]
+        everything = [
+            (each, np.ones(each.size, dtype=bool))
+            for each in tables.segments[tables.data_segments :]
+        ]
+        for segment, stays in [*data, *everything]:
+            self._keep(segment, stays)
+        ordered = tables.order[: tables.ndata]
+        self.order = ordered[~replaced[ordered]]
         self.products, self.numbers, self.offsets = self._products(features)
         first = Segment(PLAIN, 0, (0, len(features)), None, len(features), 0)
-        data = [self._moved(*each) for each in old[: tables.data_segments] if each is not None]
-        constraints = [self._moved(*each) for each in old[tables.data_segments :] if each]
-        self.segments = [first, *data, *constraints]
-        self.data_segments = 1 + len(data)
+        moved = [self._moved(*each) for each in data if each[1].any()]
+        self.segments = [first, *moved, *(self._moved(*each) for each in everything)]
+        self.data_segments = 1 + len(moved)
 
-    def _kept_points(self, number: int) -> tuple[Segment, Mask] | None:
-        """A segment and which of its predictions stay; None when none does."""
-        segment = self.tables.segments[number]
-        stays = np.ones(segment.size, dtype=bool)
-        if number < self.tables.data_segments:
-            points = self.tables.order[self.place[number] : self.place[number + 1]]
-            stays = ~self.replaced[points]
-            self.order.extend(points[stays])
+    def _keep(self, segment: Segment, stays: Mask) -> None:
+        """Keep the rows of those predictions of a segment that stay."""
         kept = self.kept[segment.product]
         if kept is not None:
             for where in (segment.first, segment.second):
                 if where is not None:
                     kept[slice(*where)] = stays
-        return (segment, stays) if stays.any() else None
 
     def _products(self, features: Array) -> tuple[tuple[Product, ...], list[int], list[int]]:
         """New products, and for each old one its new number and the first of its rows there."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,19 @@ class Form:
     """Of P and N, see `panels`."""
 
 
-def stacked_panels(forms: Sequence[Form]) -> tuple[Array, ...]:
-    """The panels of several models, each (m, rows, columns)."""
-    return tuple(map(np.stack, zip(*(form.panels for form in forms), strict=True)))
+def arrays_of_forms(training: Sequence[Form], validation: Sequence[Form]) -> dict[str, Any]:
+    """What `n3hyper.fitting.panels.chi2_and_slope` reads, of the forms of models."""
+
+    def stacked(forms: Sequence[Form]) -> tuple[Array, ...]:
+        return tuple(map(np.stack, zip(*(form.panels for form in forms), strict=True)))
+
+    both = [*training, *validation]
+    return {
+        "chi2_offset": np.array([form.offset for form in both]),
+        "chi2_start": np.stack([form.start for form in both]),
+        "training_panels": stacked(training),
+        "validation_panels": stacked(validation),
+    }
 
 
 @dataclass(frozen=True, eq=False)

@@ -193,23 +193,6 @@ def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
     return split(units, together * -(-len(units) // count))
 
 
-def fill(units: Index, length: int) -> list[Index]:
-    """Lanes of just that length, of which the last one is filled up with the last models.
-
-    Parameters
-    ----------
-    units
-        (u, w): the models of a row stay together.
-
-    >>> [its.tolist() for its in fill(np.arange(5)[:, None], 4)]
-    [[0, 1, 2, 3], [4, 4, 4, 4]]
-    """
-    width = units.shape[1]
-    count = -(-units.size // length)
-    places = np.minimum(np.arange(count * length // width), len(units) - 1)
-    return [units[its].ravel() for its in places.reshape(count, -1)]
-
-
 def shorter(length: int, lanes: int, left: int, smallest: int) -> int:
     """The length of as many lanes at most, halved as often as so many models leave room.
 

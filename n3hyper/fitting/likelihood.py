@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.data.problem import FitProblem, Fold
+from n3hyper.data.problem import FitProblem, fitted_points
 from n3hyper.fitting import modes
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.covariance_blocks import Block, BlockCovariance
 from n3hyper.fitting.features import Features
-from n3hyper.fitting.forms import form_of_features, stacked_panels
+from n3hyper.fitting.forms import arrays_of_forms, form_of_features
 from n3hyper.fitting.panels import chi2_and_slope
 from n3hyper.fitting.products import product
 
@@ -71,10 +71,11 @@ class ModelMasks:
     @classmethod
     def of(cls, problem: FitProblem) -> ModelMasks:
         """The masks of a problem; without folds there is one, which leaves nothing out."""
-        nothing = np.zeros(problem.ndata, dtype=bool)
-        folds = problem.folds or (Fold((), nothing),)
-        kept = np.stack([~(nothing if fold.overfit else fold.mask) for fold in folds])
-        tested = np.stack([fold.mask if fold.mask.any() else ~nothing for fold in folds])
+        kept = fitted_points(problem.folds, problem.ndata)
+        everything = np.ones(problem.ndata, dtype=bool)
+        tested = np.stack(
+            [fold.mask if fold.mask.any() else everything for fold in problem.folds] or [everything]
+        )
         shape = (-1, problem.ndata)
         if problem.mode_masks is None:
             training = (kept[:, None] & problem.training_masks).reshape(shape)
@@ -118,7 +119,7 @@ def model_arrays(features: Features, masks: ModelMasks, data: Array) -> Tensors:
         **_arrays_of_features(features, masks, data),
         # the layout decides in which order NumPy adds
         "data": np.ascontiguousarray(data[:, features.points]),
-        "masks": np.ascontiguousarray(_stacked(masks)[:, features.points]),
+        "masks": _stacked(masks, features.points),
         "inverses": _inverses_of(features.rest, masks),
     }
 
@@ -136,7 +137,7 @@ def exact_model_arrays(covariance: BlockCovariance, masks: ModelMasks, data: Arr
     """Those that each model has of its own, see `model_arrays`."""
     return {
         "data": np.ascontiguousarray(data[:, covariance.points]),
-        "masks": np.ascontiguousarray(_stacked(masks)[:, covariance.points]),
+        "masks": _stacked(masks, covariance.points),
         "inverses": _inverses_of(covariance, masks),
     }
 
@@ -146,9 +147,11 @@ def points(masks: Mask) -> Array:
     return np.asarray(np.maximum(masks.sum(axis=1), 1), dtype=np.float64)
 
 
-def _stacked(masks: ModelMasks) -> Array:
-    """(2 m, ndata): training and validation."""
-    return np.concatenate([masks.training, masks.validation]).astype(np.float64)
+def _stacked(masks: ModelMasks, at: Index) -> Array:
+    """(2 m, points): training and validation at some points."""
+    both = np.concatenate([masks.training, masks.validation])
+    # the layout decides in which order NumPy adds
+    return np.ascontiguousarray(both[:, at], dtype=np.float64)
 
 
 def _systematics(covariance: BlockCovariance) -> Tensors:
@@ -160,42 +163,33 @@ def _systematics(covariance: BlockCovariance) -> Tensors:
 def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> Tensors:
     """c' (2 m,), p and n (2 m, r + k), y0 (m, r), and panels (m, rows, columns)."""
     covariance, loadings = features.covariance, features.loadings
-    scaled = np.ascontiguousarray(data[:, covariance.points]) / covariance.sigma
-    # one model after the other: in a product of all, bits would depend on their number;
-    # with these features all points would be described as well as they can be
-    center = np.stack([loadings.T @ each for each in scaled])
+    scaled, center = features.near(data)
     residuals = [
         (loadings @ features_ - each) * ~features.attached
         for features_, each in zip(center, scaled, strict=True)
     ]
-    forms = [
-        form_of_features(features, mask.astype(bool), each)
-        for mask, each in zip(
-            _stacked(masks)[:, covariance.points], [*residuals, *residuals], strict=True
-        )
-    ]
-    training, validation = forms[: len(center)], forms[len(center) :]
-    return {
-        "center": center,
-        "chi2_offset": np.array([form.offset for form in forms]),
-        "chi2_start": np.stack([form.start for form in forms]),
-        "training_panels": stacked_panels(training),
-        "validation_panels": stacked_panels(validation),
-    }
+    training, validation = (
+        [
+            form_of_features(features, mask, each)
+            for mask, each in zip(its[:, covariance.points], residuals, strict=True)
+        ]
+        for its in (masks.training, masks.validation)
+    )
+    return {"center": center, **arrays_of_forms(training, validation)}
 
 
 def _inverses_of(covariance: BlockCovariance, masks: ModelMasks) -> tuple[Array, ...]:
     """A^-1 of each block, (2 m, k, k)."""
-    return tuple(_inverses(block, _stacked(masks)) for block in covariance.blocks)
+    return tuple(_inverses(block, _stacked(masks, block.points)) for block in covariance.blocks)
 
 
 def _inverses(block: Block, masks: Array) -> Array:
-    """A^-1 of a block for each of some masks (a, n), (a, k, k)."""
+    """A^-1 of a block for each of some masks of its points (a, n), (a, k, k)."""
     unit = np.eye(block.systematics.shape[1])
     return np.stack(
         [
             np.linalg.inv(unit + block.systematics.T @ (block.systematics * mask[:, None]))
-            for mask in masks[:, block.points]
+            for mask in masks
         ]
     )
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.data.problem import FitProblem, Fold
+from n3hyper.data.problem import FitProblem, fitted_points
 from n3hyper.errors import FitError
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.features import Features
-from n3hyper.fitting.forms import Form, stacked_panels
+from n3hyper.fitting.forms import Form, arrays_of_forms
 from n3hyper.fitting.panels import chi2_and_slope, panels
 from n3hyper.fitting.products import product
 
@@ -42,11 +42,10 @@ def modes_of(problem: FitProblem) -> Array:
     FitError
         where an eigenvalue is not positive.
     """
-    nothing = np.zeros(problem.ndata, dtype=bool)
-    folds = problem.folds or (Fold((), nothing),)
-    modes = np.zeros((len(folds), problem.ndata, problem.ndata))
-    for fold, columns in zip(folds, modes, strict=True):
-        kept = np.flatnonzero(~(nothing if fold.overfit else fold.mask))
+    kept_by_fold = fitted_points(problem.folds, problem.ndata)
+    modes = np.zeros((len(kept_by_fold), problem.ndata, problem.ndata))
+    for mask, columns in zip(kept_by_fold, modes, strict=True):
+        kept = np.flatnonzero(mask)
         covariance = problem.fit_covariance.masked(kept).dense()
         sigma = np.sqrt(np.diag(covariance))
         values, vectors = np.linalg.eigh(covariance / np.outer(sigma, sigma))
@@ -87,7 +86,6 @@ def model_arrays(training: Mask, validation: Mask, data: Array, order: Index) ->
         # the layout decides in which order NumPy adds
         "data": np.ascontiguousarray(data[:, order]),
         "masks": np.concatenate([training, validation]).astype(np.float64),
-        "inverses": (),
     }
 
 
@@ -124,23 +122,18 @@ def arrays_of_features(
         )
         for fold in np.unique(folds)
     }
-    scaled = np.ascontiguousarray(data[:, points]) / features.covariance.sigma
-    # one model after the other: in a product of all, bits would depend on their number
-    center = np.stack([features.loadings.T @ each for each in scaled])
-    forms = []
-    for mask in masks:
-        for model, fold in enumerate(folds):
-            residuals = loaded @ center[model] - data[model, points]
-            amplitudes = modes[fold][points].T @ residuals
-            chosen = np.column_stack([by_fold[fold], amplitudes])[mask[model]]
-            forms.append(_form(chosen))
-    training, validation = forms[: len(folds)], forms[len(folds) :]
+    _, center = features.near(data)
+    training: list[Form] = []
+    validation: list[Form] = []
+    for model, fold in enumerate(folds):
+        residuals = loaded @ center[model] - data[model, points]
+        amplitudes = modes[fold][points].T @ residuals
+        rows = np.column_stack([by_fold[fold], amplitudes])
+        for forms, mask in zip((training, validation), masks, strict=True):
+            forms.append(_form(rows[mask[model]]))
     return {
         "center": np.concatenate([center, data[:, rest]], axis=1),
-        "chi2_offset": np.array([form.offset for form in forms]),
-        "chi2_start": np.stack([form.start for form in forms]),
-        "training_panels": stacked_panels(training),
-        "validation_panels": stacked_panels(validation),
+        **arrays_of_forms(training, validation),
     }
 
 

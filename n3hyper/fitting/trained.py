@@ -96,6 +96,15 @@ def split(units: Index, size: int) -> list[Index]:
     [[0, 3, 1, 4], [2, 5, 2, 5]]
     """
     count = -(-len(units) // max(size // units.shape[1], 1))
-    length = -(-len(units) // count)
-    places = np.minimum(np.arange(count * length), len(units) - 1)
-    return [units[batch].ravel() for batch in places.reshape(count, length)]
+    return fill(units, units.shape[1] * -(-len(units) // count))
+
+
+def fill(units: Index, length: int) -> list[Index]:
+    """The models in batches of just that length, of which the last is filled up with its last ones.
+
+    >>> [batch.tolist() for batch in fill(np.arange(5)[:, None], 4)]
+    [[0, 1, 2, 3], [4, 4, 4, 4]]
+    """
+    count, together = -(-units.size // length), length // units.shape[1]
+    places = np.minimum(np.arange(count * together), len(units) - 1)
+    return [units[batch].ravel() for batch in places.reshape(count, together)]

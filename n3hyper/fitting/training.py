@@ -15,10 +15,10 @@ from n3hyper.fitting import engine
 from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
-from n3hyper.fitting.lanes import Lane, Lanes, cut, fill, lanes_for, shorter
+from n3hyper.fitting.lanes import Lane, Lanes, cut, lanes_for, shorter
 from n3hyper.fitting.memory import SMALLEST, largest_batch
 from n3hyper.fitting.result import Progress
-from n3hyper.fitting.trained import Trained, split
+from n3hyper.fitting.trained import Trained, fill, split
 
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -99,20 +99,17 @@ def test_ruler() -> None:
     assert np.allclose(reached.left_out[1, :2], fit.experimental_chi2[1, :2], rtol=1e-12)
     assert np.isnan(reached.left_out[1, 2])
     assert np.isnan(reached.validation[1, 2])
-    seen = problem.validation_masks[1] & ~problem.folds[0].mask
-    expected = chi2_per_replica(
-        fit.predictions[0, 1:2, : problem.ndata][:, seen],
-        problem.replica_data[1][seen],
-        problem.fit_covariance.masked(seen),
-    )
-    assert reached.validation[0, 1] == pytest.approx(expected[0], rel=1e-12)
-    seen = problem.training_masks[1] & ~problem.folds[0].mask
-    expected = chi2_per_replica(
-        fit.predictions[0, 1:2, : problem.ndata][:, seen],
-        problem.replica_data[1][seen],
-        problem.fit_covariance.masked(seen),
-    )
-    assert reached.training[0, 1] == pytest.approx(expected[0], rel=1e-12)
+    for found, masks in (
+        (reached.training, problem.training_masks),
+        (reached.validation, problem.validation_masks),
+    ):
+        seen = masks[1] & ~problem.folds[0].mask
+        expected = chi2_per_replica(
+            fit.predictions[0, 1:2, : problem.ndata][:, seen],
+            problem.replica_data[1][seen],
+            problem.fit_covariance.masked(seen),
+        )
+        assert found[0, 1] == pytest.approx(expected[0], rel=1e-12)
     assert reached.summary()["training"] == pytest.approx(np.nanmedian(reached.training))
 
 

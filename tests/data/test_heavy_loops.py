@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from yadism_cards import yadism_card
 
 from n3hyper.data.theory_maker.bases import X_GRID
 from n3hyper.data.theory_maker.cards import TheoryCard
@@ -21,18 +22,7 @@ def channels(scheme: str, kind: str, q2: float, nf: int = 3) -> list[Any]:
     pytest.importorskip("yadism.log").silent_mode = True
     mend()
     observable = f"{kind}_light"
-    card = {
-        "observables": {observable: [{"x": 0.0258, "Q2": q2}]},
-        "prDIS": "EM",
-        "ProjectileDIS": "electron",
-        "TargetDIS": "proton",
-        "NCPositivityCharge": None,
-        "PolarizationDIS": 0.0,
-        "PropagatorCorrection": 0.0,
-        "interpolation_xgrid": X_GRID.tolist(),
-        "interpolation_polynomial_degree": 4,
-        "interpolation_is_log": True,
-    }
+    card = yadism_card(observable, "EM", [(0.0258, q2)])
     theory = CARD.for_yadism(scheme, nf, "full", 2, 2)
     (point,) = runner.Runner(theory, card).observables[observable].elements
     return [

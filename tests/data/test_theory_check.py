@@ -195,7 +195,9 @@ def test_shipped_integrability(tmp_path: Path) -> None:
 
 @pytest.fixture
 def maker_cache(request: pytest.FixtureRequest) -> Path:
-    """Where eko stays compiled from one run of the tests to the next."""
+    """Where eko, if it is there, stays compiled from one run of the tests to the next."""
+    pytest.importorskip("eko")
+    pytest.importorskip("yadism")
     assert request.config.cache is not None
     return Path(request.config.cache.mkdir("theory_maker"))
 
@@ -203,8 +205,6 @@ def maker_cache(request: pytest.FixtureRequest) -> Path:
 @pytest.mark.slow
 def test_shipped_tables_at_one_scale(maker_cache: Path) -> None:
     """A minute or two for two operators of eko, and as much as it takes to compile it."""
-    pytest.importorskip("eko")
-    pytest.importorskip("yadism")
     names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XGL", "NNPDF_POS_2P24GEV_F2U"]
     found = check_theory(names, SHIPPED_THEORY, points=2, cache=maker_cache, report=lambda _: None)
     assert [each.points for each in found] == [2, 2, 2]
@@ -214,8 +214,6 @@ def test_shipped_tables_at_one_scale(maker_cache: Path) -> None:
 @pytest.mark.slow
 def test_nnlo_positivity_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
     """One operator at NNLO; the tables were made without eko's kernels."""
-    pytest.importorskip("eko")
-    pytest.importorskip("yadism")
     names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XSB", "NNPDF_POS_2P24GEV_XGL"]
     found = check_theory(
         names, shared_theory, points=None, cache=maker_cache, report=lambda _: None
@@ -227,8 +225,6 @@ def test_nnlo_positivity_of_theory_40000000(shared_theory: Path, maker_cache: Pa
 @pytest.mark.slow
 def test_structure_functions_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
     """FONLL-C with a single set of PDFs, and no more operators than above."""
-    pytest.importorskip("eko")
-    pytest.importorskip("yadism")
     said: list[str] = []
     names = ["NNPDF_POS_2P24GEV_F2U", "NNPDF_POS_2P24GEV_F2C", "NNPDF_POS_2P24GEV_FLL"]
     found = check_theory(names, shared_theory, points=None, cache=maker_cache, report=said.append)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yadism_cards import yadism_card
 
 from n3hyper.data.fktable import FKTable, read_fktable
 from n3hyper.data.theories import SHIPPED
@@ -561,18 +562,7 @@ def test_coefficients_are_those_of_yadism(kind: str, tmp_path: Path) -> None:
     observable = f"{kind}_total"
     theirs = runner.Runner(
         {**card.for_yadism("FONLL-FFNS", 3, "full", 1, 1), "TMC": 1},
-        {
-            "observables": {observable: [{"x": a, "Q2": b} for a, b in zip(x, q2, strict=True)]},
-            "prDIS": "NC",
-            "ProjectileDIS": "electron",
-            "TargetDIS": "proton",
-            "NCPositivityCharge": None,
-            "PolarizationDIS": 0.0,
-            "PropagatorCorrection": 0.0,
-            "interpolation_xgrid": X_GRID.tolist(),
-            "interpolation_polynomial_degree": 4,
-            "interpolation_is_log": True,
-        },
+        yadism_card(observable, "NC", zip(x, q2, strict=True)),
     ).get_result()[observable]
     for n, result in enumerate(theirs):
         for order in (0, 1):
