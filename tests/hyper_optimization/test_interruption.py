@@ -77,11 +77,13 @@ def seconds_in_c():
 def ready():
     print("ready", flush=True)
 
-with interrupted_by_signals(lambda: "last words", grace=0.2):
-    if sys.argv[1] == "saving":
+saving = sys.argv[1] == "saving"
+# saving takes longer than the grace, which is longer than a busy machine takes for a traceback
+with interrupted_by_signals(lambda: "last words", grace=1.0 if saving else 0.2):
+    if saving:
         with uninterrupted():
             ready()
-            end = time.monotonic() + 1.0
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 time.sleep(0.01)
             print("saved", flush=True)
