@@ -67,11 +67,11 @@ def command(
     Data and theory are those of this host; a scan that is made of others is refused. The workers
     divide its cores and memory.
     """
-    from n3hyper.fitting.memory import share
     from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
+    from n3hyper.system.memory import share
 
     settings = WorkerSettings(
         uri=find_uri(mongo_uri),

@@ -11,6 +11,7 @@ from n3hyper.runcard.names import (
     ACTIVATIONS,
     INITIALIZERS,
     LAYER_TYPES,
+    MOST_EPOCHS,
     OPTIMIZERS,
     REGULARIZERS,
 )
@@ -167,6 +168,8 @@ class FitSettings:
             raise FitError(f"nodes_per_layer: {list(self.nodes)}; each layer needs a node")
         if self.epochs < 1:
             raise FitError(f"epochs: {self.epochs}; at least one is needed")
+        if self.epochs > MOST_EPOCHS:
+            raise FitError(f"epochs: {self.epochs}; at most {MOST_EPOCHS} can be counted")
         if not 0.0 <= self.dropout < 1.0:
             raise FitError(f"dropout: {self.dropout}; a rate is at least 0 and below 1")
 
