@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from n3hyper.cli.faults import FAULT
+
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.scan import ScanOutcome
     from n3hyper.hyper_optimization.session import ScanRequest
@@ -29,6 +31,8 @@ def summary(
     failed = sum(outcome.failures.values())
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
     lines += [f"  {count} failed: {reason}" for reason, count in outcome.failures.most_common()]
+    if outcome.failures[FAULT]:
+        lines.append(f"  ({FAULT}: an error of n3hyper, not of the hyperparameters)")
     best = outcome.best
     if best is not None:
         result = best["result"]
