@@ -81,7 +81,7 @@ def test_what_is_to_be_reported_shows_where(
     first, *arguments = shlex.split(command)
     assert first == "n3hyper"
     again = n3hyper(folder, *arguments)
-    assert 'File "n3hyper/fitting/model_trainer.py", line ' in again.stderr
+    assert "n3hyper.fitting.model_trainer, line " in again.stderr
     assert again.stderr.rstrip().splitlines()[-2] == "StopIteration"
 
 
