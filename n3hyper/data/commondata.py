@@ -27,30 +27,13 @@ from numpy.typing import ArrayLike, NDArray
 from n3hyper.data import cache
 from n3hyper.data.quick_yaml import quick_nnpdf_data
 from n3hyper.errors import DataError, nearest
+from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.theory.recipe import TheoryRecipe
 
 _log = logging.getLogger(__name__)
 
 _FORMAT: Final = 1  # raised whenever the arrays of a cache entry change their meaning
 _ARRAYS: Final = ("kinematics", "central", "stat", "sys", "multiplicative")
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class TheoryRecipe:
-    """How the commondata's metadata makes predictions from FK tables."""
-
-    operation: str
-    """``NULL``, ``ADD``, ``ASY``, ``RATIO``, ..."""
-    fk_tables: tuple[tuple[str, ...], ...]
-    """One tuple an operand: tables whose rows follow one another; names without extension."""
-    conversion_factor: float = 1.0
-    shifts: tuple[tuple[str, int], ...] = ()
-    """(table, rows that are left out before it), to line tables up with the data."""
-    normalization: tuple[tuple[str, float], ...] = ()
-    """(table, factor on its rows)."""
 
 
 @dataclass(frozen=True, eq=False)

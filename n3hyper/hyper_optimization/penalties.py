@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
+
 PDFModel = Callable[[Array], Array]
 
 SIGMA, GLUON = 1, 2

@@ -31,10 +31,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n3hyper.data.fktable import evolution_matrix
 from n3hyper.errors import RuncardError, nearest
 from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
 from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.theory.fktable import evolution_matrix
 
 Array = NDArray[np.float64]
 Statistic = Callable[..., float]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
 from n3hyper.hyper_optimization.penalties import PENALTIES
@@ -33,14 +32,12 @@ from n3hyper.hyper_optimization.rewards import (
     fit_distance,
     future_test_loss,
 )
+from n3hyper.physics.arrays import Array, Mask
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.result import BatchFit
     from n3hyper.runcard.model import KFold
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MIN_USABLE: Final = 0.5
 """Fraction of the replicas of a fold that must be usable."""

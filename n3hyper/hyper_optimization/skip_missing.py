@@ -22,8 +22,8 @@ from n3hyper.runcard.legacy import modernise
 from n3hyper.runcard.yaml_file import yaml_text
 
 if TYPE_CHECKING:
-    from n3hyper.data.missing import Missing
     from n3hyper.runcard import Runcard
+    from n3hyper.theory.missing import Missing
 
 _LISTS = (("positivity", "posdatasets"), ("integrability", "integdatasets"))
 
@@ -50,8 +50,8 @@ def what_theory_has(request: ScanRequest, note: Callable[[str], None]) -> Iterat
     if request.restart or not request.skip_missing:
         yield request
         return
-    from n3hyper.data.missing import sets_without_theory
-    from n3hyper.data.theories import find_theory
+    from n3hyper.data.without_theory import sets_without_theory
+    from n3hyper.theory.folders import find_theory
 
     runcard = load_runcard(request.runcard)
     folder = find_theory(runcard.theory.theoryid, request.theory_path)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_card import small_card, write_card
 
 from n3hyper.cli import main
 from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.session import ScanRequest
 from n3hyper.hyper_optimization.skip_missing import what_theory_has
 from n3hyper.runcard import Runcard, load_runcard
+from tests.support.small_card import small_card, write_card
 
 RUNCARDS = Path(__file__).parents[2] / "runcards"
 SLAC, HERA = "SLAC_NC_NOTFIXED_P_EM-F2", "HERA_CC_318GEV_EP-SIGMARED"

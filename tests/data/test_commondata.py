@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data import cache
 from n3hyper.data.commondata import CommonData, current_name, cut, known_names, load_commondata
 from n3hyper.errors import DataError
+from tests.support.reference_cases import ReferenceCase
 
 SMALL = "CMS_WPWM_7TEV_ELECTRON_ASY"  # quick to parse
 

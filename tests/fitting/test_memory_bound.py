@@ -6,7 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fitting_samples import (
+
+from n3hyper.fitting import memory
+from n3hyper.fitting.backend import device_memory
+from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.trained import split
+from tests.support.fitting_samples import (
     assert_same_bits,
     make_trial,
     parameters,
@@ -14,11 +19,6 @@ from fitting_samples import (
     runcard,
     small_problem,
 )
-
-from n3hyper.fitting import memory
-from n3hyper.fitting.backend import device_memory
-from n3hyper.fitting.model_trainer import ModelTrainer
-from n3hyper.fitting.trained import split
 
 FOLDS, REPLICAS = 2, 10
 EPOCHS = 110

@@ -24,7 +24,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
 from n3hyper.hyper_optimization.processes import leashed
-from tests.mongo_servers import engines, running
+from tests.support.mongo_servers import engines, running
 
 SECRET = "mongodb://me:geheim@localhost:27017/x"
 

@@ -14,7 +14,7 @@ from n3hyper.hyper_optimization.other_scan import tries_in_place
 from n3hyper.hyper_optimization.session import ScanRequest
 from n3hyper.runcard import Runcard, load_runcard
 from n3hyper.runcard.yaml_file import yaml_text
-from tests.runcard.runcard_samples import good_card
+from tests.support.runcard_samples import good_card
 
 LOSSES = [0.5, 3.0, None, 1.0, 2.0, 1.5]
 """Of the trials of the other scan; the third one failed."""

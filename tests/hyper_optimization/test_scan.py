@@ -27,8 +27,8 @@ from n3hyper.hyper_optimization.suggest import (
     trial_generator,
 )
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
 
 PROBLEM = synthetic_problem(dis=(8, 6), hadronic=0, replicas=2, nx=12)
 KFOLD = KFold(

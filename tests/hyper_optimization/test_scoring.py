@@ -16,8 +16,8 @@ from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finis
 from n3hyper.hyper_optimization.rewards import fit_distance
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import ToyPDF, toy_fit
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import ToyPDF, toy_fit
 
 FOLDS, REPLICAS = 3, 4
 PROBLEM = synthetic_problem(folds=FOLDS, replicas=REPLICAS)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from runcard_samples import DATASETS, delete_at, good_card, set_at
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import load_runcard, parse_runcard, require_scan
+from tests.support.runcard_samples import DATASETS, delete_at, good_card, set_at
 
 SCAN, FIT = "hyperscan_config", "parameters"
 ARCHITECTURE = (SCAN, "architecture")
