@@ -212,7 +212,7 @@ def _solve(card: CalculationCard, folder: Path, scales: list[tuple[float, int]])
     struct, manipulate = require("eko.io.struct"), require("eko.io.manipulate")
     if _truncated(card):
         mend()
-    theory = runcards.CalculationCard.from_dict(card.for_eko())
+    theory = runcards.TheoryCard.from_dict(card.for_eko())
     mugrid = [(float(np.sqrt(q2)), nf) for q2, nf in scales]
     operator = runcards.OperatorCard.from_dict(card.operators_for_eko(mugrid))
     with tempfile.TemporaryDirectory() as scratch:
@@ -235,7 +235,7 @@ def _save(path: Path, array: Array) -> None:
 def _couplings(card: CalculationCard) -> Any:
     couplings, runcards = require("eko.couplings"), require("eko.io.runcards")
     types = require("eko.io.types")
-    theory = runcards.CalculationCard.from_dict(card.for_eko())
+    theory = runcards.TheoryCard.from_dict(card.for_eko())
     return couplings.Couplings(
         theory.couplings,
         theory.order,
