@@ -86,7 +86,13 @@ class StoreError(N3HyperError):
     """Trials that cannot be read or written."""
 
 
-def lacks_memory(error: Exception) -> bool:
+class ObjectiveError(N3HyperError):
+    """An objective of a user's own that workers cannot be asked for, or cannot run."""
+
+    exit_code = 2
+
+
+def lacks_memory(error: BaseException) -> bool:
     """Whether it was raised for want of memory, of this machine or of its GPU.
 
     >>> lacks_memory(MemoryError()), lacks_memory(ValueError("NaN"))

@@ -27,11 +27,16 @@ def evaluate(model_trainer: Any, parameters: Mapping[str, Any]) -> Record:
     """
     try:
         return finished_result(model_trainer.hyperparametrizable(dict(parameters)))
-    except Exception as err:  # whatever ends one trial must not end the scan
-        name, text = type(err).__name__, str(err)
-        log.debug("trial failed", exc_info=True)
-        reason = "memory" if lacks_memory(err) else "exception"
-        return failed_result(reason, _shortened(f"{name}: {text}" if text else name))
+    except Exception as err:  # noqa: BLE001  # whatever ends one trial must not end the scan
+        return failure_of(err)
+
+
+def failure_of(err: BaseException) -> Record:
+    """Return the result of a trial that an exception has ended."""
+    name, text = type(err).__name__, str(err)
+    log.debug("trial failed", exc_info=err)
+    reason = "memory" if lacks_memory(err) else "exception"
+    return failed_result(reason, _shortened(f"{name}: {text}" if text else name))
 
 
 def _shortened(text: str) -> str:

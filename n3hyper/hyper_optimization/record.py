@@ -65,26 +65,49 @@ TIMES: Final = ("book_time", "refresh_time")
 Record = dict[str, Any]
 
 
-def plain(value: Any) -> Any:
-    """`value` in plain Python types; NaN and infinity become None, anything unknown its text.
+def plain(value: Any, finite: bool = True) -> Any:
+    """Return `value` in plain Python types, anything unknown as its text.
+
+    Parameters
+    ----------
+    finite
+        Whether NaN and infinity become None, as in a record.
 
     Examples
     --------
     >>> plain({"loss": np.float64("nan"), "folds": np.arange(2), "name": "Adam", "two": (1, True)})
     {'loss': None, 'folds': [0, 1], 'name': 'Adam', 'two': [1, True]}
+    >>> plain(np.array([1.0, np.nan, np.inf]), finite=False)
+    [1.0, nan, inf]
     """
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if math.isfinite(value) or not finite else None
     if value is None or isinstance(value, (bool, int, str, datetime.datetime)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, finite) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         items = sorted(value) if isinstance(value, (set, frozenset)) else value
-        return [plain(item) for item in items]
+        return [plain(item, finite) for item in items]
     return str(value)
+
+
+def not_finite(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a trial's result, those within its lists aside, that JSON lacks.
+
+    Examples
+    --------
+    >>> not_finite({"status": "ok", "loss": np.float64("inf"), "loss_variance": 0.0})
+    {'loss': inf}
+    """
+    numbers = {
+        key: float(value)
+        for key, value in result.items()
+        if isinstance(value, (float, np.floating)) and not math.isfinite(value)
+    }
+    return {key: math.nan if math.isnan(number) else number for key, number in numbers.items()}
 
 
 def to_json(record: Mapping[str, Any]) -> str:
@@ -104,7 +127,10 @@ def _time_text(value: Any) -> str:
 
 
 def from_json(text: str | bytes | bytearray) -> Record:
-    """The record of a line that `to_json` wrote, its times as times.
+    """Return the record of a line that `to_json` wrote, its times as times.
+
+    A loss that is null although the status is ok is NaN: hyperopt looks for the best trial among
+    numbers.
 
     Raises
     ------
@@ -122,6 +148,9 @@ def from_json(text: str | bytes | bytearray) -> Record:
                 record[name] = datetime.datetime.fromisoformat(record[name])
             except ValueError as err:
                 raise StoreError(f"trial {record['tid']}: {name} is not a time: {err}") from err
+    result = record["result"]
+    if result.get("status") == STATUS_OK and result.get("loss") is None:
+        result["loss"] = math.nan
     return dict(record)
 
 

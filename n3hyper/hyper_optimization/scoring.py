@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
-from n3hyper.hyper_optimization.penalties import PENALTIES
+from n3hyper.hyper_optimization.penalties import find_penalties
 from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     Record,
@@ -84,6 +84,7 @@ class Scorer:
 
     def __init__(self, problem: FitProblem, kfold: KFold) -> None:
         self._kfold = kfold
+        self._penalty_functions = find_penalties(kfold.penalties)
         self._folds = [_fold_data(problem, number) for number in range(len(problem.folds))]
         fits_target = kfold.fold_statistic in FIT_TARGETS
         self._hyper_loss = HyperLoss(
@@ -154,7 +155,9 @@ class Scorer:
         """Each penalty of the replicas of a fold, (R,), NaN for those that are not used."""
         arguments = {"pdf_model": fit.pdf_model(number), "stopping_object": fit.stopping(number)}
         with np.errstate(all="ignore"):
-            values = {name: PENALTIES[name](**arguments) for name in self._kfold.penalties}
+            values = {
+                name: penalty(**arguments) for name, penalty in self._penalty_functions.items()
+            }
         return {name: np.where(used, value, np.nan) for name, value in values.items()}
 
     def _judge(self, value: float, held_out: HyperoptMetrics) -> tuple[str, str] | None:

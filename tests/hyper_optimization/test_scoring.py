@@ -11,7 +11,6 @@ import pytest
 
 from n3hyper.data.problem import Fold
 from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
-from n3hyper.hyper_optimization.penalties import PENALTIES
 from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
 from n3hyper.hyper_optimization.rewards import fit_distance
 from n3hyper.hyper_optimization.scoring import make_scorer
@@ -34,7 +33,8 @@ def score(fit: Any = None, problem: Any = PROBLEM, **changes: Any) -> dict[str, 
 
 
 def test_the_record_has_all_that_is_promised() -> None:
-    result = score(penalties=("saturation", "patience", "integrability"))
+    penalties = ("saturation", "patience", "integrability")
+    result = score(penalties=penalties)
     meta = result["kfold_meta"]
     for name in REPLICA_SCORES:
         assert np.shape(meta[name]) == (FOLDS, REPLICAS)
@@ -42,7 +42,7 @@ def test_the_record_has_all_that_is_promised() -> None:
         assert np.shape(meta[name]) == (FOLDS,)
     for values in meta["penalties"].values():
         assert np.shape(values) == (FOLDS, REPLICAS)
-    assert set(meta["penalties"]) == set(PENALTIES)
+    assert set(meta["penalties"]) == set(penalties)
     assert (result["status"], finished_state(result)) == ("ok", 2)
     assert {"seconds", "epochs_run", "version", "validation_loss", "experimental_loss"} <= set(
         result

@@ -169,12 +169,12 @@ def test_a_store_that_is_opened_again_is_the_same(
     assert [each["tid"] for each in read_tries(tmp_path / "tries.json")] == [0, 1, 3]
 
 
+def objective(setup: Any) -> float:
+    return float(setup["dropout"] + setup["positivity"]["multiplier"])
+
+
 def test_hyperopt_itself_can_use_the_store(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
-
-    def objective(setup: Any) -> float:
-        return float(setup["dropout"] + setup["positivity"]["multiplier"])
-
     with backend.evaluating(trials, space, objective):
         best = fmin(
             fn=objective,
