@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from n3hyper.cli.options import MAX_FAILURES
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.scan import ScanOutcome
     from n3hyper.hyper_optimization.session import ScanRequest
     from n3hyper.services.parallel_session import ParallelRequest
 
+T = TypeVar("T")
 
-def restart_command(request: ScanRequest, n: int | str, parallel: ParallelRequest | None) -> str:
-    """What to type to go on in the same way; the address of a database holds no password."""
-    words = ["n3hyper restart --pkl", str(request.pickle), "-n", str(n)]
+
+def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | None) -> str:
+    """Return what to type to go on in the same way; it holds no password."""
+    from n3hyper.hyper_optimization.commands import command_line, time_span
+
+    options: dict[str, Any] = {
+        "theory_path": None if request.theory_path is None else request.theory_path.absolute(),
+        "timeout": time_span(request.timeout),
+        "memory": request.memory,
+        "max_failures": _unless(request.max_failures, MAX_FAILURES),
+    }
     if parallel is not None:
-        words.append("--parallel")
-        words += [] if parallel.mongo_uri is None else ["--mongo-uri", parallel.mongo_uri]
-        words += [] if parallel.workers is None else ["--workers", str(parallel.workers)]
-    return " ".join(words)
+        from n3hyper.hyper_optimization.mongo_address import without_password
+        from n3hyper.hyper_optimization.mongo_connection import PATIENCE
+        from n3hyper.hyper_optimization.mongo_scan import LEASE
+
+        uri = parallel.mongo_uri
+        options |= {
+            "parallel": True,
+            "mongo_uri": without_password(uri) if uri and "://" in uri else uri,
+            "workers": parallel.workers,
+            "lease": time_span(_unless(parallel.lease, LEASE)),
+            "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),
+        }
+    return command_line("restart", pkl=request.pickle, n=n, **options)
+
+
+def _unless(value: T | None, default: T) -> T | None:
+    """`value`, or None where it is what the option is by default."""
+    return None if value == default else value
 
 
 def summary(
@@ -38,7 +63,8 @@ def summary(
             *(f"  {name:<28}{value}" for name, value in flat(outcome.best_parameters)),
         ]
     lines.append(f"trials    {request.replica_folder / 'tries.json'}")
-    lines.append(f"restart   {restart_command(request, 'N', parallel)}")
+    more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
+    lines.append(f"restart   {restart_command(request, more, parallel)}")
     return "\n".join(lines)
 
 

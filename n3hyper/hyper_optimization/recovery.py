@@ -7,6 +7,7 @@ alone, and what it holds is taken up, for each trial is whole in either file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ class StoreSummary:
     """Its text; None when unknown."""
     best: float | None
     """The smallest loss."""
+    theory_path: Path | None = None
+    """Where the theory was looked for first; None when unknown."""
 
 
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,10 +70,15 @@ def summarise(folder: Path) -> StoreSummary:
             max_evals=scan.get("max_evals"),
             runcard=scan.get("runcard"),
             best=_best(trials.finished),
+            theory_path=_folder(scan.get("theory_path")),
         )
     records = _finished_records(folder)
     origin = _common_origin(records, folder / JSON)
     return StoreSummary(len(records), origin["replicas"], None, None, _best(records))
+
+
+def _folder(text: Any) -> Path | None:
+    return Path(text) if isinstance(text, str) and os.path.isabs(text) else None
 
 
 def _best(records: Iterable[Record]) -> float | None:

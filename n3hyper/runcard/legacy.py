@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from n3hyper.errors import RuncardError
+from n3hyper.runcard.model import located
 from n3hyper.runcard.names import LOSS_TYPES
 from n3hyper.runcard.retired import replace_retired
 
@@ -46,10 +47,7 @@ class Translation:
 
     def place(self, path: str) -> str:
         """The path in the file of a path in `card`."""
-        for new in sorted(self.moved, key=len, reverse=True):
-            if path == new or path.startswith((f"{new}.", f"{new}[")):
-                return self.moved[new] + path[len(new) :]
-        return path
+        return located(path, self.moved)
 
     def move(self, source: Any, old: str, target: Any, new: str, where: tuple[str, str]) -> None:
         """Move key `old` of `source` to key `new` of `target`; `where` are their two paths."""

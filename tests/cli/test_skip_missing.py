@@ -13,7 +13,7 @@ from small_card import small_card, write_card
 from n3hyper.cli import main
 from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.hyper_optimization.skip_missing import what_theory_has
+from n3hyper.hyper_optimization.skip_missing import with_what_theory_has
 from n3hyper.runcard import Runcard, load_runcard
 
 RUNCARDS = Path(__file__).parents[2] / "runcards"
@@ -41,8 +41,9 @@ def reduced(path: Path, **changes: Any) -> tuple[Runcard, str, list[str]]:
     """The runcard that is scanned, its text, and what the user is told."""
     request = ScanRequest(path, path.parent / "out", 1, skip_missing=True, **changes)
     told: list[str] = []
-    with what_theory_has(request, told.append) as complete:
-        return load_runcard(complete.runcard), complete.runcard.read_text(), told
+    complete = with_what_theory_has(request, told.append)
+    assert complete.runcard == path
+    return complete.load(), complete.text, told
 
 
 def test_sets_and_folds_without_theory_are_left_out(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.other_scan import tries_in_place
+from n3hyper.hyper_optimization.other_scan import with_tries
 from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.runcard import Runcard
 from n3hyper.runcard.yaml_file import yaml_text
 from tests.runcard.runcard_samples import good_card
 
@@ -50,9 +50,9 @@ def scan(tmp_path: Path) -> Path:
 def _complete(folder: Path, card: dict[str, Any]) -> Runcard:
     path = folder / "card.yml"
     path.write_text(yaml_text(card))
-    with tries_in_place(ScanRequest(path, folder / "out", 1)) as request:
-        assert request.runcard.name == "card.yml"
-        return load_runcard(request.runcard)
+    request = with_tries(ScanRequest(path, folder / "out", 1))
+    assert request.runcard == path
+    return request.load()
 
 
 def _with_specs(**specs: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_parameters_of_old_below_fitting(scan: Path) -> None:
     [
         ({"hyperscan": "nowhere"}, "trial_specs.hyperscan: no scan there: 'nowhere'"),
         ({"thermalization": 6}, "no trial of that scan succeeded after the first 6"),
-        ({"override": {"epochs": 0}}, r"parameters\.epochs: out of range: 0"),
+        ({"override": {"epochs": 0}}, r"card.yml: trial_specs.override.epochs: out of range: 0"),
     ],
 )
 def test_specs_that_cannot_be_met(scan: Path, specs: dict[str, Any], message: str) -> None:
