@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from n3hyper.cli.options import MAX_FAILURES
@@ -20,7 +21,9 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
     from n3hyper.hyper_optimization.commands import command_line, time_span
 
     options: dict[str, Any] = {
-        "theory_path": None if request.theory_path is None else request.theory_path.absolute(),
+        "theory_path": None
+        if request.theory_path is None
+        else os.path.abspath(request.theory_path),
         "timeout": time_span(request.timeout),
         "memory": request.memory,
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
@@ -53,7 +56,8 @@ def summary(
     finished = outcome.trials.finished
     failed = sum(outcome.failures.values())
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
-    lines += [f"  {count} failed: {reason}" for reason, count in outcome.failures.most_common()]
+    for reason, count in outcome.failures.most_common():
+        lines.append(f"  {count} failed: {reason}, the last one: {_last_failure(finished, reason)}")
     best = outcome.best
     if best is not None:
         result = best["result"]
@@ -62,10 +66,19 @@ def summary(
             *(f"  {name:<28}{value}" for name, value in scores(result)),
             *(f"  {name:<28}{value}" for name, value in flat(outcome.best_parameters)),
         ]
+    if not request.pickle.exists():
+        return "\n".join(lines)
     lines.append(f"trials    {request.replica_folder / 'tries.json'}")
     more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
     lines.append(f"restart   {restart_command(request, more, parallel)}")
     return "\n".join(lines)
+
+
+def _last_failure(finished: Iterable[Mapping[str, Any]], reason: str) -> str:
+    """What the last trial that failed for a reason says of it."""
+    failures = [trial["result"].get("failure", {}) for trial in finished]
+    texts = [each.get("text", "") for each in failures if each.get("reason") == reason]
+    return texts[-1] if texts else "it does not say why"
 
 
 def scores(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

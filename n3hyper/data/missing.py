@@ -25,8 +25,8 @@ class Missing:
     """As the runcard names it."""
     tables: tuple[str, ...] = ()
     """FK tables that are not in the folder."""
-    cfactors: tuple[str, ...] = ()
-    """K-factors that are nowhere, each with its table: ``QCD of DYE605``."""
+    cfactors: tuple[tuple[str, str], ...] = ()
+    """K-factors that are nowhere, each with its table: ``("QCD", "DYE605")``."""
     key: str = ""
     """Where it stands in the runcard, in today's spelling."""
 
@@ -36,8 +36,13 @@ class Missing:
         if self.tables:
             return f"no FK table {', '.join(self.tables)}"
         if self.cfactors:
-            return f"no K-factor {', '.join(self.cfactors)}"
+            return f"no K-factor {self.named_cfactors}"
         return "no theory in nnpdf_data"
+
+    @property
+    def named_cfactors(self) -> str:
+        """The K-factors in words: ``QCD of DYE605``."""
+        return ", ".join(f"{cfactor} of {table}" for cfactor, table in self.cfactors)
 
 
 def lacking(
@@ -49,7 +54,7 @@ def lacking(
     tables = dict.fromkeys(table for operand in recipe.fk_tables for table in operand)
     absent = tuple(table for table in tables if not folder.has_table(table))
     factors = tuple(
-        f"{cfactor} of {table}"
+        (cfactor, table)
         for table in tables
         for cfactor in cfac
         if not folder.has_cfactor(cfactor, table)
@@ -79,7 +84,7 @@ def refuse_missing(sources: Iterable[ObservableSource], folder: TheoryFolder) ->
         names = ", ".join(each.dataset for each in without)
         lacks.append(f"no FK tables for {len(without)} of {len(sources)} sets ({names})")
     if factors:
-        names = ", ".join(f"{each.dataset}: {', '.join(each.cfactors)}" for each in factors)
+        names = ", ".join(f"{each.dataset}: {each.named_cfactors}" for each in factors)
         lacks.append(f"no K-factors for {len(factors)} ({names})")
     raise TheoryError(
         f"theory {folder.theoryid} in {folder.path} has {' and '.join(lacks)}; {LEAVE_OUT}"
@@ -92,7 +97,7 @@ def _refuse_one(missing: Missing, folder: TheoryFolder) -> None:
         if missing.tables:
             folder.table_path(missing.tables[0])
         else:
-            folder.cfactor_path(*missing.cfactors[0].split(" of "))
+            folder.cfactor_path(*missing.cfactors[0])
     except TheoryError as error:
         raise TheoryError(f"{missing.dataset}: {error}") from None
 
@@ -117,7 +122,8 @@ def sets_without_theory(runcard: Runcard, folder: TheoryFolder) -> tuple[Missing
     missing = []
     for key, name, variant, cfac in asked:
         try:
-            recipe = load_commondata(name, variant).theory
+            # the fit, which reads what is left, says what old names stand for
+            recipe = load_commondata(name, variant, say_new_name=False).theory
         except DataError as error:
             raise RuncardError(str(error), source=runcard.source, key=key) from error
         found = lacking(name, recipe, cfac, folder)

@@ -45,7 +45,16 @@ STATE_NEW, STATE_RUNNING, STATE_DONE, STATE_ERROR = 0, 1, 2, 3
 STATUS_OK, STATUS_FAIL = "ok", "fail"
 FINISHED: Final = (STATE_DONE, STATE_ERROR)
 
-REASONS: Final = ("nan", "threshold", "positivity", "exception", "memory", "timeout", "lost")
+REASONS: Final = (
+    "nan",
+    "threshold",
+    "threshold_chi2",
+    "positivity",
+    "exception",
+    "memory",
+    "timeout",
+    "lost",
+)
 """Why a trial may fail."""
 
 FOLD_SCORES: Final = (

@@ -32,6 +32,13 @@ OUT_OF_FITTING = (
 )
 """Keys that once stood below ``fitting``; n3fit reads them there as well."""
 
+SAMPLING = {
+    "separate_multiplicative": "separate_multiplicative",
+    "use_t0": "use_t0_sampling",
+    "use_t0_sampling": "use_t0_sampling",
+}
+"""Keys that once stood below ``sampling``, and what they are called at the top level."""
+
 _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
 
 
@@ -86,6 +93,8 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     found.move(card.get("hyperscan_config"), "kfold", card, "kfold", ("hyperscan_config", ""))
     for key in OUT_OF_FITTING:
         found.move(card.get("fitting"), key, card, key, ("fitting", ""))
+    for old, new in SAMPLING.items():
+        found.move(card.get("sampling"), old, card, new, ("sampling", ""))
     _epochs(found, card.get("fitting"))
     for old in ("experiments", "experiment_inputs"):
         _flatten_experiments(found, old)
