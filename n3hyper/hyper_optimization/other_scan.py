@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import N3HyperError, RuncardError
-from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries
+from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, todays_setup
 from n3hyper.hyper_optimization.samplers import ActivationStr
 from n3hyper.hyper_optimization.session import REPLICA_FOLDER, ScanRequest
 from n3hyper.hyper_optimization.space import runcard_parameters
@@ -167,7 +167,7 @@ def best_setups(
     good = sorted(((loss, r) for loss, r in losses if loss is not None), key=lambda pair: pair[0])
     setups: list[dict[str, Any]] = []
     for _, record in good:
-        setup = runcard_parameters(record["misc"]["space_vals"])
+        setup = runcard_parameters(todays_setup(record["misc"]["space_vals"]))
         if setup not in setups:
             setups.append(setup)
     if not setups:
