@@ -86,10 +86,13 @@ def ways_on(path: Path) -> str:
     folder = path.absolute().parent
     if folder.name.startswith("replica_") and folder.parent.name == "nnfit":
         folder = folder.parent.parent
+    shown = f"its trials are shown by {command_line('report', folder)}"
+    if not (folder / "filter.yml").is_file():
+        return shown
     new: dict[str, Word] = {"select": 10, "as": "ranges", "export_runcard": "ranges.yml"}
     return (
-        f"its trials are shown by {command_line('report', folder)}, and a new scan of the ranges "
-        f"in which the best ones lie begins with {command_line('report', folder, **new)}"
+        f"{shown}, and a new scan of the ranges in which the best ones lie begins with "
+        f"{command_line('report', folder, **new)}"
     )
 
 
