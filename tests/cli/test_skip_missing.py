@@ -69,6 +69,39 @@ def test_old_spellings_are_understood(tmp_path: Path) -> None:
     assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
 
 
+def test_keys_are_those_of_the_file(tmp_path: Path) -> None:
+    """Also of old spelling, and although sets before them are left out."""
+    card = larger_card()
+    inputs = card.pop("dataset_inputs")
+    card["experiments"] = [{"experiment": "ALL", "datasets": inputs}]
+    path = write_card(tmp_path / "card.yml", card)
+    runcard, _, _ = reduced(path)
+    assert runcard.source == path
+    assert runcard.place("dataset_inputs[0].cfac") == "experiments[0].datasets[0].cfac"
+    card = larger_card()
+    runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
+    assert runcard.place("dataset_inputs[1].dataset") == "dataset_inputs[3].dataset"
+    assert runcard.place("kfold.partitions[1]") == "kfold.partitions[2]"
+    inputs[1]["variant"] = "no such"
+    path = write_card(tmp_path / "card.yml", {**card, "dataset_inputs": inputs})
+    with pytest.raises(RuncardError, match=r"card.yml: dataset_inputs\[1\]: unknown variant"):
+        reduced(path)
+
+
+def test_a_set_of_another_name_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from n3hyper.data.build import build_problem
+
+    card = larger_card()
+    card["dataset_inputs"][0] = {"dataset": "SLACP_dwsh"}
+    card["kfold"]["partitions"] = [{"datasets": ["SLACP_dwsh"]}, {"datasets": [HERA]}]
+    card["datacuts"]["drop_internal_rules"] = ["SLACP_dwsh"]
+    runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
+    build_problem(runcard, 1, None)
+    assert caplog.text.count("dataset SLACP_dwsh is now") == 1
+
+
 def test_a_runcard_of_which_nothing_is_missing_stays(tmp_path: Path) -> None:
     path = write_card(tmp_path / "card.yml", small_card())
     _, text, told = reduced(path)

@@ -133,6 +133,58 @@ def test_specs_that_cannot_be_met(scan: Path, specs: dict[str, Any], message: st
         _complete(scan.parent, _with_specs(**specs))
 
 
+def test_ranges_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Path) -> None:
+    """And what is advised is accepted."""
+    card = good_card()
+    old = copy.deepcopy(card)
+    del old["hyperscan_config"]["architecture"]["activations"]
+    old["hyperscan_config"]["architecture"]["n_layers"] = [3]
+    (scan / "filter.yml").write_text(yaml_text(old))
+    card["hyperscan_config"] = {"from_hyperscan": "before"}
+    with pytest.raises(RuncardError) as raised:
+        _complete(scan.parent, card)
+    line = str(raised.value)
+    assert line.startswith(
+        f"{scan.parent / 'card.yml'}: hyperscan_config.from_hyperscan: architecture.n_layers[0] "
+        f"of {scan / 'filter.yml'}: "
+    )
+    assert "add hyperscan_config.architecture.activations: [tanh]" in line
+    card["hyperscan_config"]["architecture"] = {"activations": ["tanh"]}
+    whole = _complete(scan.parent, card).hyperscan
+    assert whole["architecture"]["activations"] == ["tanh"]
+    assert whole["architecture"]["n_layers"] == [3]
+    assert whole["stopping"] == old["hyperscan_config"]["stopping"]
+    # what stands beside is the user's own
+    card["hyperscan_config"]["architecture"]["activations"] = ["tahn"]
+    with pytest.raises(RuncardError, match=r"architecture.activations\[0\]: .*did you mean 'tanh'"):
+        _complete(scan.parent, card)
+
+
+def test_trials_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Path) -> None:
+    card = good_card()
+    card["hyperscan"] = {"use_tries_from": "before", "kfold": card.pop("kfold")}
+    del card["hyperscan_config"]
+    card["fitting"]["basis"].pop()
+    card["parameters"]["nodes_per_layer"][-1] = 7
+    with pytest.raises(RuncardError) as raised:
+        _complete(scan.parent, card)
+    line = str(raised.value)
+    assert line.startswith(f"{scan.parent / 'card.yml'}: hyperscan.use_tries_from: parameters[0].")
+    assert str(scan / "nnfit" / "replica_1" / "tries.json") in line
+
+
+def test_a_scan_that_has_its_ranges_from_another_one(scan: Path) -> None:
+    card = good_card()
+    card["hyperscan_config"] = {"from_hyperscan": "after"}
+    (scan.parent / "after").mkdir()
+    after = {**good_card(), "hyperscan_config": {"from_hyperscan": "before"}}
+    (scan.parent / "after" / "filter.yml").write_text(yaml_text(after))
+    with pytest.raises(RuncardError, match="write from_hyperscan with the folder of that scan"):
+        _complete(scan.parent, card)
+    card["hyperscan_config"] = {"from_hyperscan": "before"}
+    assert _complete(scan.parent, card).hyperscan["stopping"]["max_epochs"] == 500
+
+
 def test_ranges_of_another_scan(scan: Path) -> None:
     card = copy.deepcopy(good_card())
     card["hyperscan_config"] = {"from_hyperscan": "before"}
