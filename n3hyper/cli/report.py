@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
             databases=tuple(scan for path in paths if "://" in path for scan in _databases(path)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
             keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
-            command=" ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
+            command=shlex.join(["n3hyper", "report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
             **options,
         )
     )

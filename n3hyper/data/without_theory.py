@@ -29,7 +29,8 @@ def sets_without_theory(runcard: Runcard, folder: TheoryFolder) -> tuple[Missing
     missing = []
     for key, name, variant, cfac in asked:
         try:
-            recipe = load_commondata(name, variant).theory
+            # the fit, which reads what is left, says what old names stand for
+            recipe = load_commondata(name, variant, say_new_name=False).theory
         except DataError as error:
             raise RuncardError(str(error), source=runcard.source, key=key) from error
         found = lacking(name, recipe, cfac, folder)

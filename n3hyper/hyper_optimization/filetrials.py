@@ -40,7 +40,11 @@ from n3hyper.hyper_optimization.record import (
     to_json,
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
-from n3hyper.hyper_optimization.safe_pickle import MissingStoreError, read_state
+from n3hyper.hyper_optimization.safe_pickle import (
+    ForeignStoreError,
+    MissingStoreError,
+    read_state,
+)
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
 
 FORMAT: Final = 1
@@ -292,7 +296,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         trials = cls.__new__(cls)
         try:
             trials.__setstate__(read_state(path))
-        except MissingStoreError:
+        except (MissingStoreError, ForeignStoreError):
             raise
         except StoreError as err:
             message = str(err)

@@ -13,6 +13,7 @@ from typing import Any
 
 from n3hyper.errors import FitError, StoreError
 from n3hyper.hyper_optimization.atomic_write import remove_leftovers
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.folder_lock import locked_folder
@@ -182,7 +183,7 @@ def _open_store(
         if path.exists():
             raise StoreError(
                 f"{path} exists: the folder holds a scan already; "
-                f"n3hyper restart --pkl {folder / PICKLE} goes on with it"
+                f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
     return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 

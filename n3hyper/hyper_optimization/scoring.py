@@ -116,7 +116,7 @@ class Scorer:
         used = finite & fit.positivity_passed[number]
         if not used.any():
             # without a usable replica the scores are those of what there is
-            failure = _too_few(used, finite)
+            failure = _too_few(fit, number, used, finite)
             shown = predictions[finite]
             return _FoldScore(
                 used=used,
@@ -148,7 +148,7 @@ class Scorer:
             held_out=held_out,
             fitted=_metrics(data.fitted, predictions[used]),
             penalties=penalties,
-            failure=_too_few(used, finite) or self._judge(value, held_out),
+            failure=_too_few(fit, number, used, finite) or self._judge(value, held_out),
         )
 
     def _penalties(self, fit: BatchFit, number: int, used: Mask) -> dict[str, Array]:
@@ -219,16 +219,33 @@ def _fold_data(problem: FitProblem, number: int) -> _FoldData:
     )
 
 
-def _too_few(used: Mask, finite: Mask) -> tuple[str, str] | None:
-    """The failure of a fold of which too few replicas can be used."""
+def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str, str] | None:
+    """The failure of a fold of which too few replicas can be used.
+
+    A replica without an accepted epoch has its last weights: where these are not below
+    threshold_chi2 the failure is that of the chi2, else that of positivity.
+    """
     if used.any() and used.mean() >= MIN_USABLE:
         return None
-    diverged, negative = int((~finite).sum()), int((finite & ~used).sum())
-    text = (
-        f"{int(used.sum())} of {used.size} replicas can be used; {diverged} not finite, "
-        f"{negative} without an epoch that passed positivity and threshold_chi2"
-    )
-    return ("nan" if diverged >= negative else "positivity"), text
+    chi2, limit = fit.validation_chi2[number], fit.threshold_chi2
+    above = finite & ~used & ~(chi2 < limit)
+    counts = {
+        "nan": int((~finite).sum()),
+        "threshold_chi2": int(above.sum()),
+        "positivity": int((finite & ~used & ~above).sum()),
+    }
+    texts = [f"{int(used.sum())} of {used.size} replicas can be used"]
+    if counts["nan"]:
+        texts.append(f"{counts['nan']} not finite")
+    if counts["threshold_chi2"]:
+        lowest = chi2[above].min()
+        texts.append(
+            f"{counts['threshold_chi2']} with a validation chi2 of {lowest:.6g} or more at the "
+            f"end, which is not below threshold_chi2 {limit:g}"
+        )
+    if counts["positivity"]:
+        texts.append(f"{counts['positivity']} without an epoch that passed positivity")
+    return max(counts, key=lambda reason: counts[reason]), "; ".join(texts)
 
 
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:

@@ -20,8 +20,8 @@ class Missing:
     """As the runcard names it."""
     tables: tuple[str, ...] = ()
     """FK tables that are not in the folder."""
-    cfactors: tuple[str, ...] = ()
-    """K-factors that are nowhere, each with its table: ``QCD of DYE605``."""
+    cfactors: tuple[tuple[str, str], ...] = ()
+    """K-factors that are nowhere, each with its table: ``("QCD", "DYE605")``."""
     key: str = ""
     """Where it stands in the runcard, in today's spelling."""
 
@@ -31,8 +31,13 @@ class Missing:
         if self.tables:
             return f"no FK table {', '.join(self.tables)}"
         if self.cfactors:
-            return f"no K-factor {', '.join(self.cfactors)}"
+            return f"no K-factor {self.named_cfactors}"
         return "no theory in nnpdf_data"
+
+    @property
+    def named_cfactors(self) -> str:
+        """The K-factors in words: ``QCD of DYE605``."""
+        return ", ".join(f"{cfactor} of {table}" for cfactor, table in self.cfactors)
 
 
 def lacking(
@@ -44,7 +49,7 @@ def lacking(
     tables = dict.fromkeys(table for operand in recipe.fk_tables for table in operand)
     absent = tuple(table for table in tables if not folder.has_table(table))
     factors = tuple(
-        f"{cfactor} of {table}"
+        (cfactor, table)
         for table in tables
         for cfactor in cfac
         if not folder.has_cfactor(cfactor, table)
@@ -74,7 +79,7 @@ def refuse_missing(sources: Iterable[ObservableSource], folder: TheoryFolder) ->
         names = ", ".join(each.dataset for each in without)
         lacks.append(f"no FK tables for {len(without)} of {len(sources)} sets ({names})")
     if factors:
-        names = ", ".join(f"{each.dataset}: {', '.join(each.cfactors)}" for each in factors)
+        names = ", ".join(f"{each.dataset}: {each.named_cfactors}" for each in factors)
         lacks.append(f"no K-factors for {len(factors)} ({names})")
     raise TheoryError(
         f"theory {folder.theoryid} in {folder.path} has {' and '.join(lacks)}; {LEAVE_OUT}"
@@ -87,6 +92,6 @@ def _refuse_one(missing: Missing, folder: TheoryFolder) -> None:
         if missing.tables:
             folder.table_path(missing.tables[0])
         else:
-            folder.cfactor_path(*missing.cfactors[0].split(" of "))
+            folder.cfactor_path(*missing.cfactors[0])
     except TheoryError as error:
         raise TheoryError(f"{missing.dataset}: {error}") from None

@@ -40,7 +40,7 @@ def test_all_is_there(folder: TheoryFolder) -> None:
 
 def test_each_table_and_each_factor_is_looked_for(folder: TheoryFolder) -> None:
     found = lacking("SET", recipe(("A", "C"), ("B", "D", "C")), ("QCD",), folder)
-    assert found == Missing("SET", ("C", "D"), ("QCD of C", "QCD of B", "QCD of D"))
+    assert found == Missing("SET", ("C", "D"), (("QCD", "C"), ("QCD", "B"), ("QCD", "D")))
     assert found.reason == "no FK table C, D"
     assert lacking("SET", recipe(("B",)), ("QCD",), folder).reason == "no K-factor QCD of B"
     assert lacking("SET", None, (), folder).reason == "no theory in nnpdf_data"
