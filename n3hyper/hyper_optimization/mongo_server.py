@@ -22,8 +22,6 @@ from typing import Any, Final, TypeVar
 from urllib.parse import unquote_plus, urlsplit
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
     PORT,
@@ -32,7 +30,9 @@ from n3hyper.hyper_optimization.mongo_address import (
     make_uri,
 )
 from n3hyper.hyper_optimization.mongo_connection import answers, open_database
-from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.system.atomic_write import write_atomically
+from n3hyper.system.folder_lock import locked_folder
+from n3hyper.system.processes import leashed, stop_process
 
 ENGINES: Final = ("auto", "mongod", "embedded")
 EMBEDDED_PACKAGE: Final = "secantus"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.hyper_optimization.mongo_address import VARIABLE
-from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.system.processes import leashed, stop_process
 
 WORKER_LOG: Final = "workers.log"
 _PATIENCE: Final = 20.0

@@ -17,7 +17,6 @@ from typing import Any, Final
 from hyperopt.mongoexp import MongoTrials
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
@@ -36,6 +35,7 @@ from n3hyper.hyper_optimization.mongo_scan import ScanDocument
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
 from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG, LocalWorkers
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import FitError, StoreError
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
-from n3hyper.hyper_optimization.interruption import uninterrupted
 from n3hyper.hyper_optimization.record import (
     STATE_RUNNING,
     STATUS_OK,
@@ -29,6 +26,9 @@ from n3hyper.hyper_optimization.record import (
 from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
+from n3hyper.system.atomic_write import remove_leftovers
+from n3hyper.system.folder_lock import locked_folder
+from n3hyper.system.interruption import uninterrupted
 
 __all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
 from n3hyper.hyper_optimization.budget import Budget
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.runcard import Runcard, load_runcard, require_scan
+from n3hyper.system.atomic_write import remove_leftovers, write_atomically
+from n3hyper.system.folder_lock import locked_folder
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem

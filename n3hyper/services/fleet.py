@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from n3hyper.fitting.backend import usable_cores
-from n3hyper.hyper_optimization.processes import leashed, stop_process
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.processes import leashed, stop_process
 
 COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")
 _LIVED: Final = 60.0

@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.budget import Budget
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
@@ -47,6 +46,7 @@ from n3hyper.hyper_optimization.session import (
 )
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.system.folder_lock import locked_folder
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document of a database that a scan has started for its own time."""

@@ -17,7 +17,7 @@ import pytest
 from small_card import small_card, write_card
 
 from n3hyper.cli import main
-from n3hyper.hyper_optimization.folder_lock import locked_folder
+from n3hyper.system.folder_lock import locked_folder
 
 PICKLE = "nnfit/replica_1/tries.pkl"
 JSON = "nnfit/replica_1/tries.json"

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import atomic_write
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import read_tries
+from n3hyper.system import atomic_write
 from tests.hyper_optimization.toy_scans import in_child, outcome, toy_scan
 
 STEPS = ("mkstemp", "write", "fsync", "chmod", "replace", "open")

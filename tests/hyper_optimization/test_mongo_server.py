@@ -23,7 +23,6 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
-from n3hyper.hyper_optimization.processes import leashed
 from tests.mongo_servers import engines, running
 
 SECRET = "mongodb://me:geheim@localhost:27017/x"
@@ -159,27 +158,6 @@ def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
         process.stderr.close()
         assert not answers(database)
         database.client.close()
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the leash is Linux's")
-def test_a_leashed_process_ends_with_its_parent() -> None:
-    reader, writer = os.pipe()
-    child = f"import os, time; os.write({writer}, str(os.getpid()).encode()); time.sleep(60)"
-    code = (
-        "import os, subprocess, time\n"
-        "from n3hyper.hyper_optimization.processes import leashed\n"
-        f"subprocess.Popen(leashed(['{sys.executable}', '-c', {child!r}]), pass_fds=[{writer}])\n"
-        "time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], pass_fds=[writer])
-    os.close(writer)
-    assert os.read(reader, 20).isdigit()
-    parent.kill()
-    parent.wait()
-    # the pipe ends when the last process that could write into it has ended
-    assert os.read(reader, 20) == b""
-    os.close(reader)
-    assert leashed(["x"])[-1] == "x"
 
 
 def test_a_port_that_is_free() -> None:

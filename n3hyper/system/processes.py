@@ -1,4 +1,4 @@
-"""Starting and ending the processes of a parallel scan."""
+"""Starting and ending processes that belong to this one."""
 
 from __future__ import annotations
 
