@@ -16,9 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import unquote_plus, urlsplit
 
 from n3hyper.errors import StoreError
@@ -32,6 +33,7 @@ from n3hyper.hyper_optimization.mongo_address import (
 from n3hyper.hyper_optimization.mongo_connection import answers, open_database
 from n3hyper.system.atomic_write import write_atomically
 from n3hyper.system.folder_lock import locked_folder
+from n3hyper.system.own_files import open_log
 from n3hyper.system.processes import leashed, stop_process
 
 ENGINES: Final = ("auto", "mongod", "embedded")
@@ -134,7 +136,7 @@ class MongodRunner:
         self.dbpath = Path(db_name if dbpath is None else dbpath)
         self.command = find_engine(engine, mongod)
         self.process: subprocess.Popen[bytes] | None = None
-        self._lock: Any = None
+        self._lock = ExitStack()
 
     @property
     def uri(self) -> str:
@@ -183,12 +185,7 @@ class MongodRunner:
             last lines of its log.
         """
         self.ensure_database_dir_exists()
-        self._lock = locked_folder(self.dbpath)
-        try:
-            self._lock.__enter__()
-        except StoreError as err:
-            self._lock = None
-            raise StoreError(f"{self.dbpath}: another server is running here") from err
+        self._lock.enter_context(locked_folder(self.dbpath, "another server is running here"))
         try:
             if self.auth and self._credentials() == (None, None):
                 self._make_user()
@@ -197,7 +194,7 @@ class MongodRunner:
             self.process = _patiently(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
             write_secret(self.uri_file, self.uri)
         except BaseException:
-            self._unlock()
+            self._lock.close()
             raise
         return self.process
 
@@ -212,12 +209,7 @@ class MongodRunner:
         if process is not None:
             stop_process(process)
         self.process = None
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.__exit__(None, None, None)
-            self._lock = None
+        self._lock.close()
 
     def __enter__(self) -> MongodRunner:
         self.start()
@@ -236,10 +228,10 @@ class MongodRunner:
         if is_embedded(self.command):
             options = _embedded_options(self.dbpath, host, port)
         else:
-            options = _mongod_options(self.dbpath, host, port, self.log_file)
+            options = _mongod_options(self.dbpath, host, port)
         command = [*self.command, *options, *(["--auth"] if auth else [])]
-        with self.log_file.open("ab") as log:
-            position = log.tell()
+        with open_log(self.log_file) as log:
+            position = os.fstat(log.fileno()).st_size
             process = subprocess.Popen(
                 leashed(command),
                 stdin=subprocess.DEVNULL,
@@ -320,19 +312,15 @@ def _patiently(attempt: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
-def _mongod_options(dbpath: Path, host: str, port: int, log: Path) -> list[str]:
+def _mongod_options(dbpath: Path, host: str, port: int) -> list[str]:
     options = ["--dbpath", str(dbpath), "--bind_ip", host, "--port", str(port)]
-    if ":" in host:
-        options.append("--ipv6")
-    return [*options, "--logpath", str(log), "--logappend"]
+    return [*options, "--ipv6"] if ":" in host else options
 
 
 def _embedded_options(dbpath: Path, host: str, port: int) -> list[str]:
-    # an empty configuration: one that lies about in the current folder is not ours
-    configuration = dbpath / "secantusd.toml"
-    configuration.touch()
     return [
-        *("--config", str(configuration), "--storage-path", str(dbpath)),
+        # an empty configuration: one that lies about in the current folder is not ours
+        *("--config", os.devnull, "--storage-path", str(dbpath)),
         *("--host", host, "--port", str(port), "--standalone", "--cache-size", "256M"),
         *("--oplog-max-entries", "1000", "--log-level", "WARNING"),
     ]

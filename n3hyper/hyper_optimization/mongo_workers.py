@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.hyper_optimization.mongo_address import VARIABLE
+from n3hyper.system.own_files import open_log
 from n3hyper.system.processes import leashed, stop_process
 
 WORKER_LOG: Final = "workers.log"
@@ -47,7 +48,7 @@ class LocalWorkers:
         uri
             Of the database.
         log
-            File that what it prints is added to.
+            File that what it prints is added to; see `n3hyper.system.own_files.open_log`.
         workdir
             Of the process; this one's by default.
         """
@@ -56,7 +57,7 @@ class LocalWorkers:
         given = [*command]
         for name, value in options.items():
             given += [] if value is None else [name, str(value)]
-        with log.open("ab") as output:
+        with open_log(log) as output:
             self._process = subprocess.Popen(
                 leashed(given),
                 # the URI may hold a password: not on the command line

@@ -36,6 +36,7 @@ from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.scan import ScanOutcome, save
+from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.session import (
     Listener,
     ScanRequest,
@@ -46,7 +47,6 @@ from n3hyper.hyper_optimization.session import (
 )
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from n3hyper.runcard import Runcard, load_runcard
-from n3hyper.system.folder_lock import locked_folder
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document of a database that a scan has started for its own time."""
@@ -133,7 +133,7 @@ def perform_parallel_scan(
     with ExitStack() as held:
         if not request.restart:
             make_folder(request)
-        held.enter_context(locked_folder(request.replica_folder))
+        held.enter_context(locked_scan(request.replica_folder))
         if not request.restart:
             refuse_used_folder(request)
             keep_runcard(request)

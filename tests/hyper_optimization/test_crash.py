@@ -23,7 +23,7 @@ from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.system import atomic_write
 from tests.hyper_optimization.toy_scans import in_child, outcome, toy_scan
 
-STEPS = ("mkstemp", "write", "fsync", "chmod", "replace", "open")
+STEPS = ("mkstemp", "write", "fchmod", "fsync", "replace", "open")
 """What writing a file takes; the last opens its folder, which is flushed as well."""
 
 

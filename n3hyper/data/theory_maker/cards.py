@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 
 from n3hyper.data.theory_maker.bases import INTERPOLATION_DEGREE, X_GRID
 from n3hyper.errors import TheoryError, nearest
+from n3hyper.system.atomic_write import write_atomically
 
 FONLL_ORDERS = {"FONLL-A": 1, "FONLL-B": 1, "FONLL-C": 2}
 """The order of the evolution that goes with each variant of FONLL."""
@@ -226,4 +228,6 @@ def write_card(card: TheoryCard, path: Path) -> None:
     """Write a theory card in NNPDF's format."""
     yaml = YAML()
     yaml.default_flow_style = None
-    yaml.dump(card.nnpdf(), path)
+    content = io.BytesIO()
+    yaml.dump(card.nnpdf(), content)
+    write_atomically(path, [content.getvalue()])

@@ -10,6 +10,7 @@ says how accurately). With fixed nodes the same operators serve every dataset.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from n3hyper.data.theory_maker.cards import EVOLUTION_METHODS, TheoryCard
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.truncated import mend
 from n3hyper.errors import TheoryError
+from n3hyper.system.atomic_write import write_atomically
 
 Q2_MIN = 1.0
 """GeV^2; below it the scale is frozen, see `frozen`."""
@@ -226,10 +228,9 @@ def _solve(card: TheoryCard, folder: Path, scales: list[tuple[float, int]]) -> N
 
 def _save(path: Path, array: Floats) -> None:
     """Write `array` so that the file is there whole or not at all."""
-    scratch = path.with_suffix(".part")
-    with scratch.open("wb") as file:
-        np.save(file, array)
-    scratch.replace(path)
+    content = io.BytesIO()
+    np.save(content, array)
+    write_atomically(path, [content.getvalue()])
 
 
 def _couplings(card: TheoryCard) -> Any:

@@ -30,6 +30,7 @@ from n3hyper.data.theory_maker.requirements import own_compiler_cache, require
 from n3hyper.data.theory_maker.structure_functions import Calculator, Probe
 from n3hyper.data.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
 from n3hyper.errors import TheoryError
+from n3hyper.system.atomic_write import write_atomically
 
 FIRST_COMBINATION = 100
 """PineAPPL's identifiers of combinations in the evolution basis start here."""
@@ -195,7 +196,8 @@ def _refuse_another_card(card: TheoryCard, path: Path) -> None:
 def _list_datasets(path: Path, datasets: Sequence[str]) -> None:
     """Keep the names of all datasets that a theory was made for, a line each."""
     before = path.read_text().split() if path.exists() else []
-    path.write_text("".join(f"{name}\n" for name in dict.fromkeys([*before, *datasets])))
+    lines = [f"{name}\n".encode() for name in dict.fromkeys([*before, *datasets])]
+    write_atomically(path, lines)
 
 
 def prepared(folder: Path) -> Path:

@@ -6,6 +6,7 @@ yadism says which channels there are, with what couplings and functions of z; `f
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import warnings
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ from n3hyper.data.theory_maker.kinematics import StructureFunctions
 from n3hyper.data.theory_maker.requirements import require
 from n3hyper.data.theory_maker.schemes import Term
 from n3hyper.errors import TheoryError
+from n3hyper.system.atomic_write import write_atomically
 
 CHUNK = 16
 """Points that one task computes, and one file of the cache holds."""
@@ -103,10 +105,9 @@ def _chunk(
             return np.asarray(archive["coefficients"])
     observable = f"{kind}_{probe.flavour}"
     result = sum(_computed(theory, each, observable, points, term.pto) for each in probes)
-    scratch = path.with_suffix(".part")
-    with scratch.open("wb") as file:
-        np.savez_compressed(file, coefficients=result)
-    scratch.replace(path)
+    archive = io.BytesIO()
+    np.savez_compressed(archive, coefficients=result)
+    write_atomically(path, [archive.getvalue()])
     return np.asarray(result)
 
 

@@ -8,6 +8,7 @@ valence to ever smaller x, so that what lies below the lowest node is not neglig
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from n3hyper.data.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID, Floats
 from n3hyper.data.theory_maker.evolution import N_NODES, Evolution, node_scales
 from n3hyper.data.theory_maker.target_mass import integral_weights
+from n3hyper.system.atomic_write import write_atomically
 
 FILE = "sum_rules.npz"
 TOLERANCE = 1.0e-4
@@ -108,7 +110,9 @@ def violation(rules: Mapping[str, Floats]) -> dict[str, float]:
 def write_rules(rules: Mapping[str, Floats], folder: Path) -> None:
     """Keep the rules with the theory, so that they can be checked without eko."""
     arrays: dict[str, Any] = dict(rules)
-    np.savez_compressed(folder / FILE, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomically(folder / FILE, [content.getvalue()])
 
 
 def les_houches(x: Floats) -> Floats:
