@@ -20,15 +20,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
-from urllib.parse import unquote_plus, urlsplit
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
     PORT,
     URI_FILE,
+    AddressError,
     is_loopback,
     make_uri,
+    parse_uri,
 )
 from n3hyper.hyper_optimization.mongo_connection import answers, open_database
 from n3hyper.system.atomic_write import write_atomically
@@ -158,8 +159,8 @@ class MongodRunner:
     def earlier_port(self) -> int:
         """Where a server of this folder listened the last time; 0 where that is not known."""
         try:
-            return urlsplit(self.uri_file.read_text(encoding="utf-8").strip()).port or 0
-        except (OSError, ValueError):
+            return parse_uri(self.uri_file.read_text(encoding="utf-8").strip()).port
+        except (OSError, ValueError, AddressError):
             return 0
 
     def ensure_database_dir_exists(self) -> None:
@@ -268,10 +269,8 @@ class MongodRunner:
         """Of an earlier start; None and None where there was none with a password."""
         if not self.auth or not self.uri_file.is_file():
             return None, None
-        parts = urlsplit(self.uri_file.read_text(encoding="utf-8").strip())
-        if parts.username is None or parts.password is None:
-            return None, None
-        return unquote_plus(parts.username), unquote_plus(parts.password)
+        address = parse_uri(self.uri_file.read_text(encoding="utf-8").strip())
+        return (None, None) if address.password is None else (address.user, address.password)
 
     def _make_user(self) -> None:
         """Let the server know a user before it listens where it was asked to.

@@ -15,7 +15,7 @@ import pytest
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization import mongo_server
-from n3hyper.hyper_optimization.mongo_address import VARIABLE, find_uri
+from n3hyper.hyper_optimization.mongo_address import find_uri
 from n3hyper.hyper_optimization.mongo_connection import (
     Patience,
     address_of,
@@ -24,8 +24,6 @@ from n3hyper.hyper_optimization.mongo_connection import (
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
 from tests.mongo_servers import engines, running
-
-SECRET = "mongodb://me:geheim@localhost:27017/x"
 
 
 @pytest.mark.parametrize("engine", engines())
@@ -107,35 +105,6 @@ def test_a_mongod_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "mongod").chmod(0o755)
     assert find_engine() == [str(tmp_path / "mongod")]
     assert "secantus" in find_engine("embedded")[-1]
-
-
-def test_no_password_on_a_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreError, match="mode 0600") as caught:
-        find_uri(SECRET)
-    assert "geheim" not in str(caught.value)
-    file = tmp_path / "uri"
-    file.write_text(SECRET)
-    file.chmod(0o644)
-    with pytest.raises(StoreError, match="chmod 600") as caught:
-        find_uri(str(file))
-    assert "geheim" not in str(caught.value)
-    file.chmod(0o600)
-    assert find_uri(str(file)) == find_uri(str(tmp_path)) == SECRET
-    monkeypatch.setenv(VARIABLE, SECRET)
-    assert find_uri() == SECRET
-    for wrong in ("nothing-there", str(tmp_path.parent / "no")):
-        with pytest.raises(StoreError, match="neither a URI"):
-            find_uri(wrong)
-
-
-def test_mistakes_in_a_uri_do_not_show_its_password(tmp_path: Path) -> None:
-    file = tmp_path / "uri"
-    for text in ("me:geheim@localhost", "http://me:geheim@h/x", "mongodb://me:geheim@h:99999/x"):
-        file.write_text(text)
-        file.chmod(0o600)
-        with pytest.raises(StoreError) as caught:
-            open_database(find_uri(str(file)))
-        assert "geheim" not in str(caught.value)
 
 
 def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
