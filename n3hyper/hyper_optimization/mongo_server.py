@@ -7,10 +7,12 @@ scans learn where it is and how to get in.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,7 +37,7 @@ from n3hyper.hyper_optimization.mongo_connection import answers, open_database
 from n3hyper.system.atomic_write import write_atomically
 from n3hyper.system.folder_lock import locked_folder
 from n3hyper.system.own_files import open_log
-from n3hyper.system.processes import leashed, stop_process
+from n3hyper.system.processes import describe, ending, leashed, listener, stop_process
 
 ENGINES: Final = ("auto", "mongod", "embedded")
 EMBEDDED_PACKAGE: Final = "secantus"
@@ -43,6 +45,8 @@ LOG_FILE: Final = "mongod.log"
 USER: Final = "n3hyper"
 _LOOPBACK: Final = "127.0.0.1"
 _EVERYWHERE: Final = ("0.0.0.0", "::")
+_CONFIGURATION: Final = Path(__file__).with_name("secantusd.toml")
+"""Of the embedded server, which else takes one from the current folder or the user's."""
 _START: Final = 60.0
 """Seconds in which a server has to answer."""
 _ENDING: Final = 5.0
@@ -234,7 +238,8 @@ class MongodRunner:
         with open_log(self.log_file) as log:
             position = os.fstat(log.fileno()).st_size
             process = subprocess.Popen(
-                leashed(command),
+                # also a server that is stopped ends; what it has acknowledged is on the disk
+                leashed(command, signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -318,8 +323,7 @@ def _mongod_options(dbpath: Path, host: str, port: int) -> list[str]:
 
 def _embedded_options(dbpath: Path, host: str, port: int) -> list[str]:
     return [
-        # an empty configuration: one that lies about in the current folder is not ours
-        *("--config", os.devnull, "--storage-path", str(dbpath)),
+        *("--config", str(_CONFIGURATION), "--storage-path", str(dbpath)),
         *("--host", host, "--port", str(port), "--standalone", "--cache-size", "256M"),
         *("--oplog-max-entries", "1000", "--log-level", "WARNING"),
     ]
@@ -340,14 +344,18 @@ def free_port(host: str = _LOOPBACK) -> int:
 
 
 def refuse_used_port(host: str, port: int) -> None:
-    """Raise `PortError` where a server could not listen."""
+    """Raise `PortError` where a server could not listen, which names the process that does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as err:
-            raise PortError(f"{host}:{port}: {err.strerror or err}; choose another --port") from err
+            holder = listener(port) if err.errno == errno.EADDRINUSE else None
+            advice = "choose another --port"
+            if holder is not None:
+                advice = f"by {describe(holder)}; end it with: {ending(holder)}, or {advice}"
+            raise PortError(f"{host}:{port}: {err.strerror or err}; {advice}") from err
 
 
 def write_secret(path: Path, text: str) -> None:

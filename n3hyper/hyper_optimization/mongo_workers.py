@@ -72,5 +72,5 @@ class LocalWorkers:
     def stop(self) -> None:
         """End it, and the workers with it."""
         if self._process is not None:
-            stop_process(self._process, patience=_PATIENCE)
+            stop_process(self._process, _PATIENCE)
             self._process = None

@@ -133,7 +133,7 @@ class Fleet:
             if process.poll() is None:
                 process.terminate()
         for process in processes:
-            stop_process(process, patience=15.0)
+            stop_process(process, 15.0)
 
     def _start(self, slot: _Slot) -> None:
         share = worker_environment(slot.number, self.workers, self._cores, self._gpus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pymongo
 import pytest
 
@@ -127,6 +129,65 @@ def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
         process.stderr.close()
         assert not answers(database)
         database.client.close()
+
+
+ORDERS = {
+    "server stopped, command killed": "stop server, kill command",
+    "server stopped, command killed, server continued": "stop server, kill command, cont server",
+    "both stopped, command killed": "stop server, stop command, kill command",
+    "server stopped, command ended": "stop server, term command",
+    "server stopped, command interrupted and killed": "stop server, int command, kill command",
+    "command stopped, server killed": "stop command, kill server, cont command",
+    "command stopped, server ended": "stop command, term server, cont command",
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the leash is Linux's")
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
+def test_a_server_ends_with_its_command(order: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "n3hyper.cli", "mongod", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("stop "):
+            pass
+        (server,) = psutil.Process(process.pid).children()
+        for step in order.split(", "):
+            number, whom = step.split()
+            target = server.pid if whom == "server" else process.pid
+            os.kill(target, getattr(signal, f"SIG{number.upper()}"))
+        server.wait(120)
+        process.communicate(timeout=120)
+
+
+def test_who_holds_the_port_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    code = (
+        "import signal, socket\n"
+        "probe = socket.create_server(('127.0.0.1', 0))\n"
+        "print(probe.getsockname()[1], flush=True)\n"
+        "signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with pytest.raises(StoreError, match=f"in use; by process {process.pid} ") as caught:
+            MongodRunner(db_port=port, dbpath=tmp_path / "db", engine="embedded").start()
+        said = re.search(r"end it with: ([^,]+),", str(caught.value))
+        assert said is not None
+        subprocess.run(said[1], shell=True, check=True)
+    with running("embedded", tmp_path / "db", db_port=port):
+        pass
+
+
+@pytest.mark.parametrize("name", ["mongod.log", ".n3hyper.lock"])
+def test_links_in_the_folder_of_the_data(name: str, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / name).symlink_to(precious)
+    with pytest.raises(StoreError, match=name):
+        MongodRunner(db_port=0, dbpath=tmp_path / "db", engine="embedded").start()
+    assert precious.read_text() == "precious"
 
 
 def test_a_port_that_is_free() -> None:
