@@ -79,11 +79,11 @@ def command(
     by name.
     """
     from n3hyper.fitting.memory import share
-    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.hyper_optimization.objectives import find_objective
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
+    from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
 
     if objectives:
         # the processes of the workers look there, too

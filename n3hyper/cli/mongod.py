@@ -53,8 +53,8 @@ def command(
     restore: Path | None,
 ) -> int:
     """Run the database of parallel scans until Ctrl-C."""
-    from n3hyper.hyper_optimization.interruption import interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    from n3hyper.system.interruption import interrupted_by_signals
 
     runner = MongodRunner(
         db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod

@@ -24,8 +24,8 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
     """
-    from n3hyper.hyper_optimization.interruption import GRACE, INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.session import finished_trials
+    from n3hyper.system.interruption import GRACE, INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
         return f"interrupted; {resume_hint(request, parallel)}"

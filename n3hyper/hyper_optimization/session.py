@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
 from n3hyper.hyper_optimization.budget import Budget
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.runcard import Runcard, keys_as_written, load_runcard, parse_text, require_scan
+from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
@@ -147,7 +147,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
     budget = None if request.timeout is None else Budget(request.timeout)
     with ExitStack() as held:
         if request.restart:
-            held.enter_context(locked_folder(request.replica_folder))
+            held.enter_context(locked_scan(request.replica_folder))
             put_runcard_back(request, listener)
         runcard = request.load()
         if not request.restart:
@@ -158,7 +158,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         fits.prepare(partial(make_trainer, trainer.problem, runcard, request.memory))
         if not request.restart:
             make_folder(request)
-            held.enter_context(locked_folder(request.replica_folder))
+            held.enter_context(locked_scan(request.replica_folder))
             # while this one was reading, another may have begun here
             refuse_used_folder(request)
             keep_runcard(request)
@@ -371,7 +371,7 @@ def _unpacked(pickle: Path, output: Path) -> Path:
     request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
     refuse_used_folder(request)
     make_folder(request)
-    with locked_folder(request.replica_folder):
+    with locked_scan(request.replica_folder):
         write_atomically(request.runcard, [runcard.encode()])
         trials.move_to(request.replica_folder)
     return request.pickle

@@ -13,7 +13,6 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.budget import Budget
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
@@ -38,6 +37,7 @@ from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.scan import ScanOutcome, save
+from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.session import (
     Listener,
     ScanRequest,
@@ -131,7 +131,7 @@ def perform_parallel_scan(
     with ExitStack() as held:
         if not request.restart:
             make_folder(request)
-        held.enter_context(locked_folder(request.replica_folder))
+        held.enter_context(locked_scan(request.replica_folder))
         if request.restart:
             put_runcard_back(request, listener)
         else:

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.interruption import interrupted_by_signals
 from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
 from n3hyper.hyper_optimization.mongo_connection import (
     SELECTION,
@@ -39,6 +38,7 @@ from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
 from n3hyper.services.objective_evaluator import ObjectiveEvaluator
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between signs of life of a worker without a scan."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from n3hyper.errors import TheoryError, nearest
+from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.bases import INTERPOLATION_DEGREE, X_GRID
 
 FONLL_ORDERS = {"FONLL-A": 1, "FONLL-B": 1, "FONLL-C": 2}
@@ -226,4 +228,6 @@ def write_card(card: CalculationCard, path: Path) -> None:
     """Write a theory card in NNPDF's format."""
     yaml = YAML()
     yaml.default_flow_style = None
-    yaml.dump(card.nnpdf(), path)
+    content = io.BytesIO()
+    yaml.dump(card.nnpdf(), content)
+    write_atomically(path, [content.getvalue()])

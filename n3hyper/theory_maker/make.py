@@ -15,6 +15,7 @@ import numpy as np
 from n3hyper.data.cache import cache_folder
 from n3hyper.errors import TheoryError
 from n3hyper.physics.arrays import Array
+from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.bases import X_GRID
 from n3hyper.theory_maker.cards import CalculationCard, read_card, write_card
 from n3hyper.theory_maker.coefficients.cross_sections import bound_in, coefficients
@@ -196,7 +197,8 @@ def _refuse_another_card(card: CalculationCard, path: Path) -> None:
 def _list_datasets(path: Path, datasets: Sequence[str]) -> None:
     """Keep the names of all datasets that a theory was made for, a line each."""
     before = path.read_text().split() if path.exists() else []
-    path.write_text("".join(f"{name}\n" for name in dict.fromkeys([*before, *datasets])))
+    lines = [f"{name}\n".encode() for name in dict.fromkeys([*before, *datasets])]
+    write_atomically(path, lines)
 
 
 def prepared(folder: Path) -> Path:

@@ -8,6 +8,7 @@ valence to ever smaller x, so that what lies below the lowest node is not neglig
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from n3hyper.physics.arrays import Array
+from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID
 from n3hyper.theory_maker.coefficients.target_mass import integral_weights
 from n3hyper.theory_maker.operators.evolution import N_NODES, Evolution, node_scales
@@ -109,7 +111,9 @@ def violation(rules: Mapping[str, Array]) -> dict[str, float]:
 def write_rules(rules: Mapping[str, Array], folder: Path) -> None:
     """Keep the rules with the theory, so that they can be checked without eko."""
     arrays: dict[str, Any] = dict(rules)
-    np.savez_compressed(folder / FILE, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_atomically(folder / FILE, [content.getvalue()])
 
 
 def les_houches(x: Array) -> Array:

@@ -20,12 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_address import find_uri
 from n3hyper.services.fleet import Fleet, run_fleet
 from n3hyper.services.worker_process import main as worker_main
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "tests.support.toy_processes"

@@ -6,6 +6,7 @@ yadism says which channels there are, with what couplings and functions of z; `f
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import warnings
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ import numpy as np
 
 from n3hyper.errors import TheoryError
 from n3hyper.physics.arrays import Array
+from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.bases import FLAVOUR_PIDS, INTERPOLATION_DEGREE, X_GRID
 from n3hyper.theory_maker.cards import CalculationCard
 from n3hyper.theory_maker.coefficients.folding import fold
@@ -104,10 +106,9 @@ def _chunk(
             return np.asarray(archive["coefficients"])
     observable = f"{kind}_{probe.flavour}"
     result = sum(_computed(theory, each, observable, points, term.pto) for each in probes)
-    scratch = path.with_suffix(".part")
-    with scratch.open("wb") as file:
-        np.savez_compressed(file, coefficients=result)
-    scratch.replace(path)
+    archive = io.BytesIO()
+    np.savez_compressed(archive, coefficients=result)
+    write_atomically(path, [archive.getvalue()])
     return np.asarray(result)
 
 

@@ -10,6 +10,7 @@ says how accurately). With fixed nodes the same operators serve every dataset.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ import numpy as np
 
 from n3hyper.errors import TheoryError
 from n3hyper.physics.arrays import Array
+from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.cards import EVOLUTION_METHODS, CalculationCard
 from n3hyper.theory_maker.operators.truncated import mend
 from n3hyper.theory_maker.requirements import require
@@ -226,10 +228,9 @@ def _solve(card: CalculationCard, folder: Path, scales: list[tuple[float, int]])
 
 def _save(path: Path, array: Array) -> None:
     """Write `array` so that the file is there whole or not at all."""
-    scratch = path.with_suffix(".part")
-    with scratch.open("wb") as file:
-        np.save(file, array)
-    scratch.replace(path)
+    content = io.BytesIO()
+    np.save(content, array)
+    write_atomically(path, [content.getvalue()])
 
 
 def _couplings(card: CalculationCard) -> Any:

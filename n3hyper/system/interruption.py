@@ -1,4 +1,4 @@
-"""How signals end a scan: at once, but never in the middle of saving.
+"""How signals end a program: at once, but never in the middle of saving.
 
 A signal is KeyboardInterrupt in the main thread. Python raises it between two of its own steps,
 which may be long in coming while the main thread compiles or reads; since all that has finished is

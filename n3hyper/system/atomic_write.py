@@ -32,8 +32,8 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(chunks)
             file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         _flush_folder(path.parent)
     except OSError as err:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.budget import Budget
-from n3hyper.hyper_optimization.interruption import (
+from n3hyper.system.interruption import (
     SIGNALS,
     interrupted_by_signals,
     uninterrupted,
@@ -69,7 +65,7 @@ def test_saving_outside_of_the_main_thread() -> None:
 
 DEAF = """
 import hashlib, sys, time
-from n3hyper.hyper_optimization.interruption import interrupted_by_signals, uninterrupted
+from n3hyper.system.interruption import interrupted_by_signals, uninterrupted
 
 def seconds_in_c():
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**28)
@@ -115,37 +111,3 @@ def test_a_process_ends_whatever_it_does(state: str, number: signal.Signals) -> 
         assert "KeyboardInterrupt" in err
     else:
         assert (process.returncode, err) == (130, "last words\n")
-
-
-def test_a_budget_expects_what_it_has_seen() -> None:
-    now = [0.0]
-    budget = Budget(100.0, clock=lambda: now[0])
-    assert budget.spent() == ""
-    for seconds in (30.0, 10.0):
-        budget.begin()
-        now[0] += seconds
-        budget.end()
-        assert budget.spent() == ""
-    budget.begin()
-    now[0] += 31.0
-    budget.end()
-    assert "expected to take 31 s, and 29 s are left of 100 s" in budget.spent()
-
-
-def test_a_budget_learns_from_the_trials_before_a_restart() -> None:
-    budget = Budget(50.0, clock=lambda: 0.0)
-    budget.learn(
-        [
-            {"result": {"seconds": {"train": 1.0, "total": 51.0}}},
-            {"result": {"seconds": None}},
-            {"result": {}},
-        ]
-    )
-    assert "expected to take 51 s" in budget.spent()
-
-
-def test_the_time_is_that_of_the_wall(tmp_path: Path) -> None:
-    budget = Budget(0.05)
-    time.sleep(0.06)
-    assert "0 s are left" in budget.spent()
-    assert os.listdir(tmp_path) == []
