@@ -90,6 +90,10 @@ class FitError(N3HyperError):
     """A fit that cannot be set up or carried out."""
 
 
+class HyperparameterError(FitError):
+    """Hyperparameters that describe no fit."""
+
+
 class StoreError(N3HyperError):
     """Trials that cannot be read or written."""
 

@@ -67,13 +67,13 @@ def _perform(
         from n3hyper.hyper_optimization.session import perform_scan
 
         with make_display(request.max_evals, done, quiet) as display:
-            display.best = request.best
+            display.best, display.faults.pickle = request.best, request.pickle
             return perform_scan(complete, display)
     from n3hyper.cli.parallel_display import make_parallel_display
     from n3hyper.services.parallel_session import perform_parallel_scan
 
     with make_parallel_display(request.max_evals, done, quiet) as live:
-        live.best = request.best
+        live.best, live.faults.pickle = request.best, request.pickle
         return perform_parallel_scan(complete, parallel, live)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def summary(
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
     for reason, count in outcome.failures.most_common():
         lines.append(f"  {count} failed: {reason}, the last one: {_last_failure(finished, reason)}")
+    if outcome.failures[FAULT]:
+        lines.append(f"  ({FAULT}: an error of n3hyper, not of the hyperparameters)")
     best = outcome.best
     if best is not None:
         result = best["result"]

@@ -26,6 +26,7 @@ from n3hyper.data.masks import (
 from n3hyper.data.problem import DatasetInfo, FitProblem, Fold, LagrangeInfo, fitted_points
 from n3hyper.data.replicas import additive_part, make_replica_data
 from n3hyper.data.seeds import mc_seeds, nn_seeds, trvl_seeds
+from n3hyper.data.size import refuse_too_many_replicas
 from n3hyper.errors import DataError, RuncardError
 from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
@@ -90,6 +91,7 @@ def build_problem(
     seeds = runcard.seeds
     central = np.concatenate([each.central for each in data])
     folds = _folds(runcard, data)
+    refuse_too_many_replicas(replicas, len(folds), len(central), stack)
     splits = trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist()
     modes = _mode_masks(runcard, folds, len(central), splits)
     fracs = [one.asked.frac if modes is None else 1.0 for one in loaded]

@@ -17,7 +17,7 @@ status ``fail``, a `failure` with reason and text, and None for a loss.
                                                                  (k,) on the data fitted
         penalties          by name, (k, R)
         best_epochs, stop_epochs, positivity_passed, replicas_used   (k, R)
-      failure              reason, one of `REASONS`, and text
+      failure              reason, one of `REASONS`, and text; the traceback of an exception
       seconds, epochs_run, seed, version
 
 The `state` is hyperopt's: 2 for a trial with a score in each fold (failed or not), 3 for one
@@ -50,12 +50,13 @@ REASONS: Final = (
     "threshold",
     "threshold_chi2",
     "positivity",
+    "setup",
     "exception",
     "memory",
     "timeout",
     "lost",
 )
-"""Why a trial may fail."""
+"""Why a trial may fail; an exception is a fault of the program, and not of hyperparameters."""
 
 FOLD_SCORES: Final = (
     "hyper_losses_chi2",
@@ -226,8 +227,13 @@ def is_finite(value: Any) -> bool:
     )
 
 
-def failed_result(reason: str, text: str, **scores: Any) -> Record:
-    """The result of a trial that failed, with whatever is known of its scores.
+def failed_result(reason: str, text: str, traceback: str = "", **scores: Any) -> Record:
+    """Return the result of a trial that failed, with whatever is known of its scores.
+
+    Parameters
+    ----------
+    traceback
+        Of the exception that ended it; kept where there is one.
 
     Examples
     --------
@@ -246,7 +252,11 @@ def failed_result(reason: str, text: str, **scores: Any) -> Record:
         **scores,
         "status": STATUS_FAIL,
         "loss": None,
-        "failure": {"reason": reason, "text": " ".join(text.split())},
+        "failure": {
+            "reason": reason,
+            "text": " ".join(text.split()),
+            **({"traceback": traceback} if traceback else {}),
+        },
     }
     return dict(plain(result))
 
@@ -265,7 +275,8 @@ def finished_result(result: Any) -> Record:
         return dict(plain({"version": __version__, **scores}))
     failure = scores.pop("failure", None)
     if failure:
-        return failed_result(failure["reason"], failure["text"], **scores)
+        traceback = failure.get("traceback", "")
+        return failed_result(failure["reason"], failure["text"], traceback, **scores)
     if scores.get("status") == STATUS_OK:
         return failed_result("nan", f"the loss is {scores.get('loss')}", **scores)
     return failed_result("exception", "the objective gave no reason", **scores)

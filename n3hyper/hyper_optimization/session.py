@@ -209,12 +209,14 @@ def prepare(
     ModelTrainer, HyperScanner, dict
     """
     from n3hyper.data.build import build_problem
+    from n3hyper.fitting.memory import refuse_wide_networks
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from n3hyper.hyper_optimization.identity import scan_identity
 
     require_scan(runcard)
     for note in runcard.notes:
         listener.stage(note)
+    refuse_wide_networks(runcard, request.memory)
     scanner = HyperScanner(runcard.parameters, runcard.hyperscan)
     listener.stage("reading data and theory")
     with keys_as_written(runcard):

@@ -12,7 +12,14 @@ from typing import Any, Final
 
 from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER
 from n3hyper.runcard.model import Fitting
-from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMIZERS, SAMPLINGS
+from n3hyper.runcard.names import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LAYER_TYPES,
+    MOST_EPOCHS,
+    OPTIMIZERS,
+    SAMPLINGS,
+)
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.parameters import OPTIONAL, read_parameters
 
@@ -120,7 +127,7 @@ def _read_stopping(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if _range(section, "min_epochs", "max_epochs"):
         for key in ("min_epochs", "max_epochs"):
-            found[key] = section.need(key).integer(1)
+            found[key] = section.need(key).integer(1, MOST_EPOCHS)
     for key in ("min_patience", "max_patience"):
         value = section.get(key)
         if value is not None:

@@ -93,6 +93,8 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ),
     ((FIT, "optimizer", "momentum"), 0.9, f"{FIT}.optimizer.momentum", "0.9", "without momentum"),
     ((FIT, "epochs"), 0, f"{FIT}.epochs", "0", "at least 1"),
+    ((FIT, "epochs"), 10**12, f"{FIT}.epochs", "1000000000000", "at most 1e+09"),
+    ((SCAN, "stopping", "max_epochs"), 10**12, f"{SCAN}.stopping.max_epochs", "100", "at most 1e"),
     ((FIT, "epochs"), "many", f"{FIT}.epochs", "'many'", "a number"),
     ((FIT, "stopping_patience"), 30, f"{FIT}.stopping_patience", "30", "at most 1"),
     ((FIT, "dropout"), 1, f"{FIT}.dropout", "1", "below 1"),
