@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from n3hyper.data.problem import TheoryStack
 from n3hyper.errors import RuncardError
 from n3hyper.physics.bases import FK_FLAVOURS
 from n3hyper.system.memory import available, in_words
+from n3hyper.theory.stack import TheoryStack
 
 
 def refuse_too_many_replicas(replicas: int, folds: int, ndata: int, theory: TheoryStack) -> None:

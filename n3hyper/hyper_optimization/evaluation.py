@@ -36,7 +36,7 @@ def evaluate(model_trainer: Any, parameters: Mapping[str, Any]) -> Record:
         return failure_of(err)
 
 
-def failure_of(err: Exception) -> Record:
+def failure_of(err: BaseException) -> Record:
     """Return the result of a trial that an exception has ended.
 
     Hyperparameters are to blame where they are refused, and a lack of memory is a reason of its

@@ -28,8 +28,8 @@ OTHER_SCAN: Final = "use_tries_from"
 OTHER_SPACE: Final = "from_hyperscan"
 """Key that names the scan whose ranges are drawn from."""
 _OTHERS: Final = {
-    OTHER_SCAN: "the trials of that scan are run",
-    OTHER_SPACE: "the ranges are those of that scan",
+    OTHER_SCAN: "the trials of that scan are run; remove one of the two",
+    OTHER_SPACE: "the ranges of that scan are drawn from; remove one of the two",
 }
 _GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
@@ -65,7 +65,9 @@ def read_hyperscan(
         other = section.get(name)
         if other is None:
             continue
-        for key in (*_GROUPS, "parameters", *_OTHERS):
+        # ranges beside those of another scan stand in their place
+        groups = () if name == OTHER_SPACE else _GROUPS
+        for key in (*groups, "parameters", *_OTHERS):
             beside = section.get(key)
             if beside is not None and key != name:
                 beside.fail(f"not beside {name}", reason)
@@ -240,7 +242,8 @@ def _read_depths(section: Section, parameters: dict[str, Any]) -> list[int] | No
         ):
             item.fail(
                 "more or fewer layers than parameters.activation_per_layer",
-                "add activations: [...], of which one is then used in all hidden layers",
+                f"add {section.node.at('activations')}: [tanh], say: one of the list is then used "
+                "in all hidden layers",
             )
         found.append(depth)
     if not found:

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_card import small_card, write_card
+
+from tests.support.small_card import small_card, write_card
 
 BROKEN = """
 from n3hyper.fitting.training import Training

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import synthetic_theory
 
 from n3hyper.data import size
 from n3hyper.errors import RuncardError
+from tests.support.synthetic import synthetic_theory
 
 
 @pytest.mark.parametrize(

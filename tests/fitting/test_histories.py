@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from fitting_samples import make_trial, problem_of_modes, small_problem
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from n3hyper.fitting.backend import device_memory, tensorflow
 from n3hyper.fitting.batch import Trial
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.training import Training
+from tests.support.fitting_samples import make_trial, problem_of_modes, small_problem
 
 tf = tensorflow()
 CHUNK = 4

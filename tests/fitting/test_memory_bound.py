@@ -6,14 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fitting_samples import (
-    assert_same_bits,
-    make_trial,
-    parameters,
-    problem_of_modes,
-    runcard,
-    small_problem,
-)
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting import memory
@@ -21,6 +13,14 @@ from n3hyper.fitting.backend import device_memory
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.trained import split
 from n3hyper.system.memory import resident
+from tests.support.fitting_samples import (
+    assert_same_bits,
+    make_trial,
+    parameters,
+    problem_of_modes,
+    runcard,
+    small_problem,
+)
 
 FOLDS, REPLICAS = 2, 10
 EPOCHS = 110
