@@ -14,7 +14,7 @@ import pytest
 from tests.support.small_card import small_card, write_card
 
 BROKEN = """
-from n3hyper.fitting.training import Training
+from n3hyper.fitting.training.batches import Training
 
 def train(self, trial, clock):
     if trial.settings.epochs % 2:
