@@ -30,7 +30,7 @@ ALLOWED = {
     "report": {"errors", "system", "physics", "hyper_optimization.record"},
     "cli": _BELOW_SERVICES | {"services", "report", "theory_maker"},
 }
-# Within a room, from the bottom up: a line may import those above it, and itself where it is a folder.
+# Within a room, from the bottom up: a line may import those above it, and folders themselves.
 LEVELS = {
     "fitting": (
         {"backend", "clock", "settings"},
