@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from hypothesis import settings
 from n3hyper.data.commondata import CommonData, cut, load_commondata
 from n3hyper.data.cuts import kept_points
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from tests.leftovers import hear_signals, mark, still_there, watched
 from tests.mongo_servers import engines, fresh_database, running
+
+hear_signals()
 
 # They make the stored reference numbers, with programs that are not installed here.
 collect_ignore_glob = ["*/make_*reference", "*/make_*reference.py"]
@@ -28,6 +32,16 @@ settings.load_profile("untimed")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 _REFERENCE = Path(__file__).parent / "data" / "reference"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    """See that every process that the tests start ends with them."""
+    text = mark()
+    with watched(text) if sys.platform.startswith("linux") else nullcontext():
+        yield
+        left = still_there(text)
+    assert not left, f"left running by the tests, and killed now: {left}"
 
 
 @pytest.fixture(scope="session", autouse=True)
