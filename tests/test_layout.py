@@ -13,18 +13,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
-_BELOW_STORE = {"errors", "system", "runcard", "physics", "data", "fitting"}
+_BELOW_STORE = {"errors", "system", "runcard", "physics", "theory", "data", "fitting"}
 ALLOWED = {
     "errors": set(),
     "system": {"errors"},
     "runcard": {"errors"},
     "physics": {"errors"},
-    "data": {"errors", "system", "runcard", "physics"},
+    "theory": {"errors", "system", "runcard", "physics"},
+    "data": {"errors", "system", "runcard", "physics", "theory"},
+    "theory_maker": {"errors", "system", "runcard", "physics", "theory", "data"},
     "fitting": _BELOW_STORE - {"fitting"},
     "hyper_optimization": _BELOW_STORE,
     "services": _BELOW_STORE | {"hyper_optimization"},
     "report": {"errors", "system", "physics", "hyper_optimization.record"},
-    "cli": _BELOW_STORE | {"hyper_optimization", "services", "report"},
+    "cli": _BELOW_STORE | {"hyper_optimization", "services", "report", "theory_maker"},
 }
 # Heavy libraries and the only places that may import them.
 _MONGO = (
@@ -48,8 +50,8 @@ DOORS = {
     "bson": _MONGO,
     "gridfs": _MONGO,
     "click": ("cli",),
-    "pineappl": ("data",),
-    "nnpdf_data": ("data",),
+    "pineappl": ("theory", "theory_maker"),
+    "nnpdf_data": ("data", "theory", "theory_maker"),
 }
 
 

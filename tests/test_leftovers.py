@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.leftovers import VARIABLE, mark, marked, still_there
+from tests.support.leftovers import VARIABLE, mark, marked, still_there
 
 ROOT = Path(__file__).resolve().parents[1]
 TEST = "tests/system/test_interruption.py::test_a_process_ends_whatever_it_does"
@@ -31,7 +31,7 @@ def test_tests_that_are_started_in_the_background_hear_signals() -> None:
 
 KILLED = """
 import os, subprocess, sys
-from tests.leftovers import mark, watched
+from tests.support.leftovers import mark, watched
 child = "import os, time; os.write(1, str(os.getpid()).encode()); time.sleep(600)"
 with watched(mark()):
     subprocess.Popen([sys.executable, "-c", child], start_new_session=True)

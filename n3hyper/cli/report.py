@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
             databases=tuple(scan for address in addresses for scan in _databases(address)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
             keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
-            command=" ".join(["n3hyper report", *said]) if said else "",
+            command=shlex.join(["n3hyper", "report", *said]) if said else "",
             **options,
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +37,7 @@ class LocalWorkers:
         uri: str,
         log: Path,
         workdir: Path | str | None,
+        same_modules: bool = False,
     ) -> None:
         """Start it, unless it runs.
 
@@ -44,24 +46,31 @@ class LocalWorkers:
         command
             ``n3hyper mongo-worker``, or what takes its options.
         options
-            With their values; those that are None are left out.
+            With their values; those that are None are left out, and those of a list are repeated.
         uri
             Of the database.
         log
             File that what it prints is added to; see `n3hyper.system.own_files.open_log`.
         workdir
             Of the process; this one's by default.
+        same_modules
+            Whether it imports from where this process does.
         """
         if self.running:
             return
         given = [*command]
         for name, value in options.items():
-            given += [] if value is None else [name, str(value)]
+            values = value if isinstance(value, (list, tuple)) else [value]
+            for each in values:
+                given += [] if each is None else [name, str(each)]
+        environment = {**os.environ, VARIABLE: uri}
+        if same_modules:
+            environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         with open_log(log) as output:
             self._process = subprocess.Popen(
                 leashed(given),
                 # the URI may hold a password: not on the command line
-                env={**os.environ, VARIABLE: uri},
+                env=environment,
                 cwd=workdir,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

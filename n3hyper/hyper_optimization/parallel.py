@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo_connection import Patience, printable
 from n3hyper.hyper_optimization.mongo_jobs import job_id
 from n3hyper.hyper_optimization.mongo_scan import LEASE
+from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
 from n3hyper.hyper_optimization.scan import ScanOutcome
@@ -63,52 +64,6 @@ class Status:
         """
         left = self.total - self.done
         return 3600.0 * left / self.per_hour if self.per_hour > 0 else math.nan
-
-
-@dataclass
-class StaleJobs:
-    """Finds running jobs whose heartbeat has stopped.
-
-    No clocks are compared: a job is stale when it has looked the same for the length of a lease, as
-    this process has seen it, while the database answered.
-
-    Examples
-    --------
-    >>> now = iter([0.0, 40.0, 70.0, 130.0])
-    >>> stale = StaleJobs(60.0, clock=lambda: next(now))
-    >>> def look(beat):
-    ...     return stale.look({3: {"state": 1, "owner": "w", "attempts": 1, "refresh_time": beat}})
-    >>> look("12:00"), look("12:01"), look("12:01"), look("12:01")
-    ([], [], [], [3])
-    """
-
-    lease: float
-    clock: Callable[[], float] = time.monotonic
-    _seen: dict[int, tuple[tuple[Any, ...], float]] = field(default_factory=dict)
-
-    def look(self, headers: Mapping[int, Mapping[str, Any]]) -> list[int]:
-        """The numbers of stale jobs.
-
-        Parameters
-        ----------
-        headers
-            Of all jobs that have not finished.
-        """
-        now, seen, stale = self.clock(), {}, []
-        for tid, header in headers.items():
-            if header.get("state") != STATE_RUNNING:
-                continue
-            looks = tuple(repr(header.get(key)) for key in ("owner", "attempts", "refresh_time"))
-            before, since = self._seen.get(tid, (None, now))
-            seen[tid] = (looks, since if looks == before else now)
-            if now - seen[tid][1] >= self.lease:
-                stale.append(tid)
-        self._seen = seen
-        return stale
-
-    def forget(self) -> None:
-        """Begin anew: the database was away, and no heartbeat could be seen."""
-        self._seen = {}
 
 
 class ParallelScan:
@@ -310,10 +265,9 @@ class ParallelScan:
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news
-        notes = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in seen]
-        refuse = [self.trials.exp_key in note for note in notes]
-        self.workers = [each for each, no in zip(seen, refuse, strict=True) if not no]
-        self._refusals = [note for note, no in zip(notes, refuse, strict=True) if no]
+        refusing = [each for each in seen if each.get("refuses") == self.trials.exp_key]
+        self.workers = [each for each in seen if each not in refusing]
+        self._refusals = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in refusing]
         self.on_status(self.status())
 
     def status(self) -> Status:

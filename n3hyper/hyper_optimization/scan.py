@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import FitError, StoreError
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
@@ -182,7 +183,7 @@ def _open_store(
         if path.exists():
             raise StoreError(
                 f"{path} exists: the folder holds a scan already; "
-                f"n3hyper restart --pkl {folder / PICKLE} goes on with it"
+                f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
     return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 

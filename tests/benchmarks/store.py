@@ -25,7 +25,7 @@ from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.scan import save
 from n3hyper.hyper_optimization.suggest import Suggester
 from n3hyper.system.atomic_write import write_atomically
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 Suggesters = dict[str, Suggester]
 FOLDS, REPLICAS = 4, 8

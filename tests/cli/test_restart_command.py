@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_card import small_card, write_card
 
 from n3hyper.cli import main
 from n3hyper.hyper_optimization.scan_lock import locked_scan
+from tests.support.small_card import small_card, write_card
 
 PICKLE = "nnfit/replica_1/tries.pkl"
 JSON = "nnfit/replica_1/tries.json"

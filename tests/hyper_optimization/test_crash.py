@@ -21,7 +21,7 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.system import atomic_write
-from tests.hyper_optimization.toy_scans import in_child, outcome, toy_scan
+from tests.support.toy_scans import in_child, outcome, toy_scan
 
 STEPS = ("mkstemp", "write", "fchmod", "fsync", "replace", "open")
 """What writing a file takes; the last opens its folder, which is flushed as well."""

@@ -20,7 +20,7 @@ from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.space import space_fingerprint
 from n3hyper.system import atomic_write
 from tests.hyper_optimization.test_store_contract import FILES, add_trial, ok
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 @pytest.fixture

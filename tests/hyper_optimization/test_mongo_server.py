@@ -25,7 +25,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
-from tests.mongo_servers import engines, running
+from tests.support.mongo_servers import engines, running
 
 
 @pytest.mark.parametrize("engine", engines())

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 
 from n3hyper.cli import main
 from n3hyper.report.columns import PARAMETERS, SCORES
-from tests.report.make_trials import make_records, write_scan
+from tests.support.make_trials import make_records, write_scan
 
 COMMAND = [sys.executable, "-m", "n3hyper.cli", "report"]
 
