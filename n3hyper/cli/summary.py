@@ -10,9 +10,9 @@ from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.scan import ScanOutcome
-    from n3hyper.hyper_optimization.session import ScanRequest
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+    from n3hyper.scanning.parallel import ParallelRequest
+    from n3hyper.scanning.request import ScanRequest
 
 T = TypeVar("T")
 

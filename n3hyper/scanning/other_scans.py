@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import N3HyperError, RuncardError
+from n3hyper.hyper_optimization.paths import JSON, RUNCARD_COPY, replica_folder
 from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, todays_setup
 from n3hyper.hyper_optimization.samplers import ActivationStr
-from n3hyper.hyper_optimization.session import REPLICA_FOLDER, ScanRequest
 from n3hyper.hyper_optimization.space import runcard_parameters
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN, OTHER_SPACE
 from n3hyper.runcard.trial_specs import TAKEN, TRIAL_SPECS
 from n3hyper.runcard.yaml_file import read_yaml, yaml_text
+from n3hyper.scanning.request import ScanRequest
 
 _log = logging.getLogger(__name__)
 
 KEY: Final = f"hyperscan_config.{OTHER_SCAN}"
 _SPACE_KEY: Final = f"hyperscan_config.{OTHER_SPACE}"
 _SPECS_KEY: Final = f"{TRIAL_SPECS}.hyperscan"
-_RUNCARD: Final = "filter.yml"
 
 
 def with_tries(request: ScanRequest) -> ScanRequest:
@@ -242,7 +242,7 @@ def _setup(
 def _search_space(named: str, runcard: Path) -> tuple[Path, dict[str, Any]]:
     """Return the runcard of another scan, and the ranges in it."""
     key = _SPACE_KEY
-    file = _find(named, runcard, key, lambda place: (place / _RUNCARD, place))
+    file = _find(named, runcard, key, lambda place: (place / RUNCARD_COPY, place))
     try:
         card = read_yaml(file)
     except RuncardError as error:
@@ -265,7 +265,7 @@ def _search_space(named: str, runcard: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _tries_files(place: Path) -> tuple[Path, ...]:
-    return (place / REPLICA_FOLDER / "tries.json", place / "tries.json", place)
+    return (replica_folder(place) / JSON, place / JSON, place)
 
 
 def _find(
@@ -282,7 +282,7 @@ def _find(
         value=named,
         hint="name the folder of a scan, or its tries.json"
         if candidates is _tries_files
-        else f"name the folder of a scan, which holds {_RUNCARD}",
+        else f"name the folder of a scan, which holds {RUNCARD_COPY}",
     )
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.session import ScanRequest
 from n3hyper.runcard import keys_as_written
 from n3hyper.runcard.legacy import modernise
 from n3hyper.runcard.yaml_file import yaml_text
+from n3hyper.scanning.request import ScanRequest
 
 if TYPE_CHECKING:
     from n3hyper.runcard import Runcard

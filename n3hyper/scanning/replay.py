@@ -13,7 +13,7 @@ from n3hyper.hyper_optimization.record import Record, as_array, is_finite
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.filetrials import FileTrials
-    from n3hyper.hyper_optimization.session import Listener
+    from n3hyper.scanning.listener import Listener
 
 _NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure")
 """Parts of a result that are no outcome of the fit."""
@@ -57,9 +57,9 @@ def replay(
     Parameters
     ----------
     pickle
-        What `n3hyper.hyper_optimization.session.find_store` takes.
+        What `n3hyper.scanning.restart.find_store` takes.
     listener
-        A `n3hyper.hyper_optimization.session.Listener`.
+        A `n3hyper.scanning.listener.Listener`.
 
     Raises
     ------
@@ -69,15 +69,16 @@ def replay(
     from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.hyper_optimization.identity import complete_identity, differences
     from n3hyper.hyper_optimization.recovery import reopen
-    from n3hyper.hyper_optimization.scan import evaluate
-    from n3hyper.hyper_optimization.session import prepare, restart_request
+    from n3hyper.hyper_optimization.serial_loop import evaluate
     from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
+    from n3hyper.scanning.prepare import prepare_scan
+    from n3hyper.scanning.restart import restart_request
 
     request = restart_request(pickle, None, theory_path=theory_path, memory=memory)
     if request.pickle.exists():
         _find(FileTrials.from_pkl(request.pickle), tid)
     runcard = request.load()
-    trainer, scanner, fingerprint = prepare(request, runcard, listener)
+    trainer, scanner, fingerprint = prepare_scan(request, runcard, listener)
     space = scanner.as_dict()
     identity = complete_identity(fingerprint, space)
     trials, _ = reopen(request.replica_folder, space, identity)

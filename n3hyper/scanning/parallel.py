@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.budget import Budget
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
@@ -33,22 +32,16 @@ from n3hyper.hyper_optimization.mongo_server import (
 )
 from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
-from n3hyper.hyper_optimization.parallel import ParallelScan, Status
+from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
-from n3hyper.hyper_optimization.scan import ScanOutcome, save
-from n3hyper.hyper_optimization.scan_lock import locked_scan
-from n3hyper.hyper_optimization.session import (
-    Listener,
-    ScanRequest,
-    keep_runcard,
-    make_folder,
-    prepare,
-    put_runcard_back,
-    refuse_used_folder,
-)
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from n3hyper.runcard import Runcard
+from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.listener import Listener
+from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepare_scan
+from n3hyper.scanning.request import ScanRequest
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document of a database that a scan has started for its own time."""
@@ -89,15 +82,12 @@ class ParallelRequest:
     lease: float = LEASE
 
 
-Prepare = Callable[[ScanRequest, Runcard, Listener], tuple[Any, HyperScanner, dict[str, str]]]
-
-
 def perform_parallel_scan(
     request: ScanRequest,
     parallel: ParallelRequest,
     listener: ParallelListener,
     *,
-    prepare: Prepare = prepare,
+    prepare: PrepareScan = prepare_scan,
     worker_command: tuple[str, ...] | None = None,
 ) -> ScanOutcome:
     """Load, build, find or start a database and workers, scan.
@@ -119,24 +109,23 @@ def perform_parallel_scan(
         not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
-    runcard = request.load()
-    if not request.restart:
-        refuse_used_folder(request)
-    uri = _database_in_use(request, parallel, listener)
-    # the trainer is not used here, and costs next to nothing before its first fit
-    _, scanner, identity = prepare(request, runcard, listener)
-    identity = complete_identity(identity, scanner.as_dict())
-    if uri is not None:
-        _await_database(uri, parallel.patience, listener)
+    uri: str | None = None
+
+    def prepare_with_database(
+        request: ScanRequest, runcard: Runcard, listener: Listener
+    ) -> PreparedScan:
+        nonlocal uri
+        uri = _database_in_use(request, parallel, listener)
+        # the trainer is not used here, and costs next to nothing before its first fit
+        prepared = prepare(request, runcard, listener)
+        if uri is not None:
+            _await_database(uri, parallel.patience, listener)
+        return prepared
+
     with ExitStack() as held:
-        if not request.restart:
-            make_folder(request)
-        held.enter_context(locked_scan(request.replica_folder))
-        if request.restart:
-            put_runcard_back(request, listener)
-        else:
-            refuse_used_folder(request)
-            keep_runcard(request)
+        scan = held.enter_context(held_scan(request, listener, prepare_with_database))
+        scanner = scan.scanner
+        identity = complete_identity(scan.identity, scanner.as_dict())
         files = _open_files(request, scanner, identity, listener)
         if budget:
             budget.learn(files.finished)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.other_scan import with_tries
-from n3hyper.hyper_optimization.session import ScanRequest
 from n3hyper.runcard import Runcard
 from n3hyper.runcard.yaml_file import yaml_text
+from n3hyper.scanning.other_scans import with_tries
+from n3hyper.scanning.request import ScanRequest
 from tests.support.runcard_samples import good_card
 
 LOSSES = [0.5, 3.0, None, 1.0, 2.0, 1.5]

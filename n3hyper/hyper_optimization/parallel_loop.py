@@ -21,7 +21,7 @@ from n3hyper.hyper_optimization.mongo_scan import LEASE
 from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
-from n3hyper.hyper_optimization.scan import ScanOutcome
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome
 from n3hyper.hyper_optimization.suggest import Suggester
 
 POLL: Final = 0.1

@@ -246,7 +246,7 @@ def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """The process: ``python -m n3hyper.hyper_optimization.isolation CONNECTION [WARM_UP ...]``."""
+    """The process: ``python -m n3hyper.scanning.isolation CONNECTION [WARM_UP ...]``."""
     # a terminal sends Ctrl-C, and a batch system its signals, to all; the scan decides
     for name in ("SIGINT", "SIGUSR1"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)

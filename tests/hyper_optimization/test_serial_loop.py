@@ -17,8 +17,8 @@ from n3hyper.errors import FitError, HyperparameterError, RuncardError, StoreErr
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
 from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
-from n3hyper.hyper_optimization.scan import evaluate, run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
 from n3hyper.hyper_optimization.suggest import (
     ALGORITHMS,
     Suggester,
@@ -132,7 +132,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.hyper_optimization.test_scan import evaluate, run_scan, scanner, toy
+from tests.hyper_optimization.test_serial_loop import evaluate, run_scan, scanner, toy
 folder, when = Path(sys.argv[1]), int(sys.argv[2])
 count = 0
 def die(setup):

@@ -17,6 +17,7 @@ from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     STATE_RUNNING,
     STATUS_OK,
@@ -24,7 +25,7 @@ from n3hyper.hyper_optimization.record import (
     finished_state,
     plain,
 )
-from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
+from n3hyper.hyper_optimization.recovery import reopen, trial_origin
 from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
