@@ -98,15 +98,4 @@ def _watch(runner: MongodRunner) -> int:
 
 
 def _restore(runner: MongodRunner, source: Path) -> None:
-    import tempfile
-
-    from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
-    from n3hyper.hyper_optimization.mongo_connection import open_database
-
-    database = open_database(runner.uri)
-    try:
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            unpacked = source if source.is_dir() else extract_archive(source, Path(folder))
-            click.echo(f"restored {restore(database, unpacked)} documents of {source}", err=True)
-    finally:
-        database.client.close()
+    click.echo(f"restored {runner.restore(source)} documents of {source}", err=True)
