@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +17,11 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo_address import database_name
 from n3hyper.hyper_optimization.mongo_archive import restore
 from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, is_embedded
+from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port, is_embedded
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.suggest import Suggester
 from tests.support.toy_processes import toy
+from tests.support.waiting import HANGS
 
 MONGOD_FILES = ("WiredTiger", "WiredTiger.wt", "_mdb_catalog.wt", "collection-0-1.wt")
 
@@ -57,6 +61,30 @@ def test_a_server_in_the_folder_of_an_unpacked_archive_holds_it(
         assert runner.restored == 0
         assert runner.restore(packed) == 4
         assert runner.restore(str(packed)) == 4
+
+
+def test_the_command_restores_and_ignores_interrupts_where_it_was_told_to(
+    packed: Path, tmp_path: Path
+) -> None:
+    """A script that starts it in the background has it ignore Ctrl-C; SIGUSR1 ends it."""
+    folder = MongoFileTrials.extract_mongodb_database(packed, tmp_path / "unpacked")
+    command = [sys.executable, "-m", "n3hyper.cli", "mongod", "--port", str(free_port())]
+    with subprocess.Popen(
+        [*command, "--dbpath", str(folder), "--restore", str(packed)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(7)]
+        assert said[0] == f"restored 4 documents of {packed}\n"
+        assert said[1] == f"restored 4 documents unpacked in {folder}\n"
+        if sys.platform.startswith("linux"):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            ignored = int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16)  # type: ignore[index]
+            assert ignored >> (signal.SIGINT - 1) & 1
+        process.send_signal(signal.SIGUSR1)
+        assert process.wait(HANGS) == 0
 
 
 def test_a_broken_archive_in_the_folder_of_the_data(tmp_path: Path) -> None:
