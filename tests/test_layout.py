@@ -21,7 +21,7 @@ ALLOWED = {
     "fitting": {"errors", "runcard", "physics", "data"},
     "hyper_optimization": {"errors", "runcard", "physics", "data", "fitting"},
     "services": {"errors", "runcard", "physics", "data", "fitting", "hyper_optimization"},
-    "report": {"errors", "physics", "hyper_optimization.record"},
+    "report": {"errors", "physics", "hyper_optimization.record", "hyper_optimization.loss"},
     "cli": {
         "errors",
         "runcard",
