@@ -27,7 +27,14 @@ ALLOWED = {
     "hyper_optimization": _BELOW_STORE,
     "scanning": _BELOW_STORE | {"hyper_optimization"},
     "services": _BELOW_SERVICES,
-    "report": {"errors", "system", "physics", "hyper_optimization.record"},
+    "report": {
+        "errors",
+        "system",
+        "physics",
+        "hyper_optimization.record",
+        "hyper_optimization.loss",
+        "hyper_optimization.paths",
+    },
     "cli": _BELOW_SERVICES | {"services", "report", "theory_maker"},
 }
 # Heavy libraries and the only places that may import them.
