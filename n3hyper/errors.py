@@ -65,6 +65,14 @@ class RuncardError(N3HyperError, ValueError):
         line = f"{where}: {what}" if where else what
         super().__init__(" ".join(f"{line}; {hint}".split()) if hint else " ".join(line.split()))
 
+    def at(self, key: str) -> RuncardError:
+        """Return the same error at another key path."""
+        if key == self.key:
+            return self
+        return RuncardError(
+            self.problem, source=self.source, key=key, value=self.value, hint=self.hint
+        )
+
 
 class DataError(N3HyperError):
     """Experimental data that are missing or cannot be used as asked."""
@@ -80,6 +88,10 @@ class TheoryError(N3HyperError):
 
 class FitError(N3HyperError):
     """A fit that cannot be set up or carried out."""
+
+
+class HyperparameterError(FitError):
+    """Hyperparameters that describe no fit."""
 
 
 class StoreError(N3HyperError):

@@ -78,12 +78,12 @@ def command(
     divide its cores and memory. They run no code but n3hyper's and the functions that are allowed
     by name.
     """
-    from n3hyper.fitting.memory import share
-    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.hyper_optimization.objectives import find_objective
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
+    from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
+    from n3hyper.system.memory import share
 
     if objectives:
         # the processes of the workers look there, too

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from n3hyper.services.parallel_session import ParallelRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_FAILURES = 20
+"""Failed trials in a row that end a scan, where the user does not say."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -87,7 +89,7 @@ algo = click.option(
 max_failures = click.option(
     "--max-failures",
     type=click.IntRange(min=1),
-    default=20,
+    default=MAX_FAILURES,
     show_default=True,
     help="End the scan after so many failed trials in a row.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n3hyper.cli.faults import Faults, debugging
 from n3hyper.cli.options import memory, quiet, theory_path
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, q
         outcome = replay(pkl, tid, display, theory_path, memory)
     for line in table(outcome):
         click.echo(line)
+    faults = Faults(pkl, debugging())
+    for line in faults.lines({"tid": tid, "result": outcome.again}):
+        click.echo(line, err=True)
     return 0
 
 

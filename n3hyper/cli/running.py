@@ -24,8 +24,8 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
     """
-    from n3hyper.hyper_optimization.interruption import GRACE, INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.session import finished_trials
+    from n3hyper.system.interruption import GRACE, INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
         return f"interrupted; {resume_hint(request, parallel)}"
@@ -55,26 +55,26 @@ def _perform(
     request: ScanRequest, parallel: ParallelRequest | None, done: int, quiet: bool
 ) -> ScanOutcome:
     """The scan itself, under the display that suits it."""
-    from n3hyper.hyper_optimization.other_scan import tries_in_place
-    from n3hyper.hyper_optimization.skip_missing import what_theory_has
+    from n3hyper.hyper_optimization.other_scan import with_tries
+    from n3hyper.hyper_optimization.skip_missing import with_what_theory_has
 
     def note(line: str) -> None:
         if not quiet:
             click.echo(line, err=True)
 
-    with tries_in_place(request) as listed, what_theory_has(listed, note) as complete:
-        if parallel is None:
-            from n3hyper.hyper_optimization.session import perform_scan
+    complete = with_what_theory_has(with_tries(request), note)
+    if parallel is None:
+        from n3hyper.hyper_optimization.session import perform_scan
 
-            with make_display(request.max_evals, done, quiet) as display:
-                display.best = request.best
-                return perform_scan(complete, display)
-        from n3hyper.cli.parallel_display import make_parallel_display
-        from n3hyper.services.parallel_session import perform_parallel_scan
+        with make_display(request.max_evals, done, quiet) as display:
+            display.best, display.faults.pickle = request.best, request.pickle
+            return perform_scan(complete, display)
+    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.services.parallel_session import perform_parallel_scan
 
-        with make_parallel_display(request.max_evals, done, quiet) as live:
-            live.best = request.best
-            return perform_parallel_scan(complete, parallel, live)
+    with make_parallel_display(request.max_evals, done, quiet) as live:
+        live.best, live.faults.pickle = request.best, request.pickle
+        return perform_parallel_scan(complete, parallel, live)
 
 
 def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -> str:

@@ -138,6 +138,7 @@ class ModelTrainer:
             seconds=seconds,
             models=models,
             batches=trained.batches,
+            threshold_chi2=trial.settings.threshold_chi2,
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -86,6 +87,8 @@ class BatchFit:
     """The networks, fold by fold."""
     batches: int = 1
     """How many batches the models were trained in; nothing else depends on it."""
+    threshold_chi2: float = math.inf
+    """Validation chi2 per point that the first best epoch had to be below."""
 
     @property
     def folds(self) -> int:

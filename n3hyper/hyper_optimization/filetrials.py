@@ -25,7 +25,6 @@ from hyperopt.base import Trials
 
 from n3hyper import __version__
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
 from n3hyper.hyper_optimization.attachments import decode_attachments, encode_attachments
 from n3hyper.hyper_optimization.record import (
     FINISHED,
@@ -40,8 +39,13 @@ from n3hyper.hyper_optimization.record import (
     to_json,
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
-from n3hyper.hyper_optimization.safe_pickle import MissingStoreError, read_state
+from n3hyper.hyper_optimization.safe_pickle import (
+    ForeignStoreError,
+    MissingStoreError,
+    read_state,
+)
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
+from n3hyper.system.atomic_write import write_atomically
 
 FORMAT: Final = 1
 """Of the pickle; a change that older versions cannot read raises it."""
@@ -292,7 +296,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         trials = cls.__new__(cls)
         try:
             trials.__setstate__(read_state(path))
-        except MissingStoreError:
+        except (MissingStoreError, ForeignStoreError):
             raise
         except StoreError as err:
             message = str(err)

@@ -25,8 +25,8 @@ from typing import Any, Final
 
 from n3hyper.errors import FitError
 from n3hyper.hyper_optimization.evaluation import evaluate
-from n3hyper.hyper_optimization.processes import leashed
 from n3hyper.hyper_optimization.record import Record, failed_result
+from n3hyper.system.processes import leashed
 
 GROWTH: Final = 512.0
 """MB that the process of the fits may grow by, from what it has after the first of them."""

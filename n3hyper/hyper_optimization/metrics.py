@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.penalties import PDFModel
 from n3hyper.physics import chi2 as figures
+from n3hyper.physics.arrays import Array, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
 
 if TYPE_CHECKING:
-    from n3hyper.data.problem import FitProblem, TheoryStack
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+    from n3hyper.data.problem import FitProblem
+    from n3hyper.theory.stack import TheoryStack
 
 
 @dataclass(frozen=True)

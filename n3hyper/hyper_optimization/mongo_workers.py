@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.hyper_optimization.mongo_address import VARIABLE
-from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.system.own_files import open_log
+from n3hyper.system.processes import leashed, stop_process
 
 WORKER_LOG: Final = "workers.log"
 _PATIENCE: Final = 20.0
@@ -49,7 +50,7 @@ class LocalWorkers:
         uri
             Of the database.
         log
-            File that what it prints is added to.
+            File that what it prints is added to; see `n3hyper.system.own_files.open_log`.
         workdir
             Of the process; this one's by default.
         same_modules
@@ -65,7 +66,7 @@ class LocalWorkers:
         environment = {**os.environ, VARIABLE: uri}
         if same_modules:
             environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        with log.open("ab") as output:
+        with open_log(log) as output:
             self._process = subprocess.Popen(
                 leashed(given),
                 # the URI may hold a password: not on the command line
@@ -80,5 +81,5 @@ class LocalWorkers:
     def stop(self) -> None:
         """End it, and the workers with it."""
         if self._process is not None:
-            stop_process(self._process, patience=_PATIENCE)
+            stop_process(self._process, _PATIENCE)
             self._process = None

@@ -17,7 +17,6 @@ from typing import Any, Final
 from hyperopt.mongoexp import MongoTrials
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
@@ -43,6 +42,7 @@ from n3hyper.hyper_optimization.objectives import (
     objective_name,
 )
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 

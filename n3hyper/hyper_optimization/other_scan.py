@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from n3hyper.errors import N3HyperError, RuncardError
-from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries
+from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, todays_setup
 from n3hyper.hyper_optimization.samplers import ActivationStr
 from n3hyper.hyper_optimization.session import REPLICA_FOLDER, ScanRequest
 from n3hyper.hyper_optimization.space import runcard_parameters
-from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN, OTHER_SPACE
 from n3hyper.runcard.trial_specs import TAKEN, TRIAL_SPECS
 from n3hyper.runcard.yaml_file import read_yaml, yaml_text
@@ -30,12 +29,13 @@ from n3hyper.runcard.yaml_file import read_yaml, yaml_text
 _log = logging.getLogger(__name__)
 
 KEY: Final = f"hyperscan_config.{OTHER_SCAN}"
+_SPACE_KEY: Final = f"hyperscan_config.{OTHER_SPACE}"
+_SPECS_KEY: Final = f"{TRIAL_SPECS}.hyperscan"
 _RUNCARD: Final = "filter.yml"
 
 
-@contextmanager
-def tries_in_place(request: ScanRequest) -> Iterator[ScanRequest]:
-    """The request with a runcard that holds what its own takes from another scan.
+def with_tries(request: ScanRequest) -> ScanRequest:
+    """Return the request with a runcard that holds what its own takes from another scan.
 
     A runcard that points to no other scan, and one that is restarted, stays as it is.
 
@@ -44,33 +44,106 @@ def tries_in_place(request: ScanRequest) -> Iterator[ScanRequest]:
     RuncardError
         The runcard is wrong, or what it points to holds no trial that succeeded, or no ranges.
     """
-    card = None if request.restart else _completed(load_runcard(request.runcard), request.runcard)
-    if card is None:
-        yield request
-        return
-    with TemporaryDirectory(prefix="n3hyper-") as folder:
-        # under the same name, by which its mistakes are reported
-        copy = Path(folder) / request.runcard.name
-        copy.write_text(yaml_text(card), encoding="utf-8")
-        yield dataclasses.replace(request, runcard=copy)
+    if request.restart:
+        return request
+    runcard = request.load()
+    reference = _reference(runcard)
+    if reference is None:
+        return request
+    key, complete = reference
+    file, card = complete(runcard, request.runcard)
+    try:
+        parse_runcard(card, request.runcard)
+    except RuncardError as error:
+        raise _blamed(error, runcard, key, file) from None
+    return dataclasses.replace(request, runcard_text=yaml_text(card))
 
 
-def _completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
-    """The runcard without reference to another scan; None where it has none."""
+_Completion = Callable[[Runcard, Path], tuple[Path, dict[str, Any]]]
+"""From a runcard and its file to the file of the other scan that was read, and to the data of the
+runcard without reference to it."""
+
+
+def _reference(runcard: Runcard) -> tuple[str, _Completion] | None:
+    """The key by which the runcard refers to another scan, and what puts that scan in its place."""
     search = runcard.hyperscan
     if OTHER_SCAN in search:
-        return with_setups(runcard.raw, best_setups(search[OTHER_SCAN], path))
+        return KEY, _with_all_trials
     if OTHER_SPACE in search:
-        return _with_search(runcard.raw, _search_space(search[OTHER_SPACE], path))
+        return _SPACE_KEY, _with_ranges
     if TRIAL_SPECS in search:
-        return _with_trials(runcard, search[TRIAL_SPECS], path)
+        return _SPECS_KEY, _with_trials
     return None
+
+
+def _blamed(error: RuncardError, runcard: Runcard, key: str, file: Path) -> RuncardError:
+    """The error of a completed runcard, by what of it the user has written himself.
+
+    That is either the place itself, or an override, or the name of the scan that the value is of.
+    """
+    overrides = (runcard.hyperscan.get(TRIAL_SPECS) or {}).get("override", {})
+    for part in re.findall(r"\w+", error.key):
+        if part in overrides:
+            return error.at(f"{TRIAL_SPECS}.override.{part}")
+    if _stands_in(error.key, runcard.raw):
+        return error
+    inner = re.sub(r"^hyperscan(_config)?\.", "", error.key)
+    return RuncardError(
+        f"{inner} of {file}: {error.problem}",
+        source=error.source,
+        key=runcard.place(key),
+        value=error.value,
+        hint=error.hint,
+    )
+
+
+def _stands_in(path: str, card: Any) -> bool:
+    """Whether a runcard has a value at a key path.
+
+    >>> _stands_in("a.b[0]", {"a": {"b": [1]}}), _stands_in("a.b[1]", {"a": {"b": [1]}})
+    (True, False)
+    """
+    value = card
+    for key, index in re.findall(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]", path):
+        if index and isinstance(value, list) and int(index) < len(value):
+            value = value[int(index)]
+        elif key and isinstance(value, Mapping) and key in value:
+            value = value[key]
+        else:
+            return False
+    return True
+
+
+def _with_all_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
+    """``use_tries_from``: the setups of all trials that succeeded."""
+    file, setups = best_setups(runcard.hyperscan[OTHER_SCAN], path)
+    return file, with_setups(runcard.raw, setups)
+
+
+def _with_ranges(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
+    """``from_hyperscan``: the ranges of the other scan, but for those that stand beside."""
+    file, space = _search_space(runcard.hyperscan[OTHER_SPACE], path)
+    own = runcard.raw.get(_search_key(runcard.raw)) or {}
+    beside = {key: value for key, value in own.items() if key not in (OTHER_SPACE, "kfold")}
+    return file, _with_search(runcard.raw, {**space, **_merged(space, beside)})
+
+
+def _merged(space: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups of ranges `beside` those of `space`, each key of a group by itself."""
+    merged = {}
+    for group, ranges in beside.items():
+        others = space.get(group)
+        both = isinstance(others, Mapping) and isinstance(ranges, Mapping)
+        merged[group] = {**others, **ranges} if both else ranges  # type: ignore[dict-item]
+    return merged
 
 
 def best_setups(
     named: str, runcard: Path, key: str = KEY, skip: int = 0, count: int | None = None
-) -> list[dict[str, Any]]:
-    """Setups of the trials that succeeded, by rising loss, each once.
+) -> tuple[Path, list[dict[str, Any]]]:
+    """Return the file of the trials, and the setups of those that succeeded, the best first.
+
+    Each setup is there once.
 
     Parameters
     ----------
@@ -81,7 +154,7 @@ def best_setups(
     key
         Under which key.
     skip
-        So many first trials of the scan do not count.
+        Number of the first trials of the scan that do not count.
     count
         How many setups at most; all by default.
     """
@@ -94,7 +167,7 @@ def best_setups(
     good = sorted(((loss, r) for loss, r in losses if loss is not None), key=lambda pair: pair[0])
     setups: list[dict[str, Any]] = []
     for _, record in good:
-        setup = runcard_parameters(record["misc"]["space_vals"])
+        setup = runcard_parameters(todays_setup(record["misc"]["space_vals"]))
         if setup not in setups:
             setups.append(setup)
     if not setups:
@@ -104,7 +177,7 @@ def best_setups(
         )
     if count is not None and len(setups) < count:
         _log.warning("%s: only %d of %d trials of %s succeeded", key, len(setups), count, named)
-    return setups[:count]
+    return file, setups[:count]
 
 
 def with_setups(raw: Mapping[str, Any], setups: list[dict[str, Any]]) -> dict[str, Any]:
@@ -112,22 +185,26 @@ def with_setups(raw: Mapping[str, Any], setups: list[dict[str, Any]]) -> dict[st
     return _with_search(raw, {"parameters": setups})
 
 
+def _search_key(raw: Mapping[str, Any]) -> str:
+    return "hyperscan" if "hyperscan" in raw else "hyperscan_config"
+
+
 def _with_search(raw: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
     """The runcard `raw` with another search space; folds that stand below it stay."""
-    search = "hyperscan" if "hyperscan" in raw else "hyperscan_config"
+    search = _search_key(raw)
     kept = {key: value for key, value in (raw.get(search) or {}).items() if key == "kfold"}
     return {**raw, search: {**kept, **space}}
 
 
-def _with_trials(runcard: Runcard, specs: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The runcard with the setups that ``trial_specs`` asks for, and the best as its parameters.
+def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
+    """``trial_specs``: the setups that it asks for, and the best as the runcard's parameters.
 
     As in n3fit the trials give what `TAKEN` names and the multipliers of positivity, and all else
     is the runcard's own.
     """
-    key = f"{TRIAL_SPECS}.hyperscan"
-    best = best_setups(
-        specs["hyperscan"], path, key, specs["thermalization"], specs["number_of_trials"]
+    specs = runcard.hyperscan[TRIAL_SPECS]
+    file, best = best_setups(
+        specs["hyperscan"], path, _SPECS_KEY, specs["thermalization"], specs["number_of_trials"]
     )
     setups = [_setup(trial, runcard.parameters, specs["override"]) for trial in best]
     card = {name: value for name, value in runcard.raw.items() if name != TRIAL_SPECS}
@@ -136,7 +213,7 @@ def _with_trials(runcard: Runcard, specs: Mapping[str, Any], path: Path) -> dict
         card["fitting"] = {**fitting, "parameters": setups[0]}
     else:
         card["parameters"] = setups[0]
-    return with_setups(card, setups)
+    return file, with_setups(card, setups)
 
 
 def _setup(
@@ -162,17 +239,29 @@ def _setup(
     return setup
 
 
-def _search_space(named: str, runcard: Path) -> Mapping[str, Any]:
-    """The ranges in the runcard of another scan."""
-    key = f"hyperscan_config.{OTHER_SPACE}"
+def _search_space(named: str, runcard: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the runcard of another scan, and the ranges in it."""
+    key = _SPACE_KEY
     file = _find(named, runcard, key, lambda place: (place / _RUNCARD, place))
-    card = read_yaml(file)
+    try:
+        card = read_yaml(file)
+    except RuncardError as error:
+        raise RuncardError(str(error), source=runcard, key=key, value=named) from None
     space = None
     if isinstance(card, Mapping):
         space = card.get("hyperscan_config", card.get("hyperscan"))
     if not isinstance(space, Mapping):
         raise RuncardError(f"no ranges in {file}", source=runcard, key=key, value=named)
-    return {name: value for name, value in space.items() if name != "kfold"}
+    for other in (OTHER_SPACE, OTHER_SCAN):
+        if other in space:
+            raise RuncardError(
+                f"no ranges in {file}, which has {other}: {space[other]!r}",
+                source=runcard,
+                key=key,
+                value=named,
+                hint=f"write {other} with the folder of that scan",
+            )
+    return file, {name: value for name, value in space.items() if name != "kfold"}
 
 
 def _tries_files(place: Path) -> tuple[Path, ...]:

@@ -265,10 +265,9 @@ class ParallelScan:
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news
-        notes = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in seen]
-        refuse = [self.trials.exp_key in note for note in notes]
-        self.workers = [each for each, no in zip(seen, refuse, strict=True) if not no]
-        self._refusals = [note for note, no in zip(notes, refuse, strict=True) if no]
+        refusing = [each for each in seen if each.get("refuses") == self.trials.exp_key]
+        self.workers = [each for each in seen if each not in refusing]
+        self._refusals = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in refusing]
         self.on_status(self.status())
 
     def status(self) -> Status:

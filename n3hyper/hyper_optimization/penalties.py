@@ -20,11 +20,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import RuncardError
+from n3hyper.physics.arrays import Array
 
-Array = NDArray[np.float64]
 PDFModel = Callable[[Array], Array]
 
 SIGMA, GLUON = 1, 2

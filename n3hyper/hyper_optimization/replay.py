@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import Record, as_array, is_finite
-from n3hyper.runcard import Runcard, load_runcard
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.filetrials import FileTrials
-    from n3hyper.hyper_optimization.session import Listener, ScanRequest
+    from n3hyper.hyper_optimization.session import Listener
 
 _NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure")
 """Parts of a result that are no outcome of the fit."""
@@ -78,7 +76,7 @@ def replay(
     request = restart_request(pickle, None, theory_path=theory_path, memory=memory)
     if request.pickle.exists():
         _find(FileTrials.from_pkl(request.pickle), tid)
-    runcard = _runcard(request)
+    runcard = request.load()
     trainer, scanner, fingerprint = prepare(request, runcard, listener)
     space = scanner.as_dict()
     identity = complete_identity(fingerprint, space)
@@ -91,16 +89,6 @@ def replay(
     )
     listener.trial_started(tid, runcard_parameters(parameters))
     return Replay(tid, trial["result"], evaluate(trainer, parameters), tuple(changed))
-
-
-def _runcard(request: ScanRequest) -> Runcard:
-    """That of the folder, or of the pickle."""
-    if request.runcard_text is None:
-        return load_runcard(request.runcard)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / request.runcard.name
-        copy.write_text(request.runcard_text, encoding="utf-8")
-        return load_runcard(copy)
 
 
 def _find(trials: FileTrials, tid: int) -> Record:

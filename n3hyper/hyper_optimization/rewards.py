@@ -30,7 +30,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n3hyper.data.fktable import evolution_matrix
 from n3hyper.hyper_optimization.loss import (
     ENSEMBLE_FIGURE,
     LOSS_TYPES,
@@ -49,6 +48,8 @@ from n3hyper.hyper_optimization.metrics import (
     joined,
 )
 from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.physics.arrays import Array
+from n3hyper.theory.fktable import evolution_matrix
 
 __all__ = [
     "IMPLEMENTED_STATS",
@@ -60,7 +61,6 @@ __all__ = [
     "future_test_loss",
 ]
 
-Array = NDArray[np.float64]
 
 IMPLEMENTED_STATS: Final = STATISTICS
 """By name; one that is added here is known to `HyperLoss` and to the scan."""

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import FitError, StoreError
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
-from n3hyper.hyper_optimization.interruption import uninterrupted
 from n3hyper.hyper_optimization.record import (
     STATE_RUNNING,
     STATUS_OK,
@@ -27,8 +25,11 @@ from n3hyper.hyper_optimization.record import (
     plain,
 )
 from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
+from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
+from n3hyper.system.atomic_write import remove_leftovers
+from n3hyper.system.interruption import uninterrupted
 
 __all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
 
@@ -135,7 +136,7 @@ def run_scan(
         are those of another scan; another process is writing there; a file cannot be written.
     """
     _make(folder)
-    with locked_folder(folder) if lock else nullcontext():
+    with locked_scan(folder) if lock else nullcontext():
         identity = complete_identity(fingerprint, hyperscanner.as_dict())
         trials, notes = _open_store(folder, hyperscanner, restart, identity)
         _settle(trials, hyperscanner, seed, algo, identity)
@@ -182,7 +183,7 @@ def _open_store(
         if path.exists():
             raise StoreError(
                 f"{path} exists: the folder holds a scan already; "
-                f"n3hyper restart --pkl {folder / PICKLE} goes on with it"
+                f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
     return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import (
     ENSEMBLE_FIGURE,
@@ -39,14 +38,12 @@ from n3hyper.hyper_optimization.record import (
     is_finite,
 )
 from n3hyper.hyper_optimization.rewards import fit_distance, future_test_loss
+from n3hyper.physics.arrays import Array, Mask
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.result import BatchFit
     from n3hyper.runcard.model import KFold
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +118,7 @@ class Scorer:
         used = finite & fit.positivity_passed[number]
         if not used.any():
             # without a usable replica the scores are those of what there is
-            failure = _too_few(used, finite)
+            failure = _too_few(fit, number, used, finite)
             shown = predictions[finite]
             return _FoldScore(
                 used=used,
@@ -149,7 +146,7 @@ class Scorer:
             held_out=held_out,
             fitted=_metrics(data.fitted, predictions[used]),
             penalties=penalties,
-            failure=_too_few(used, finite) or fold_failure(self._rule, value, figures),
+            failure=_too_few(fit, number, used, finite) or fold_failure(self._rule, value, figures),
         )
 
     def _penalties(self, fit: BatchFit, number: int, used: Mask) -> dict[str, Array]:
@@ -204,16 +201,33 @@ def _fold_data(problem: FitProblem, number: int) -> _FoldData:
     )
 
 
-def _too_few(used: Mask, finite: Mask) -> tuple[str, str] | None:
-    """The failure of a fold of which too few replicas can be used."""
+def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str, str] | None:
+    """The failure of a fold of which too few replicas can be used.
+
+    A replica without an accepted epoch has its last weights: where these are not below
+    threshold_chi2 the failure is that of the chi2, else that of positivity.
+    """
     if enough(used):
         return None
-    diverged, negative = int((~finite).sum()), int((finite & ~used).sum())
-    text = (
-        f"{int(used.sum())} of {used.size} replicas can be used; {diverged} not finite, "
-        f"{negative} without an epoch that passed positivity and threshold_chi2"
-    )
-    return ("nan" if diverged >= negative else "positivity"), text
+    chi2, limit = fit.validation_chi2[number], fit.threshold_chi2
+    above = finite & ~used & ~(chi2 < limit)
+    counts = {
+        "nan": int((~finite).sum()),
+        "threshold_chi2": int(above.sum()),
+        "positivity": int((finite & ~used & ~above).sum()),
+    }
+    texts = [f"{int(used.sum())} of {used.size} replicas can be used"]
+    if counts["nan"]:
+        texts.append(f"{counts['nan']} not finite")
+    if counts["threshold_chi2"]:
+        lowest = chi2[above].min()
+        texts.append(
+            f"{counts['threshold_chi2']} with a validation chi2 of {lowest:.6g} or more at the "
+            f"end, which is not below threshold_chi2 {limit:g}"
+        )
+    if counts["positivity"]:
+        texts.append(f"{counts['positivity']} without an epoch that passed positivity")
+    return max(counts, key=lambda reason: counts[reason]), "; ".join(texts)
 
 
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:

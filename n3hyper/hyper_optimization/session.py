@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
 from n3hyper.hyper_optimization.budget import Budget
-from n3hyper.hyper_optimization.folder_lock import locked_folder
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.runcard import Runcard, load_runcard, require_scan
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.runcard import Runcard, keys_as_written, load_runcard, parse_text, require_scan
+from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
@@ -66,9 +68,9 @@ class ScanRequest:
     timeout
         Seconds; no trial is started that is not expected to end within them.
     theory_path
-        Where to look for the theory first.
+        Where to look for the theory first; None in a restart for where the scan has found it.
     skip_missing
-        Leave out the sets that the theory has no tables for; see `what_theory_has`.
+        Leave out the sets that the theory has no tables for; see `with_what_theory_has`.
     restart
         Go on with the trials in `output`.
     max_failures
@@ -80,7 +82,11 @@ class ScanRequest:
     best
         Their smallest loss.
     runcard_text
-        What a restart has to write to `runcard`, where the file is missing and the pickle knows.
+        The runcard as it is run where this is not what the file `runcard` holds: it takes from
+        another scan, some of its sets have no theory, or, in a restart, the file is missing and
+        the pickle knows. Mistakes are reported by the name of the file all the same.
+    moved
+        Where key paths of `runcard_text` stand in the file; see `n3hyper.runcard.parse_text`.
     """
 
     runcard: Path
@@ -98,6 +104,24 @@ class ScanRequest:
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None
+    moved: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text of the runcard as it is run; StoreError where it cannot be read."""
+        return _text(self.runcard) if self.runcard_text is None else self.runcard_text
+
+    def load(self) -> Runcard:
+        """Return the runcard as it is run; RuncardError where it is wrong."""
+        if self.runcard_text is None:
+            return load_runcard(self.runcard)
+        return parse_text(self.runcard_text, self.runcard, self.moved)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the pickle of the scan keeps of the request, for a restart."""
+        path = None if self.theory_path is None else os.path.abspath(self.theory_path)
+        return {"runcard": self.text, "max_evals": self.max_evals, "theory_path": path}
 
     @property
     def replica_folder(self) -> Path:
@@ -123,9 +147,9 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
     budget = None if request.timeout is None else Budget(request.timeout)
     with ExitStack() as held:
         if request.restart:
-            held.enter_context(locked_folder(request.replica_folder))
-            _put_runcard_back(request, listener)
-        runcard = load_runcard(request.runcard)
+            held.enter_context(locked_scan(request.replica_folder))
+            put_runcard_back(request, listener)
+        runcard = request.load()
         if not request.restart:
             refuse_used_folder(request)
         # its process gets ready while data and theory are being read
@@ -134,7 +158,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         fits.prepare(partial(make_trainer, trainer.problem, runcard, request.memory))
         if not request.restart:
             make_folder(request)
-            held.enter_context(locked_folder(request.replica_folder))
+            held.enter_context(locked_scan(request.replica_folder))
             # while this one was reading, another may have begun here
             refuse_used_folder(request)
             keep_runcard(request)
@@ -165,7 +189,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
             algo=request.algo,
             restart=request.restart,
             fingerprint=fingerprint,
-            keep={"runcard": _text(request.runcard), "max_evals": request.max_evals},
+            keep=request.kept,
             max_failures=request.max_failures,
             on_start=on_start,
             on_trial=on_trial,
@@ -185,15 +209,18 @@ def prepare(
     ModelTrainer, HyperScanner, dict
     """
     from n3hyper.data.build import build_problem
+    from n3hyper.fitting.memory import refuse_wide_networks
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from n3hyper.hyper_optimization.identity import scan_identity
 
     require_scan(runcard)
     for note in runcard.notes:
         listener.stage(note)
+    refuse_wide_networks(runcard, request.memory)
     scanner = HyperScanner(runcard.parameters, runcard.hyperscan)
     listener.stage("reading data and theory")
-    problem = build_problem(runcard, request.replicas, request.theory_path)
+    with keys_as_written(runcard):
+        problem = build_problem(runcard, request.replicas, request.theory_path)
     listener.stage(
         f"{problem.ndata} points of {len(problem.datasets)} data sets, {len(problem.folds)} folds"
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
@@ -222,7 +249,7 @@ def refuse_used_folder(request: ScanRequest) -> None:
         if (request.replica_folder / name).exists():
             raise StoreError(
                 f"{request.output} holds a scan already; go on with it by "
-                f"n3hyper restart --pkl {request.pickle}, or choose another folder with -o"
+                f"{command_line('restart', pkl=request.pickle)}, or choose another folder with -o"
             )
     if request.output.exists() and not request.output.is_dir():
         raise StoreError(f"{request.output} is a file; choose a folder with -o")
@@ -254,11 +281,12 @@ def keep_runcard(request: ScanRequest) -> None:
     make_folder(request)
     copy = request.output / RUNCARD_COPY
     remove_leftovers(copy)
-    if not (copy.exists() and copy.samefile(request.runcard)):
-        write_atomically(copy, [_text(request.runcard).encode()])
+    if request.runcard_text is not None or not (copy.exists() and copy.samefile(request.runcard)):
+        write_atomically(copy, [request.text.encode()])
 
 
-def _put_runcard_back(request: ScanRequest, listener: Listener) -> None:
+def put_runcard_back(request: ScanRequest, listener: Listener) -> None:
+    """Write the runcard of a restart again, where its file is missing and the pickle knows it."""
     if request.runcard_text is not None:
         write_atomically(request.runcard, [request.runcard_text.encode()])
         listener.stage(f"{RUNCARD_COPY} is missing: written as the pickle has it")
@@ -312,6 +340,9 @@ def restart_request(
     runcard = scan_folder / RUNCARD_COPY
     if not runcard.is_file() and found.runcard is None:
         raise StoreError(f"{pickle}: the runcard of its scan, {runcard}, is missing")
+    if options.get("theory_path") is None and found.theory_path is not None:
+        # where it is no longer, the theory is looked for as in a new scan
+        options["theory_path"] = found.theory_path if found.theory_path.is_dir() else None
     return ScanRequest(
         runcard=runcard,
         output=scan_folder,
@@ -342,7 +373,7 @@ def _unpacked(pickle: Path, output: Path) -> Path:
     request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
     refuse_used_folder(request)
     make_folder(request)
-    with locked_folder(request.replica_folder):
+    with locked_scan(request.replica_folder):
         write_atomically(request.runcard, [runcard.encode()])
         trials.move_to(request.replica_folder)
     return request.pickle

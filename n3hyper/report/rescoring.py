@@ -38,7 +38,15 @@ from n3hyper.report.trial import Trial
 
 Array = NDArray[np.float64]
 
-_LASTING: Final = ("exception", "memory", "timeout", "lost", "positivity")
+_LASTING: Final = (
+    "setup",
+    "exception",
+    "memory",
+    "timeout",
+    "lost",
+    "positivity",
+    "threshold_chi2",
+)
 
 
 @dataclass(frozen=True)

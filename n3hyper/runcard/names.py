@@ -116,5 +116,7 @@ FIT_BASES: Mapping[str, Mapping[str, str]] = {
 }
 """Fit bases; each maps the spellings that ``fitting.basis[].fl`` may use to one element."""
 
+MOST_EPOCHS = 10**9
+"""A fit counts its epochs in 32 bits."""
 SEED_LIMIT = 2**32
 """Seeds lie in [0, SEED_LIMIT): they start NumPy's legacy generator, as NNPDF's do."""

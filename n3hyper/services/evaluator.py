@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
@@ -18,12 +17,13 @@ from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, 
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.scan import evaluate
 from n3hyper.hyper_optimization.session import WARM_UP, ScanRequest, make_trainer, prepare
-from n3hyper.runcard import load_runcard
 
 Prepared = tuple[Any, HyperScanner, dict[str, str]]
-Prepare = Callable[[ScanDocument, Path, "Path | None", Callable[[str], None]], Prepared]
-"""From (scan, file of its runcard, theory path, where to say how it goes) to what
+Prepare = Callable[[ScanDocument, "Path | None", Callable[[str], None]], Prepared]
+"""From (scan, theory path, where to say how it goes) to what
 `n3hyper.hyper_optimization.session.prepare` gives."""
+_RUNCARD: Final = Path("runcard")
+"""How mistakes in the runcard of a scan are reported, of which this host has no file."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class _Quiet:
 
 def prepare_fits(
     scan: ScanDocument,
-    runcard: Path,
     theory_path: Path | None,
     say: Callable[[str], None],
     memory: int | None = None,
@@ -57,17 +56,18 @@ def prepare_fits(
     That process loads TensorFlow while this one reads. It ends with this one, whatever ends it.
     """
     request = ScanRequest(
-        runcard=runcard,
-        output=runcard.parent,
+        runcard=_RUNCARD,
+        output=Path(),
         max_evals=1,
         replicas=scan.replicas,
         theory_path=theory_path,
         memory=memory,
+        runcard_text=scan.runcard,
     )
     quiet = _Quiet(say)
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
     try:
-        card = load_runcard(runcard)
+        card = request.load()
         trainer, scanner, identity = prepare(request, card, quiet)
         fits.prepare(partial(make_trainer, trainer.problem, card, memory))
     except BaseException:
@@ -104,13 +104,10 @@ class Evaluator:
         say: Callable[[str], None],
     ) -> None:
         self.scan = scan
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            runcard = Path(folder) / "runcard.yml"
-            runcard.write_text(scan.runcard, encoding="utf-8")
-            try:
-                self.trainer, scanner, identity = prepare(scan, runcard, theory_path, say)
-            except N3HyperError as err:
-                raise self._refusal(err) from err
+        try:
+            self.trainer, scanner, identity = prepare(scan, theory_path, say)
+        except N3HyperError as err:
+            raise self._refusal(err) from err
         try:
             self.space = scanner.as_dict()
             self._compare(complete_identity(identity, self.space))

@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.budget import Budget
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
@@ -37,16 +37,18 @@ from n3hyper.hyper_optimization.parallel import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.scan import ScanOutcome, save
+from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.session import (
     Listener,
     ScanRequest,
     keep_runcard,
     make_folder,
     prepare,
+    put_runcard_back,
     refuse_used_folder,
 )
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
-from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.runcard import Runcard
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document of a database that a scan has started for its own time."""
@@ -117,11 +119,7 @@ def perform_parallel_scan(
         not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
-    if request.restart and request.runcard_text is not None:
-        raise StoreError(
-            f"{request.runcard} is missing; n3hyper restart without --parallel mends it"
-        )
-    runcard = load_runcard(request.runcard)
+    runcard = request.load()
     if not request.restart:
         refuse_used_folder(request)
     uri = _database_in_use(request, parallel, listener)
@@ -133,8 +131,10 @@ def perform_parallel_scan(
     with ExitStack() as held:
         if not request.restart:
             make_folder(request)
-        held.enter_context(locked_folder(request.replica_folder))
-        if not request.restart:
+        held.enter_context(locked_scan(request.replica_folder))
+        if request.restart:
+            put_runcard_back(request, listener)
+        else:
             refuse_used_folder(request)
             keep_runcard(request)
         files = _open_files(request, scanner, identity, listener)
@@ -152,7 +152,7 @@ def perform_parallel_scan(
             lambda: trials.publish(
                 ScanDocument(
                     trials.exp_key,
-                    request.runcard.read_text(encoding="utf-8"),
+                    request.text,
                     request.replicas,
                     identity,
                     parallel.lease,
@@ -195,8 +195,7 @@ def _open_files(
         }
         files.rstate = trial_generator(files.scan["seed"], 0)
     check_identity(files.scan["fingerprint"], identity, (files.parameters, scanner.as_dict()))
-    runcard = request.runcard.read_text(encoding="utf-8")
-    files.scan.update(runcard=runcard, max_evals=request.max_evals)
+    files.scan.update(request.kept)
     save(files)
     return files
 
@@ -249,7 +248,7 @@ def _database(
     try:
         listener.stage(
             f"started a database in {dbpath} (log: {LOG_FILE}); workers of this host may join: "
-            f"n3hyper mongo-worker --mongo-uri {server.uri_file}"
+            f"{command_line('mongo-worker', mongo_uri=server.uri_file)}"
         )
         yield server.uri, server
     finally:

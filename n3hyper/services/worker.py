@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.interruption import interrupted_by_signals
 from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
 from n3hyper.hyper_optimization.mongo_connection import (
     SELECTION,
@@ -39,6 +38,7 @@ from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
 from n3hyper.services.objective_evaluator import ObjectiveEvaluator
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between signs of life of a worker without a scan."""
@@ -89,6 +89,7 @@ class Worker:
         self._refused: dict[str, float] = {}
         self._claim: Claim | None = None
         self._note = ""
+        self._refuses: str | None = None
         self._worked = -math.inf
         self._leaving = threading.Event()
         self._sooner = threading.Event()
@@ -177,7 +178,7 @@ class Worker:
         except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
             self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
         else:
-            self._note = ""
+            self._note, self._refuses = "", None
             # the heart may be in a longer pause than the lease of this scan allows
             self._sooner.set()
             return self._evaluator
@@ -195,6 +196,7 @@ class Worker:
 
     def _refuse(self, key: str, text: str) -> None:
         self._refused[key] = time.monotonic()
+        self._refuses = key
         if self._note != text:
             self._note = text
             self.say(f"refused: {text}")
@@ -267,6 +269,7 @@ class Worker:
         state = {
             "exp_key": None if evaluator is None else evaluator.scan.exp_key,
             "note": self._note,
+            "refuses": self._refuses,
             "busy": self._claim is not None,
         }
         with self._signing:

@@ -32,7 +32,7 @@ from n3hyper.hyper_optimization.scan import run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard.model import Fitting, Flavour, KFold, Partition
 from tests.benchmarks.processes import resident
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
 
 WARM_UP = 20
 FLAVOURS = ("sng", "g", "v", "v3", "v8", "t3", "t8", "cp")

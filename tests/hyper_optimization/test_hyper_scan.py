@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.hyper_scan import (
     optimizer_arg_wrapper,
 )
 from n3hyper.runcard.names import INITIALIZERS
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 # Printed for PARAMETERS and HYPERSCAN by n3fit 4.1.5 (label, distribution, arguments); for a
 # choice, the number of options.

@@ -18,9 +18,9 @@ from n3hyper.errors import FitError
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.scan import run_scan
-from tests.hyper_optimization.toy_fits import broken, make
-from tests.hyper_optimization.toy_scans import FINGERPRINT, outcome, toy_scan
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_fits import broken, make
+from tests.support.toy_scans import FINGERPRINT, outcome, toy_scan
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 def scan(
@@ -158,8 +158,8 @@ from pathlib import Path
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.scan import run_scan
-from tests.hyper_optimization.toy_fits import make
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_fits import make
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 with IsolatedTrainer(lambda number: print(number, flush=True)) as trainer:
     trainer.prepare(partial(make, deeds={0: "wait"}))
     run_scan(Path(sys.argv[1]), trainer, HyperScanner(PARAMETERS, HYPERSCAN), 1)

@@ -26,7 +26,7 @@ from n3hyper.hyper_optimization.loss import (
 )
 from n3hyper.runcard import names, parse_runcard
 from n3hyper.runcard.model import KFold
-from tests.runcard.runcard_samples import good_card
+from tests.support.runcard_samples import good_card
 
 rules = st.builds(
     LossRule,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.other_scan import tries_in_place
+from n3hyper.hyper_optimization.other_scan import with_tries
 from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.runcard import Runcard
 from n3hyper.runcard.yaml_file import yaml_text
-from tests.runcard.runcard_samples import good_card
+from tests.support.runcard_samples import good_card
 
 LOSSES = [0.5, 3.0, None, 1.0, 2.0, 1.5]
 """Of the trials of the other scan; the third one failed."""
@@ -50,9 +50,9 @@ def scan(tmp_path: Path) -> Path:
 def _complete(folder: Path, card: dict[str, Any]) -> Runcard:
     path = folder / "card.yml"
     path.write_text(yaml_text(card))
-    with tries_in_place(ScanRequest(path, folder / "out", 1)) as request:
-        assert request.runcard.name == "card.yml"
-        return load_runcard(request.runcard)
+    request = with_tries(ScanRequest(path, folder / "out", 1))
+    assert request.runcard == path
+    return request.load()
 
 
 def _with_specs(**specs: Any) -> dict[str, Any]:
@@ -125,12 +125,64 @@ def test_parameters_of_old_below_fitting(scan: Path) -> None:
     [
         ({"hyperscan": "nowhere"}, "trial_specs.hyperscan: no scan there: 'nowhere'"),
         ({"thermalization": 6}, "no trial of that scan succeeded after the first 6"),
-        ({"override": {"epochs": 0}}, r"parameters\.epochs: out of range: 0"),
+        ({"override": {"epochs": 0}}, r"card.yml: trial_specs.override.epochs: out of range: 0"),
     ],
 )
 def test_specs_that_cannot_be_met(scan: Path, specs: dict[str, Any], message: str) -> None:
     with pytest.raises(RuncardError, match=message):
         _complete(scan.parent, _with_specs(**specs))
+
+
+def test_ranges_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Path) -> None:
+    """And what is advised is accepted."""
+    card = good_card()
+    old = copy.deepcopy(card)
+    del old["hyperscan_config"]["architecture"]["activations"]
+    old["hyperscan_config"]["architecture"]["n_layers"] = [3]
+    (scan / "filter.yml").write_text(yaml_text(old))
+    card["hyperscan_config"] = {"from_hyperscan": "before"}
+    with pytest.raises(RuncardError) as raised:
+        _complete(scan.parent, card)
+    line = str(raised.value)
+    assert line.startswith(
+        f"{scan.parent / 'card.yml'}: hyperscan_config.from_hyperscan: architecture.n_layers[0] "
+        f"of {scan / 'filter.yml'}: "
+    )
+    assert "add hyperscan_config.architecture.activations: [tanh]" in line
+    card["hyperscan_config"]["architecture"] = {"activations": ["tanh"]}
+    whole = _complete(scan.parent, card).hyperscan
+    assert whole["architecture"]["activations"] == ["tanh"]
+    assert whole["architecture"]["n_layers"] == [3]
+    assert whole["stopping"] == old["hyperscan_config"]["stopping"]
+    # what stands beside is the user's own
+    card["hyperscan_config"]["architecture"]["activations"] = ["tahn"]
+    with pytest.raises(RuncardError, match=r"architecture.activations\[0\]: .*did you mean 'tanh'"):
+        _complete(scan.parent, card)
+
+
+def test_trials_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Path) -> None:
+    card = good_card()
+    card["hyperscan"] = {"use_tries_from": "before", "kfold": card.pop("kfold")}
+    del card["hyperscan_config"]
+    card["fitting"]["basis"].pop()
+    card["parameters"]["nodes_per_layer"][-1] = 7
+    with pytest.raises(RuncardError) as raised:
+        _complete(scan.parent, card)
+    line = str(raised.value)
+    assert line.startswith(f"{scan.parent / 'card.yml'}: hyperscan.use_tries_from: parameters[0].")
+    assert str(scan / "nnfit" / "replica_1" / "tries.json") in line
+
+
+def test_a_scan_that_has_its_ranges_from_another_one(scan: Path) -> None:
+    card = good_card()
+    card["hyperscan_config"] = {"from_hyperscan": "after"}
+    (scan.parent / "after").mkdir()
+    after = {**good_card(), "hyperscan_config": {"from_hyperscan": "before"}}
+    (scan.parent / "after" / "filter.yml").write_text(yaml_text(after))
+    with pytest.raises(RuncardError, match="write from_hyperscan with the folder of that scan"):
+        _complete(scan.parent, card)
+    card["hyperscan_config"] = {"from_hyperscan": "before"}
+    assert _complete(scan.parent, card).hyperscan["stopping"]["max_epochs"] == 500
 
 
 def test_ranges_of_another_scan(scan: Path) -> None:

@@ -25,7 +25,7 @@ from n3hyper.hyper_optimization.penalties import (
 )
 from n3hyper.physics.bases import FK_FLAVOURS
 from n3hyper.runcard.names import PENALTIES as NAMES
-from tests.hyper_optimization.toy_trainer import ToyPDF
+from tests.support.toy_trainer import ToyPDF
 
 
 def power(exponent: float, replicas: int = 3):
@@ -55,9 +55,9 @@ import numpy as np
 from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard import parse_runcard
-from tests.hyper_optimization.toy_trainer import toy_fit
-from tests.runcard.runcard_samples import good_card
-from tests.synthetic import synthetic_problem
+from tests.support.toy_trainer import toy_fit
+from tests.support.runcard_samples import good_card
+from tests.support.synthetic import synthetic_problem
 
 card = good_card()
 card["kfold"]["penalties"] = ["largest", "patience"]

@@ -23,8 +23,8 @@ from n3hyper.hyper_optimization.rewards import (
 )
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard import names
-from tests.hyper_optimization.toy_trainer import ToyPDF
-from tests.synthetic import synthetic_problem, toy_pdf
+from tests.support.synthetic import synthetic_problem, toy_pdf
+from tests.support.toy_trainer import ToyPDF
 
 PROBLEM = synthetic_problem(replicas=4)
 DATA = ExperimentalData.of_problem(PROBLEM, PROBLEM.folds[0].mask)

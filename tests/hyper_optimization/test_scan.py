@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from n3hyper.errors import FitError, RuncardError, StoreError
+from n3hyper.errors import FitError, HyperparameterError, RuncardError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
 from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
@@ -27,8 +27,8 @@ from n3hyper.hyper_optimization.suggest import (
     trial_generator,
 )
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
 
 PROBLEM = synthetic_problem(dis=(8, 6), hadronic=0, replicas=2, nx=12)
 KFOLD = KFold(
@@ -197,6 +197,20 @@ def test_memory_that_is_not_there_is_a_reason_of_its_own() -> None:
         result = evaluate(toy(fail), PARAMETERS)
         assert (result["status"], result["loss"]) == ("fail", None)
         assert result["failure"]["reason"] == "memory"
+
+
+def test_hyperparameters_that_describe_no_fit_are_no_fault_of_the_program() -> None:
+    def refuse(_setup: dict[str, Any]) -> Any:
+        raise HyperparameterError("dropout: 1.5; a rate is below 1")
+
+    def fault(_setup: dict[str, Any]) -> Any:
+        raise KeyError("v3")
+
+    refused, failed = (evaluate(toy(each), PARAMETERS)["failure"] for each in (refuse, fault))
+    assert refused == {"reason": "setup", "text": "dropout: 1.5; a rate is below 1"}
+    assert (failed["reason"], failed["text"]) == ("exception", "KeyError: 'v3'")
+    assert 'raise KeyError("v3")' in failed["traceback"]
+    assert str(Path(__file__).parents[2]) not in failed["traceback"]
 
 
 def test_memory_that_tensorflow_lacks() -> None:

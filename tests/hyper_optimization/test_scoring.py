@@ -15,8 +15,8 @@ from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finis
 from n3hyper.hyper_optimization.rewards import fit_distance
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import ToyPDF, toy_fit
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import ToyPDF, toy_fit
 
 FOLDS, REPLICAS = 3, 4
 PROBLEM = synthetic_problem(folds=FOLDS, replicas=REPLICAS)
@@ -131,10 +131,11 @@ def test_phi2_of_one_replica_is_no_score() -> None:
 def with_some(kind: str, which: tuple[Any, Any]) -> Any:
     """A fit of which the replicas `which` are not usable."""
     fit = toy_fit(PROBLEM, SCALES)
-    if kind == "positivity":
+    if kind in ("positivity", "threshold_chi2"):
         passed = fit.positivity_passed.copy()
         passed[which] = False
-        return replace(fit, positivity_passed=passed)
+        limit = np.inf if kind == "positivity" else 0.05
+        return replace(fit, positivity_passed=passed, threshold_chi2=limit)
     changes = {}
     for name in ("predictions", "experimental_chi2", "validation_chi2", "training_chi2"):
         values = getattr(fit, name).copy()
@@ -162,7 +163,7 @@ def test_some_replicas_may_fail_and_are_left_out(kind: str) -> None:
     json.dumps(result, allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["positivity", "nan"])
+@pytest.mark.parametrize("kind", ["positivity", "threshold_chi2", "nan"])
 @pytest.mark.parametrize("replicas", [slice(0, 3), slice(None)], ids=["most", "all"])
 def test_a_fold_with_too_few_replicas_fails(kind: str, replicas: slice) -> None:
     result = score(with_some(kind, (1, replicas)), penalties=("patience",))
@@ -172,6 +173,21 @@ def test_a_fold_with_too_few_replicas_fails(kind: str, replicas: slice) -> None:
     json.dumps(result, allow_nan=False)
     complete = not (kind == "nan" and replicas == slice(None))
     assert finished_state(result) == (2 if complete else 3)
+
+
+def test_a_failure_for_threshold_chi2_says_value_and_limit() -> None:
+    fit = with_some("threshold_chi2", (slice(None), slice(None)))
+    lowest = f"{fit.validation_chi2[0].min():.6g}"
+    assert score(fit)["failure"]["text"] == (
+        f"fold 1: 0 of 4 replicas can be used; 4 with a validation chi2 of {lowest} or more at "
+        "the end, which is not below threshold_chi2 0.05"
+    )
+    # the last weights of one are good enough: it is positivity that it has not passed
+    chi2 = fit.validation_chi2.copy()
+    chi2[0, 1] = 0.01
+    failure = score(replace(fit, validation_chi2=chi2))["failure"]
+    assert failure["reason"] == "threshold_chi2"
+    assert failure["text"].endswith("; 1 without an epoch that passed positivity")
 
 
 def test_a_batch_of_nan_is_a_failure_and_nothing_worse() -> None:

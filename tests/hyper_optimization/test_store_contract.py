@@ -26,8 +26,8 @@ from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import failed_result, plain, read_tries
 from n3hyper.hyper_optimization.space import evaluate_space
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
-from tests.mongo_servers import engines, fresh_database
+from tests.support.mongo_servers import engines, fresh_database
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 @dataclass(frozen=True)

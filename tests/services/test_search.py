@@ -24,10 +24,10 @@ from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.samplers import ActivationStr
-from tests.mongo_servers import fresh_database
 from tests.services import own_objectives
 from tests.services.own_objectives import deadly_once, parabola, troubled, typed
-from tests.services.toy_processes import environment
+from tests.support.mongo_servers import fresh_database
+from tests.support.toy_processes import environment
 
 X = hp.uniform("x", -5, 5)
 MODULE = own_objectives.__name__

@@ -13,8 +13,8 @@ import pytest
 
 from n3hyper.hyper_optimization.mongo_server import free_port
 from n3hyper.hyper_optimization.record import read_tries
-from tests.services.test_parallel_scan import until
-from tests.services.toy_processes import environment
+from tests.support.toy_processes import environment
+from tests.support.waiting import until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "slurm"
 TRIES = Path("nnfit") / "replica_1" / "tries.json"
@@ -23,7 +23,7 @@ TRIES = Path("nnfit") / "replica_1" / "tries.json"
 PROGRAM = f"""#!{sys.executable}
 from functools import partial
 from n3hyper.services import fleet, parallel_session as session
-from tests.services import toy_processes as toys
+from tests.support import toy_processes as toys
 fleet.Fleet = partial(fleet.Fleet, command=toys.WORKER)
 session.perform_parallel_scan = partial(
     session.perform_parallel_scan, prepare=lambda *_: toys.toy()
