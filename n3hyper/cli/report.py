@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-STATISTICS = click.Choice(["average", "average_best", "best_worst", "std"])
+from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+
+_STATISTIC = click.Choice(STATISTICS)
 
 
 def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -94,11 +96,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 )
 @click.option(
     "--loss",
-    type=click.Choice(["chi2", "phi2", "logp", "chi2p"]),
+    type=click.Choice(LOSS_TYPES),
     help="Score again by this loss, without fitting.",
 )
-@click.option("-l", "--fold-statistic", type=STATISTICS, help="Score again: over the folds.")
-@click.option("--replica-statistic", type=STATISTICS, help="Score again: over the replicas.")
+@click.option("-l", "--fold-statistic", type=_STATISTIC, help="Score again: over the folds.")
+@click.option("--replica-statistic", type=_STATISTIC, help="Score again: over the replicas.")
 @click.option("--penalties/--no-penalties", default=None, help="Score again: in the loss or not.")
 @click.option(
     "-v",

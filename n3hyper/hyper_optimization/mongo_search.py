@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 _LOOK: Final = 1.0
 """Seconds between looks at who is working."""
-SEEN: Final = 25.0
-"""Seconds for which a worker counts as alive that has not been seen."""
 _ALONE: Final = 5.0
 """Seconds without a worker after which the user is told."""
 
@@ -83,11 +81,10 @@ class Search:
                 f"the workers of this search have ended; the end of {self.trials.worker_log} "
                 "says why"
             )
-        workers = self.trials.live_workers(SEEN)
+        workers = self.trials.live_workers()
         for worker in workers:
-            note = str(worker.get("note") or "")
-            if self.trials.exp_key in note:
-                self._tell(f"a worker refuses: {printable(note)[:500]}")
+            if worker.get("refuses") == self.trials.exp_key:
+                self._tell(f"a worker refuses: {printable(str(worker.get('note')))[:500]}")
         if not workers and not own and now - self._begun > _ALONE:
             name, address = self.document.objective, address_of(self.trials.handle.db)
             self._tell(

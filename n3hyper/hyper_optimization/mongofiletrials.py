@@ -42,10 +42,13 @@ from n3hyper.hyper_optimization.objectives import (
     objective_name,
 )
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.hyper_optimization.store import TrialStore
 from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 
+SEEN: Final = 25.0
+"""Seconds for which a worker counts as alive that has not been seen."""
 _MOST_WORKERS: Final = 10_000
 _FORGOTTEN: Final = datetime.timedelta(days=1)
 """After which nobody needs to know any more that a worker was killed."""
@@ -53,7 +56,7 @@ _MOST_GAPS: Final = 10_000
 """Numbers of trials that nobody has seen; more is no accident."""
 
 
-class MongoFileTrials(MongoTrials):  # type: ignore[misc]
+class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
     """hyperopt's MongoTrials, kept in the replica folder as well.
 
     Parameters
@@ -282,7 +285,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         """Take back jobs that nobody has begun; their numbers are free again."""
         self.known.withdraw(tids)
 
-    def live_workers(self, seconds: float) -> list[dict[str, Any]]:
+    def live_workers(self, seconds: float = SEEN) -> list[dict[str, Any]]:
         """Workers that work for this scan or wait for one, and were seen of late.
 
         Parameters

@@ -28,8 +28,6 @@ POLL: Final = 0.1
 """Seconds between looks at the database."""
 _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
-_SEEN: Final = 25.0
-"""Seconds for which a worker counts as alive that has not been seen."""
 _LONGEST_NOTE: Final = 500
 """Characters of what a worker says."""
 _AHEAD: Final = 2.0
@@ -261,7 +259,7 @@ class ParallelScan:
             return
         self._looked = now
         try:
-            seen = self.trials.live_workers(_SEEN)
+            seen = self.trials.live_workers()
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news
