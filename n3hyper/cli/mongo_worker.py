@@ -96,7 +96,7 @@ def command(
         poll_interval=poll_interval,
         max_jobs=max_jobs,
         reserve_timeout=reserve_timeout,
-        patience=database_timeout,
+        database_timeout=database_timeout,
         theory_path=None if theory_path is None else theory_path.resolve(),
         memory=share(memory, workers),
         objectives=objectives,

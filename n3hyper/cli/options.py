@@ -153,6 +153,6 @@ def parallel_request(
         raise click.UsageError(
             f"--lease: {lease:g} s is not a time from {SHORTEST_LEASE:g} s to {LONGEST_LEASE:g} s"
         )
-    times = {"lease": lease, "patience": database_timeout}
+    times = {"lease": lease, "database_timeout": database_timeout}
     given = {name: value for name, value in times.items() if value is not None}
     return ParallelRequest(workers=workers, mongo_uri=mongo_uri, **given)

@@ -31,7 +31,7 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
     }
     if parallel is not None:
         from n3hyper.hyper_optimization.mongo_address import as_option
-        from n3hyper.hyper_optimization.mongo_connection import PATIENCE
+        from n3hyper.hyper_optimization.mongo_connection import DATABASE_TIMEOUT
         from n3hyper.hyper_optimization.mongo_scan import LEASE
 
         options |= {
@@ -39,7 +39,7 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
             "mongo_uri": as_option(parallel.mongo_uri),
             "workers": parallel.workers,
             "lease": time_span(_unless(parallel.lease, LEASE)),
-            "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),
+            "database_timeout": time_span(_unless(parallel.database_timeout, DATABASE_TIMEOUT)),
         }
     return command_line("restart", pkl=request.pickle, n=n, **options)
 

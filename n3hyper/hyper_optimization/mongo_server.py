@@ -228,8 +228,8 @@ class MongodRunner:
             if self.auth and self._credentials() == (None, None):
                 self._make_user()
             self.db_port = self.db_port or free_port(self.bind_ip)
-            _patiently(lambda: refuse_used_port(self.bind_ip, self.db_port))
-            self.process = _patiently(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
+            _retried(lambda: refuse_used_port(self.bind_ip, self.db_port))
+            self.process = _retried(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
             write_secret(self.uri_file, self.uri)
             self.restored = self._take_up_unpacked()
         except BaseException:
@@ -375,7 +375,7 @@ class MongodRunner:
         write_secret(self.uri_file, make_uri(_LOOPBACK, PORT, self.db_name, USER, password))
 
 
-def _patiently(attempt: Callable[[], T]) -> T:
+def _retried(attempt: Callable[[], T]) -> T:
     """Try again for a while: a server that was killed a moment ago may not have ended yet."""
     deadline = time.monotonic() + _ENDING
     while True:

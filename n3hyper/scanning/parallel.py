@@ -16,8 +16,8 @@ from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
 from n3hyper.hyper_optimization.mongo_connection import (
-    PATIENCE,
-    Patience,
+    DATABASE_TIMEOUT,
+    Retrying,
     address_of,
     answers,
     open_database,
@@ -70,7 +70,7 @@ class ParallelRequest:
         Of the database; see `n3hyper.hyper_optimization.mongo_address.find_uri`. None for the one
         that the scan was begun with in its own folder, the one on the usual port of this host, or
         one of its own.
-    patience
+    database_timeout
         Seconds for which a database that is away is waited for.
     lease
         Seconds without a heartbeat after which a worker counts as gone.
@@ -78,7 +78,7 @@ class ParallelRequest:
 
     workers: int | None = None
     mongo_uri: str | None = None
-    patience: float = PATIENCE
+    database_timeout: float = DATABASE_TIMEOUT
     lease: float = LEASE
 
 
@@ -119,7 +119,7 @@ def perform_parallel_scan(
         # the trainer is not used here, and costs next to nothing before its first fit
         prepared = prepare(request, runcard, listener)
         if uri is not None:
-            _await_database(uri, parallel.patience, listener)
+            _await_database(uri, parallel.database_timeout, listener)
         return prepared
 
     with ExitStack() as held:
@@ -133,11 +133,11 @@ def perform_parallel_scan(
         trials = MongoFileTrials(None, uri=address, files=files, refresh=False)
         held.callback(trials.handle.close)
         trials.replica_path = request.replica_folder
-        patience = Patience(address_of(trials.handle.db), parallel.patience, listener.stage)
+        retrying = Retrying(address_of(trials.handle.db), parallel.database_timeout, listener.stage)
         if server is not None:
-            patience.revive = server.revive
-        patience(trials.handle.create_jobs_indexes)
-        patience(
+            retrying.revive = server.revive
+        retrying(trials.handle.create_jobs_indexes)
+        retrying(
             lambda: trials.publish(
                 ScanDocument(
                     trials.exp_key,
@@ -155,7 +155,7 @@ def perform_parallel_scan(
             trials,
             Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
             request.max_evals,
-            patience,
+            retrying,
             max_failures=request.max_failures,
             on_trial=_recorder(listener, budget),
             on_status=listener.status,
@@ -214,12 +214,12 @@ def _database_in_use(
     return None
 
 
-def _await_database(uri: str, patience: float, listener: Listener) -> None:
+def _await_database(uri: str, timeout: float, listener: Listener) -> None:
     """Wait until the database answers, and lets this scan in."""
     database = open_database(uri)
     try:
-        patiently = Patience(address_of(database), patience, listener.stage)
-        patiently(lambda: database["scans"].find_one({}, ["_id"]))
+        retrying = Retrying(address_of(database), timeout, listener.stage)
+        retrying(lambda: database["scans"].find_one({}, ["_id"]))
     finally:
         database.client.close()
 

@@ -19,7 +19,7 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization import mongo_server
 from n3hyper.hyper_optimization.mongo_address import find_uri
 from n3hyper.hyper_optimization.mongo_connection import (
-    Patience,
+    Retrying,
     address_of,
     answers,
     open_database,
@@ -40,7 +40,7 @@ def test_data_outlive_the_server_however_it_ends(engine: str, tmp_path: Path) ->
     process.wait()
     # again on the same port, as workers expect it
     runner.revive()
-    assert Patience("it", 30.0)(lambda: database["c"].count_documents({})) == 2
+    assert Retrying("it", 30.0)(lambda: database["c"].count_documents({})) == 2
     runner.stop(runner.process)
     assert not answers(database)
     database.client.close()
@@ -68,7 +68,7 @@ def test_a_server_for_other_hosts_wants_a_password(engine: str, tmp_path: Path) 
             with pytest.raises(pymongo.errors.OperationFailure):
                 open_one["c"].find_one()
             with pytest.raises(StoreError, match="wants a user and a password"):
-                Patience("it")(lambda opened=open_one: opened["c"].find_one())
+                Retrying("it")(lambda opened=open_one: opened["c"].find_one())
             open_one.client.close()
             assert uri.split("@")[0] not in Path(server.log_file).read_text()
     assert server.uri.partition("@")[0] == uri.partition("@")[0]

@@ -243,7 +243,7 @@ def test_the_database_of_another_scan_is_let_alone(
 def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
     """Nothing has been written: the same command will do when it is there."""
     address = uri_file(tmp_path, f"mongodb://127.0.0.1:{free_port()}/x")
-    done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--patience", "1"))
+    done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--database-timeout", "1"))
     assert done.returncode == 1
     assert "waiting up to 1 s" in done.stdout
     assert "given up" in done.stderr
@@ -256,7 +256,7 @@ def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     with MongodRunner(dbpath=tmp_path / "db", db_port=0) as server:
         where = ["--mongo-uri", str(server.uri_file)]
-        command = scan(out, 100, *where, "--patience", "1", "--workers", "1")
+        command = scan(out, 100, *where, "--database-timeout", "1", "--workers", "1")
         with process(command, log, TOY_SECONDS="0.1") as driver:
             until(lambda: (out / REPLICA / "tries.json").exists())
             server.stop()
