@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    from n3hyper.hyper_optimization.mongo.server import MongodRunner
 
 
 @click.command("mongod")
@@ -56,7 +56,7 @@ def command(
 
     Shells let what a script starts in the background ignore Ctrl-C; the other two always act.
     """
-    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    from n3hyper.hyper_optimization.mongo.server import MongodRunner
     from n3hyper.system.interruption import interrupted_by_signals
 
     runner = MongodRunner(
@@ -79,8 +79,8 @@ def command(
 def greeting(runner: MongodRunner) -> str:
     """Where the database is, and what to do with it; no password."""
     from n3hyper.hyper_optimization.commands import command_line
-    from n3hyper.hyper_optimization.mongo_address import DEFAULT_URI, checked, without_password
-    from n3hyper.hyper_optimization.mongo_server import server_name
+    from n3hyper.hyper_optimization.mongo.address import DEFAULT_URI, checked, without_password
+    from n3hyper.hyper_optimization.mongo.server import server_name
 
     where = without_password(runner.uri)
     usual = checked(DEFAULT_URI).replace("localhost", "127.0.0.1")

@@ -146,7 +146,7 @@ def parallel_request(
                 "--mongo-uri, --workers, --lease and --database-timeout belong to --parallel"
             )
         return None
-    from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
+    from n3hyper.hyper_optimization.mongo.scan_document import LONGEST_LEASE, SHORTEST_LEASE
     from n3hyper.scanning.parallel import ParallelRequest
 
     if lease is not None and not SHORTEST_LEASE <= lease <= LONGEST_LEASE:

@@ -33,10 +33,10 @@ def read_database(uri: str) -> list[Database]:
     ReportError
         It holds no scan.
     """
-    from n3hyper.hyper_optimization.mongo_address import find_uri
-    from n3hyper.hyper_optimization.mongo_connection import Retrying, address_of, open_database
-    from n3hyper.hyper_optimization.mongo_jobs import Jobs
-    from n3hyper.hyper_optimization.mongo_records import record_of
+    from n3hyper.hyper_optimization.mongo.address import find_uri
+    from n3hyper.hyper_optimization.mongo.connection import Retrying, address_of, open_database
+    from n3hyper.hyper_optimization.mongo.jobs import Jobs
+    from n3hyper.hyper_optimization.mongo.records import record_of
     from n3hyper.hyper_optimization.record import FINISHED
 
     jobs = Jobs(open_database(find_uri(uri)))

@@ -30,9 +30,9 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
     }
     if parallel is not None:
-        from n3hyper.hyper_optimization.mongo_address import as_option
-        from n3hyper.hyper_optimization.mongo_connection import DATABASE_TIMEOUT
-        from n3hyper.hyper_optimization.mongo_scan import LEASE
+        from n3hyper.hyper_optimization.mongo.address import as_option
+        from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
+        from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 
         options |= {
             "parallel": True,

@@ -18,24 +18,24 @@ from hyperopt.mongoexp import MongoTrials
 
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo_address import (
+from n3hyper.hyper_optimization.mongo.address import (
     DATABASE,
     PORT,
     checked,
     database_name,
     make_uri,
 )
-from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_archive
-from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
-from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
-from n3hyper.hyper_optimization.mongo_files import FileWriter, with_name
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_known_jobs import KnownJobs
-from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
-from n3hyper.hyper_optimization.mongo_search import Search
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
-from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.mongo.archive import extract_archive, write_archive
+from n3hyper.hyper_optimization.mongo.attachments import TrialAttachments
+from n3hyper.hyper_optimization.mongo.connection import address_of, open_database
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.known_jobs import KnownJobs
+from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.mongo.mirror import FileWriter, with_name
+from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
+from n3hyper.hyper_optimization.mongo.search import Search
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.objectives import (
     ObjectiveDocument,
     find_objective,

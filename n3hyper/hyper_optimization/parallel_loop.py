@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_connection import Retrying, printable
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_scan import LEASE
-from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongo.connection import Retrying, printable
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE
+from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome

@@ -14,23 +14,23 @@ from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
-from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
-from n3hyper.hyper_optimization.mongo_connection import (
+from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
+from n3hyper.hyper_optimization.mongo.connection import (
     DATABASE_TIMEOUT,
     Retrying,
     address_of,
     answers,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_files import with_name
-from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
-from n3hyper.hyper_optimization.mongo_server import (
+from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG
+from n3hyper.hyper_optimization.mongo.mirror import with_name
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument
+from n3hyper.hyper_optimization.mongo.server import (
     LOG_FILE,
     MongodRunner,
     PortError,
     find_engine,
 )
-from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
@@ -67,7 +67,7 @@ class ParallelRequest:
     workers
         To start on this host; None for one where the scan starts its own database, else none.
     mongo_uri
-        Of the database; see `n3hyper.hyper_optimization.mongo_address.find_uri`. None for the one
+        Of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. None for the one
         that the scan was begun with in its own folder, the one on the usual port of this host, or
         one of its own.
     database_timeout

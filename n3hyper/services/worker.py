@@ -20,15 +20,15 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
-from n3hyper.hyper_optimization.mongo_connection import (
+from n3hyper.hyper_optimization.mongo.attachments import TrialAttachments
+from n3hyper.hyper_optimization.mongo.connection import (
     SELECTION,
     Retrying,
     address_of,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.objectives import (
     ObjectiveDocument,
     decode_document,

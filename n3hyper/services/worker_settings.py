@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.mongo_connection import DATABASE_TIMEOUT
+from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from n3hyper.cli.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.scanning.restart import restart_request

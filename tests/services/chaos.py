@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.mongo.server import free_port
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.hyper_optimization.record import read_tries
 from tests.support.waiting import HANGS

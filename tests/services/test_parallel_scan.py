@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import mongo_address
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.scanning import parallel as parallel_session
@@ -219,7 +218,7 @@ def test_the_database_of_another_scan_is_let_alone(
     usual = f"mongodb://localhost:{port}/hyperopt-db"
     monkeypatch.setattr(parallel_session, "PORT", port)
     monkeypatch.setattr(parallel_session, "DEFAULT_URI", usual)
-    monkeypatch.setattr(mongo_address, "DEFAULT_URI", usual)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.address.DEFAULT_URI", usual)
     one, other, third = (
         ScanRequest(RUNCARD, tmp_path / name, max_evals=1) for name in ("one", "other", "third")
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.record import read_tries
 from tests.services.chaos import N3HYPER
 from tests.support.small_card import small_card, write_card

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.mongo.server import free_port
 from n3hyper.hyper_optimization.record import read_tries
 from tests.support.toy_processes import environment
 from tests.support.waiting import HANGS, until

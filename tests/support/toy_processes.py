@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.mongo_address import find_uri
+from n3hyper.hyper_optimization.mongo.address import find_uri
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import PreparedScan
 from n3hyper.services.fleet import Fleet, run_fleet

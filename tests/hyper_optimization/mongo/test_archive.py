@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import database_name
-from n3hyper.hyper_optimization.mongo_archive import restore
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port, is_embedded
+from n3hyper.hyper_optimization.mongo.address import database_name
+from n3hyper.hyper_optimization.mongo.archive import restore
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port, is_embedded
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.suggest import Suggester
 from tests.support.toy_processes import toy

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import (
+from n3hyper.hyper_optimization.mongo.address import (
     DATABASE,
     PORT,
     URI_FILE,
@@ -34,9 +34,9 @@ from n3hyper.hyper_optimization.mongo_address import (
     make_uri,
     parse_uri,
 )
-from n3hyper.hyper_optimization.mongo_archive import opened_dump, restore, unpacked_files
-from n3hyper.hyper_optimization.mongo_connection import answers, open_database
-from n3hyper.hyper_optimization.mongo_data import EMBEDDED, SERVERS, server_of_folder
+from n3hyper.hyper_optimization.mongo.archive import opened_dump, restore, unpacked_files
+from n3hyper.hyper_optimization.mongo.connection import answers, open_database
+from n3hyper.hyper_optimization.mongo.data_folder import EMBEDDED, SERVERS, server_of_folder
 from n3hyper.system.atomic_write import write_atomically
 from n3hyper.system.folder_lock import locked_folder
 from n3hyper.system.own_files import open_log

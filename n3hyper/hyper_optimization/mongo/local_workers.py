@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.hyper_optimization.mongo_address import VARIABLE
+from n3hyper.hyper_optimization.mongo.address import VARIABLE
 from n3hyper.system.own_files import open_log
 from n3hyper.system.processes import leashed, stop_process
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_connection import address_of, printable
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongo.connection import address_of, printable
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, encode_point
 
 if TYPE_CHECKING:

@@ -165,7 +165,7 @@ def checked(uri: str) -> str:
     >>> checked("node7:27018")
     Traceback (most recent call last):
     ...
-    n3hyper.hyper_optimization.mongo_address.AddressError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
+    n3hyper.hyper_optimization.mongo.address.AddressError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
 
     Raises
     ------

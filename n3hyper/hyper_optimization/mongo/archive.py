@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_data import (
+from n3hyper.hyper_optimization.mongo.data_folder import (
     data_in_archive,
     data_in_folder,
     server_of,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import AddressError, parse_uri, without_password
+from n3hyper.hyper_optimization.mongo.address import AddressError, parse_uri, without_password
 
 if TYPE_CHECKING:
     from pymongo.database import Database

@@ -16,15 +16,14 @@ import pymongo
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import mongo_server
-from n3hyper.hyper_optimization.mongo_address import find_uri
-from n3hyper.hyper_optimization.mongo_connection import (
+from n3hyper.hyper_optimization.mongo.address import find_uri
+from n3hyper.hyper_optimization.mongo.connection import (
     Retrying,
     address_of,
     answers,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
+from n3hyper.hyper_optimization.mongo.server import MongodRunner, find_engine, free_port
 from tests.support.mongo_servers import engines, running
 from tests.support.waiting import HANGS
 
@@ -78,7 +77,7 @@ def test_a_server_for_other_hosts_wants_a_password(engine: str, tmp_path: Path) 
 def test_folder_and_port_in_use(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     with running(engine, tmp_path / "db") as server:
         with pytest.raises(StoreError, match="another server is running here"):
             MongodRunner(db_port=0, dbpath=tmp_path / "db", engine=engine).start()
@@ -89,7 +88,7 @@ def test_folder_and_port_in_use(
 def test_a_server_that_does_not_come_up_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     program = tmp_path / "mongod"
     program.write_text("#!/bin/sh\necho cannot do it >&2\nexit 3\n")
     program.chmod(0o755)
@@ -161,7 +160,7 @@ def test_a_server_ends_with_its_command(order: str, tmp_path: Path) -> None:
 
 
 def test_who_holds_the_port_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     code = (
         "import signal, socket\n"
         "probe = socket.create_server(('127.0.0.1', 0))\n"
