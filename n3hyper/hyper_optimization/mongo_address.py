@@ -204,6 +204,19 @@ def without_password(uri: str) -> str:
     return f"{known}{separator}{_HIDDEN if at else ''}{at}{shown.partition('?')[0]}"
 
 
+def as_option(given: str | None) -> str | None:
+    """What was given to find the database by, for a command that is printed.
+
+    None where it may hold a password, which `find_uri` does not take from a command line either.
+
+    >>> as_option("mongodb://me@node7/db"), as_option("mongodb://me:secret@node7/db")
+    ('mongodb://me@node7/db', None)
+    """
+    if given is None or _may_hold_password(given):
+        return None
+    return given if "://" in given or without_password(given) == given else None
+
+
 def make_uri(
     host: str, port: int, database: str, user: str | None = None, password: str | None = None
 ) -> str:

@@ -37,6 +37,24 @@ def server_of_folder(folder: Path) -> str | None:
     return server_of(_MARKS.keys() & {file.name for file in folder.glob("*.*")})
 
 
-def how_to_start(server: str, folder: Path | str) -> str:
-    """The command that starts a server on files of its own."""
+def data_in_folder(folder: Path, server: str) -> str:
+    """What to say of a folder of a server's data where documents are wanted."""
+    return (
+        f"{folder}: holds data of {SERVERS[server]}, not documents; that server reads them: "
+        f"{_start(server, folder)}"
+    )
+
+
+def data_in_archive(path: Path, server: str, top: str) -> str:
+    """What to say of an archive of such a folder, whose name is `top`."""
+    n3fit = "; n3fit archives these, and n3hyper report reads the tries.json beside"
+    return (
+        f"{path}: holds data of {SERVERS[server]}, not documents"
+        f"{n3fit if server == MONGOD else ''}; that server reads them: "
+        f"tar -xf {shlex.quote(str(path))} && {_start(server, top)}"
+    )
+
+
+def _start(server: str, folder: Path | str) -> str:
+    """The command that starts a server on its own data."""
     return f"n3hyper mongod --engine {server} --dbpath {shlex.quote(str(folder))}"
