@@ -207,14 +207,12 @@ def without_password(uri: str) -> str:
 def as_option(given: str | None) -> str | None:
     """What was given to find the database by, for a command that is printed.
 
-    None where it may hold a password, which `find_uri` does not take from a command line either.
+    None where it names a user: such a URI belongs into a file or the environment.
 
-    >>> as_option("mongodb://me@node7/db"), as_option("mongodb://me:secret@node7/db")
-    ('mongodb://me@node7/db', None)
+    >>> as_option("mongodb://node7/db"), as_option("mongodb://me:secret@node7/db")
+    ('mongodb://node7/db', None)
     """
-    if given is None or _may_hold_password(given):
-        return None
-    return given if "://" in given or without_password(given) == given else None
+    return None if given is None or _HIDDEN in without_password(given) else given
 
 
 def make_uri(

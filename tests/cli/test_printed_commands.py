@@ -84,7 +84,8 @@ def test_no_password_is_printed() -> None:
         ("mongodb://me:secret@node7/db", None),
         ("mongodb://me:sec/ret@node7/db", None),
         ("me:secret@node7/db", None),
-        ("mongodb://me@node7/db?replicaSet=r", "mongodb://me@node7/db?replicaSet=r"),
+        ("mongodb://me@node7/db", None),
+        ("mongodb://node7/db?replicaSet=r", "mongodb://node7/db?replicaSet=r"),
         ("db/uri", "db/uri"),
     ):
         parallel = parallel_request(True, uri, None, None, None)
