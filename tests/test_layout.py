@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
 _BELOW_STORE = {"errors", "system", "runcard", "physics", "theory", "data", "fitting"}
+_BELOW_SERVICES = _BELOW_STORE | {"hyper_optimization", "scanning"}
 ALLOWED = {
     "errors": set(),
     "system": {"errors"},
@@ -24,16 +25,31 @@ ALLOWED = {
     "theory_maker": {"errors", "system", "runcard", "physics", "theory", "data"},
     "fitting": _BELOW_STORE - {"fitting"},
     "hyper_optimization": _BELOW_STORE,
-    "services": _BELOW_STORE | {"hyper_optimization"},
+    "scanning": _BELOW_STORE | {"hyper_optimization"},
+    "services": _BELOW_SERVICES,
     "report": {
         "errors",
         "system",
         "physics",
         "hyper_optimization.record",
         "hyper_optimization.loss",
+        "hyper_optimization.paths",
     },
-    "cli": _BELOW_STORE | {"hyper_optimization", "services", "report", "theory_maker"},
+    "cli": _BELOW_SERVICES | {"services", "report", "theory_maker"},
 }
+# Within a room, from the bottom up: a line may import those above it, and itself where it is a folder.
+LEVELS = {
+    "fitting": (
+        {"backend", "clock", "settings"},
+        {"products"},
+        {"network", "loss"},
+        {"result", "model_gen"},
+        {"training"},
+        {"model_trainer"},
+    )
+}
+MOST_LINES, MOST_FILES = 400, 15
+"""Of a file, and in a folder, of the rooms in `LEVELS`."""
 # Heavy libraries and the only places that may import them.
 _MONGO = (
     "services",
@@ -44,9 +60,10 @@ _MONGO = (
             "mongo_connection",
             "mongo_jobs",
             "mongo_known_jobs",
-            "parallel",
+            "parallel_loop",
         )
     ),
+    "scanning.parallel",
 )
 DOORS = {
     "tensorflow": ("fitting",),
@@ -103,6 +120,84 @@ def test_imports_run_one_way(path: Path) -> None:
         assert any(place.startswith(f"{target}.") for place in ALLOWED[home]), (
             f"{me} must not import {name}"
         )
+
+
+def package_imports() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, wherever the import stands."""
+    names = {dotted(path): path for path in modules()}
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        wanted = {each.removeprefix("n3hyper.") for each in imported(path)}
+        found[name] = {each for each in wanted if each in names and each != name}
+    return found
+
+
+def folders_of(imports: dict[str, set[str]], room: str) -> dict[str, set[str]]:
+    """The same between the folders of a room; files that lie in the room itself are left out."""
+
+    def folder(module: str) -> str | None:
+        parts = module.split(".")
+        inner = parts[: len(room.split(".")) + 1]
+        return (
+            ".".join(inner) if len(parts) > len(inner) and module.startswith(f"{room}.") else None
+        )
+
+    edges: dict[str, set[str]] = {}
+    for module, targets in imports.items():
+        if (home := folder(module)) is not None:
+            others = {folder(target) for target in targets} - {home, None}
+            edges.setdefault(home, set()).update(each for each in others if each is not None)
+    return edges
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Names that import one another in a circle, or lie between two; empty where there is none."""
+    left = {name: targets & edges.keys() for name, targets in edges.items()}
+    while True:
+        imported_by_some = set().union(*left.values())
+        ends = [
+            name for name, targets in left.items() if not targets or name not in imported_by_some
+        ]
+        if not ends:
+            return sorted(left)
+        left = {name: targets - set(ends) for name, targets in left.items() if name not in ends}
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
+    assert circle({"a": {"b"}, "b": set()}) == []
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Imports inside functions and under TYPE_CHECKING count."""
+    assert circle(package_imports()) == []
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_no_folders_of_a_room_import_one_another_in_a_circle(room: str) -> None:
+    assert circle(folders_of(package_imports(), room)) == []
+
+
+@pytest.mark.parametrize("room", LEVELS)
+def test_imports_within_a_room_run_one_way(room: str) -> None:
+    heights = {name: height for height, names in enumerate(LEVELS[room]) for name in names}
+    for path in (PACKAGE / room).rglob("*.py"):
+        me = path.relative_to(PACKAGE / room).parts[0].removesuffix(".py")
+        for name in imported(path):
+            if not name.startswith(f"n3hyper.{room}."):
+                continue
+            target = name.split(".")[2]
+            assert target == me or heights[target] < heights[me], f"{me} must not import {name}"
+
+
+@pytest.mark.parametrize("room", LEVELS)
+def test_rooms_are_small(room: str) -> None:
+    files = list((PACKAGE / room).rglob("*.py"))
+    for path in files:
+        assert len(path.read_text().splitlines()) <= MOST_LINES, f"{path} is long"
+    for folder in {path.parent for path in files}:
+        number = sum(path.parent == folder for path in files)
+        assert number <= MOST_FILES, f"{folder} has {number} files"
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.scanning.parallel import ParallelRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_FAILURES = 20
@@ -147,7 +147,7 @@ def parallel_request(
             )
         return None
     from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.scanning.parallel import ParallelRequest
 
     if lease is not None and not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise click.UsageError(

@@ -10,9 +10,9 @@ from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.scan import ScanOutcome
-    from n3hyper.hyper_optimization.session import ScanRequest
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+    from n3hyper.scanning.parallel import ParallelRequest
+    from n3hyper.scanning.request import ScanRequest
 
 T = TypeVar("T")
 
@@ -30,14 +30,18 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
     }
     if parallel is not None:
-        from n3hyper.hyper_optimization.mongo_address import without_password
         from n3hyper.hyper_optimization.mongo_connection import PATIENCE
         from n3hyper.hyper_optimization.mongo_scan import LEASE
 
-        uri = parallel.mongo_uri
+        # credentials do not belong on a command line; such a URI is in a file or the environment
+        uri = (
+            parallel.mongo_uri
+            if "@" not in (parallel.mongo_uri or "").partition("://")[2]
+            else None
+        )
         options |= {
             "parallel": True,
-            "mongo_uri": without_password(uri) if uri and "://" in uri else uri,
+            "mongo_uri": uri,
             "workers": parallel.workers,
             "lease": time_span(_unless(parallel.lease, LEASE)),
             "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),

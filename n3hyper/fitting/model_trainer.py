@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
-from n3hyper.fitting.likelihood import chi2_numpy, points
+from n3hyper.fitting.loss.points import chi2_numpy, points
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.trained import Trained
-from n3hyper.fitting.training import Training
+from n3hyper.fitting.training.batches import Training
+from n3hyper.fitting.training.trained import Trained
+from n3hyper.fitting.training.trial import FitInputs, Trial
 from n3hyper.physics.chi2 import chi2_per_replica
 
 Array = NDArray[np.float64]

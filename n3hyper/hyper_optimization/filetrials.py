@@ -26,6 +26,7 @@ from hyperopt.base import Trials
 from n3hyper import __version__
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.attachments import decode_attachments, encode_attachments
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     FINISHED,
     STATE_RUNNING,
@@ -130,8 +131,8 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         super().__init__(**kwargs)
 
     def _set_folder(self, folder: Path | None) -> None:
-        self._json_file = None if folder is None else Path(folder) / "tries.json"
-        self.pkl_file = None if folder is None else Path(folder) / "tries.pkl"
+        self._json_file = None if folder is None else Path(folder) / JSON
+        self.pkl_file = None if folder is None else Path(folder) / PICKLE
 
     @property
     def rstate(self) -> np.random.Generator | None:

@@ -367,7 +367,7 @@ def hyper_scan_wrapper(
     max_evals
         Number of trials in the scan, those of a scan that is restarted counted.
     **options
-        What `n3hyper.hyper_optimization.scan.run_scan` takes beyond: ``seed``, ``algo``,
+        What `n3hyper.hyper_optimization.serial_loop.run_scan` takes beyond: ``seed``, ``algo``,
         ``restart``, ``fingerprint``, ``on_trial``, ``on_start``, ``max_failures``, ...
 
     Returns
@@ -383,7 +383,7 @@ def hyper_scan_wrapper(
     FitError
         No trial succeeded.
     """
-    from n3hyper.hyper_optimization.scan import run_scan
+    from n3hyper.hyper_optimization.serial_loop import run_scan
 
     outcome = run_scan(Path(replica_path_set), model_trainer, hyperscanner, max_evals, **options)
     return outcome.best_parameters

@@ -16,12 +16,11 @@ from typing import Any, Final
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.identity import digest
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import FINISHED, Record, check_record, plain, read_tries
 from n3hyper.hyper_optimization.safe_pickle import ForeignStoreError, MissingStoreError, ways_on
 from n3hyper.hyper_optimization.suggest import scored, trial_generator
 
-PICKLE: Final = "tries.pkl"
-JSON: Final = "tries.json"
 _CHECKED: Final = 100
 """Trials of which the parameters are computed again, when a store is rebuilt."""
 

@@ -10,18 +10,17 @@ from typing import Any, Final
 
 from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.identity import complete_identity, differences
-from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
 from n3hyper.hyper_optimization.record import Record, failed_result
-from n3hyper.hyper_optimization.scan import evaluate
-from n3hyper.hyper_optimization.session import WARM_UP, ScanRequest, make_trainer, prepare
+from n3hyper.hyper_optimization.serial_loop import evaluate
+from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.prepare import WARM_UP, PreparedScan, make_trainer, prepare_scan
+from n3hyper.scanning.request import ScanRequest
 
-Prepared = tuple[Any, HyperScanner, dict[str, str]]
-Prepare = Callable[[ScanDocument, "Path | None", Callable[[str], None]], Prepared]
+PrepareFits = Callable[[ScanDocument, "Path | None", Callable[[str], None]], PreparedScan]
 """From (scan, theory path, where to say how it goes) to what
-`n3hyper.hyper_optimization.session.prepare` gives."""
+`n3hyper.scanning.prepare.prepare_scan` gives."""
 _RUNCARD: Final = Path("runcard")
 """How mistakes in the runcard of a scan are reported, of which this host has no file."""
 
@@ -50,7 +49,7 @@ def prepare_fits(
     theory_path: Path | None,
     say: Callable[[str], None],
     memory: int | None = None,
-) -> Prepared:
+) -> PreparedScan:
     """The real thing: data and theory as this host has them, and fits in a process of their own.
 
     That process loads TensorFlow while this one reads. It ends with this one, whatever ends it.
@@ -68,12 +67,12 @@ def prepare_fits(
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
     try:
         card = request.load()
-        trainer, scanner, identity = prepare(request, card, quiet)
+        trainer, scanner, identity = prepare_scan(request, card, quiet)
         fits.prepare(partial(make_trainer, trainer.problem, card, memory))
     except BaseException:
         fits.close()
         raise
-    return fits, scanner, identity
+    return PreparedScan(fits, scanner, identity)
 
 
 class Evaluator:
@@ -84,7 +83,7 @@ class Evaluator:
     scan
         As `decode_scan` has checked it.
     prepare
-        See `Prepare`; not to be had from the database.
+        See `PrepareFits`; not to be had from the database.
     theory_path
         Where to look for the theory first, on this host.
     say
@@ -99,7 +98,7 @@ class Evaluator:
     def __init__(
         self,
         scan: ScanDocument,
-        prepare: Prepare,
+        prepare: PrepareFits,
         theory_path: Path | None,
         say: Callable[[str], None],
     ) -> None:

@@ -35,7 +35,7 @@ from n3hyper.hyper_optimization.objectives import (
     find_objective,
 )
 from n3hyper.hyper_optimization.record import Record, failed_result
-from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
+from n3hyper.services.evaluator import Evaluator, PrepareFits, prepare_fits
 from n3hyper.services.objective_evaluator import ObjectiveEvaluator
 from n3hyper.services.worker_settings import WorkerSettings
 from n3hyper.system.interruption import interrupted_by_signals
@@ -74,7 +74,7 @@ class Worker:
         self,
         settings: WorkerSettings,
         say: Callable[[str], None],
-        prepare: Prepare = prepare_fits,
+        prepare: PrepareFits = prepare_fits,
     ) -> None:
         self.settings = settings
         self.say = say
@@ -299,7 +299,7 @@ class Worker:
 
 
 def run_worker(
-    settings: WorkerSettings, say: Callable[[str], None], prepare: Prepare = prepare_fits
+    settings: WorkerSettings, say: Callable[[str], None], prepare: PrepareFits = prepare_fits
 ) -> int:
     """Work in the main thread of a process until there is nothing left, or a signal comes.
 

@@ -11,9 +11,9 @@ import pytest
 
 from n3hyper.cli import main
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.hyper_optimization.skip_missing import with_what_theory_has
 from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.scanning.request import ScanRequest
+from n3hyper.scanning.skip_missing import with_what_theory_has
 from tests.support.small_card import small_card, write_card
 
 RUNCARDS = Path(__file__).parents[2] / "runcards"

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from n3hyper.hyper_optimization.budget import Budget
+from n3hyper.scanning.budget import Budget
 
 
 def test_a_budget_expects_what_it_has_seen() -> None:

@@ -89,8 +89,8 @@ def test_every_form_is_shown_exported_and_run_alike(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_can_be_run_again(form: str, tmp_path: Path) -> None:
-    from n3hyper.hyper_optimization.other_scan import with_tries
-    from n3hyper.hyper_optimization.session import ScanRequest
+    from n3hyper.scanning.other_scans import with_tries
+    from n3hyper.scanning.request import ScanRequest
 
     write_old(tmp_path / "old", FORMS[form])
     card = tmp_path / "again.yml"

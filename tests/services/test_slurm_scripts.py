@@ -22,7 +22,8 @@ TRIES = Path("nnfit") / "replica_1" / "tries.json"
 # `n3hyper` with toys for fits: the commands and options of the scripts are the real ones
 PROGRAM = f"""#!{sys.executable}
 from functools import partial
-from n3hyper.services import fleet, parallel_session as session
+from n3hyper.scanning import parallel as session
+from n3hyper.services import fleet
 from tests.support import toy_processes as toys
 fleet.Fleet = partial(fleet.Fleet, command=toys.WORKER)
 session.perform_parallel_scan = partial(

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_address import find_uri
+from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.prepare import PreparedScan
 from n3hyper.services.fleet import Fleet, run_fleet
 from n3hyper.services.worker_process import main as worker_main
 from n3hyper.services.worker_settings import WorkerSettings
@@ -62,21 +63,22 @@ def make_toy(on_progress: Callable[[Any], None]) -> Any:
     return ToyTrainer(problem, make_scorer(problem, kfold), misbehave)
 
 
-def toy() -> tuple[Any, Any, dict[str, str]]:
-    """What `n3hyper.hyper_optimization.session.prepare` gives, without a network."""
+def toy() -> PreparedScan:
+    """What `n3hyper.scanning.prepare.prepare_scan` gives, without a network."""
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
     identity = {"data": os.environ.get("TOY_IDENTITY", "toy"), "theory": "toy", "replicas": "2"}
-    return make_toy(lambda progress: None), HyperScanner(PARAMETERS, HYPERSCAN), identity
+    scanner = HyperScanner(PARAMETERS, HYPERSCAN)
+    return PreparedScan(make_toy(lambda progress: None), scanner, identity)
 
 
-def toy_fits() -> tuple[Any, Any, dict[str, str]]:
+def toy_fits() -> PreparedScan:
     """The same with fits in a process of their own, as a worker has them."""
     _, scanner, identity = toy()
     fits = IsolatedTrainer(lambda progress: None)
     fits.prepare(make_toy)
-    return fits, scanner, identity
+    return PreparedScan(fits, scanner, identity)
 
 
 class Printer:
@@ -99,8 +101,9 @@ class Printer:
 
 
 def scan(arguments: list[str]) -> int:
-    from n3hyper.hyper_optimization.session import ScanRequest, restart_request
-    from n3hyper.services.parallel_session import ParallelRequest, perform_parallel_scan
+    from n3hyper.scanning.parallel import ParallelRequest, perform_parallel_scan
+    from n3hyper.scanning.request import ScanRequest
+    from n3hyper.scanning.restart import restart_request
 
     parser = argparse.ArgumentParser()
     parser.add_argument("runcard", type=Path)

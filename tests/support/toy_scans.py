@@ -12,8 +12,8 @@ from typing import Any
 
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.scan import ScanOutcome, run_scan
 from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome, run_scan
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
@@ -46,12 +46,13 @@ def toy_scan(folder: Path, trials: int, fail: Any = sometimes_fails, **options: 
 
 
 def outcome(folder: Path) -> list[dict[str, Any]]:
-    """The records of ``tries.json``, times and durations aside."""
+    """The records of ``tries.json``, times and tracebacks aside."""
     records = read_tries(folder / "tries.json")
     for record in records:
         for name in ("book_time", "refresh_time"):
             record.pop(name)
         record["result"].pop("seconds")
+        record["result"].get("failure", {}).pop("traceback", None)
     return records
 
 
