@@ -52,7 +52,10 @@ def command(
     mongod: Path | None,
     restore: Path | None,
 ) -> int:
-    """Run the database of parallel scans until Ctrl-C."""
+    """Run the database of parallel scans until Ctrl-C, SIGTERM or SIGUSR1.
+
+    Shells let what a script starts in the background ignore Ctrl-C; the other two always act.
+    """
     from n3hyper.hyper_optimization.mongo_server import MongodRunner
     from n3hyper.system.interruption import interrupted_by_signals
 
@@ -62,7 +65,10 @@ def command(
     try:
         with interrupted_by_signals(lambda: "the server does not end", grace=45.0), runner:
             if restore is not None:
-                _restore(runner, restore)
+                number = runner.restore(restore)
+                click.echo(f"restored {number} documents of {restore}", err=True)
+            if runner.restored:
+                click.echo(f"restored {runner.restored} documents unpacked in {dbpath}", err=True)
             click.echo(greeting(runner), err=True)
             return _watch(runner)
     except KeyboardInterrupt:
@@ -95,18 +101,3 @@ def _watch(runner: MongodRunner) -> int:
         time.sleep(0.2)
     click.echo(f"n3hyper: the server has ended by itself; see {runner.log_file}", err=True)
     return 1
-
-
-def _restore(runner: MongodRunner, source: Path) -> None:
-    import tempfile
-
-    from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
-    from n3hyper.hyper_optimization.mongo_connection import open_database
-
-    database = open_database(runner.uri)
-    try:
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            unpacked = source if source.is_dir() else extract_archive(source, Path(folder))
-            click.echo(f"restored {restore(database, unpacked)} documents of {source}", err=True)
-    finally:
-        database.client.close()

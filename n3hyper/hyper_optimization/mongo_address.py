@@ -204,6 +204,17 @@ def without_password(uri: str) -> str:
     return f"{known}{separator}{_HIDDEN if at else ''}{at}{shown.partition('?')[0]}"
 
 
+def as_option(given: str | None) -> str | None:
+    """What was given to find the database by, for a command that is printed.
+
+    None where it names a user: such a URI belongs into a file or the environment.
+
+    >>> as_option("mongodb://node7/db"), as_option("mongodb://me:secret@node7/db")
+    ('mongodb://node7/db', None)
+    """
+    return None if given is None or _HIDDEN in without_password(given) else given
+
+
 def make_uri(
     host: str, port: int, database: str, user: str | None = None, password: str | None = None
 ) -> str:

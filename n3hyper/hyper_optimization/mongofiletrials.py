@@ -480,7 +480,9 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
     ) -> Path:
         """Unpack an archive into `path` (default: the current folder); the folder of its database.
 
-        ``n3hyper mongod --restore FOLDER`` starts a database with its content.
+        A server that is started there holds its content, `MongodRunner(dbpath=FOLDER)` or
+        ``n3hyper mongod --dbpath FOLDER``; `MongodRunner.restore` and ``n3hyper mongod --restore``
+        put it into another database.
 
         Raises
         ------

@@ -26,6 +26,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
 from tests.support.mongo_servers import engines, running
+from tests.support.waiting import HANGS
 
 
 @pytest.mark.parametrize("engine", engines())
@@ -124,7 +125,7 @@ def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
         database = open_database(find_uri(str(uri)))
         assert answers(database)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(HANGS) == 0
         assert "stopped; the data stay in hyperopt-db" in process.stderr.read()
         process.stderr.close()
         assert not answers(database)
@@ -155,8 +156,8 @@ def test_a_server_ends_with_its_command(order: str, tmp_path: Path) -> None:
             number, whom = step.split()
             target = server.pid if whom == "server" else process.pid
             os.kill(target, getattr(signal, f"SIG{number.upper()}"))
-        server.wait(120)
-        process.communicate(timeout=120)
+        server.wait(HANGS)
+        process.communicate(timeout=HANGS)
 
 
 def test_who_holds_the_port_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

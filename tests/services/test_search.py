@@ -28,6 +28,7 @@ from tests.services import own_objectives
 from tests.services.own_objectives import deadly_once, parabola, troubled, typed
 from tests.support.mongo_servers import fresh_database
 from tests.support.toy_processes import environment
+from tests.support.waiting import HANGS
 
 X = hp.uniform("x", -5, 5)
 MODULE = own_objectives.__name__
@@ -259,7 +260,7 @@ def test_the_command_says_that_an_objective_cannot_be_imported(uri: str) -> None
         env=environment(**{VARIABLE: uri}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
     )
     assert done.returncode == 2
     assert "objective no_such_module:f: no_such_module cannot be imported here" in done.stderr

@@ -111,7 +111,8 @@ def scan(arguments: list[str]) -> int:
     parser.add_argument("-n", type=int, required=True)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--mongo-uri")
-    parser.add_argument("--lease", type=float, default=2.0)
+    # a worker that a busy machine keeps silent for a while is not taken for dead
+    parser.add_argument("--lease", type=float, default=60.0)
     parser.add_argument("--patience", type=float, default=60.0)
     given = parser.parse_args(arguments)
     request = ScanRequest(given.runcard, given.output, given.n, replicas=2)
