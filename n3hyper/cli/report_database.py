@@ -89,7 +89,7 @@ def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
 def _with_setup(record: Record, runcard: Runcard | None) -> Record:
     """The record with the readable values of its setup, where they can be known."""
     from n3hyper.hyper_optimization.filetrials import space_eval_trial
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
     if runcard is None or "space_vals" in record["misc"]:
         return record

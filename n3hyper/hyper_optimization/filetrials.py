@@ -77,7 +77,7 @@ def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> Any:
 
     Examples
     --------
-    >>> from n3hyper.hyper_optimization.hyper_scan import hp_choice
+    >>> from n3hyper.hyper_optimization.samplers import hp_choice
     >>> space = {"initializer": hp_choice("initializer", ["glorot_normal", "glorot_uniform"])}
     >>> space_eval_trial(space, {"misc": {"vals": {"initializer": [1]}}})
     {'initializer': 'glorot_uniform'}

@@ -14,7 +14,6 @@ from n3hyper.errors import FitError, StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
@@ -24,9 +23,10 @@ from n3hyper.hyper_optimization.record import (
 )
 from n3hyper.hyper_optimization.recovery import reopen, trial_origin
 from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.search_space import HyperScanner
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.store import OwnStore, TrialStore
-from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
+from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, scored, trial_generator
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 

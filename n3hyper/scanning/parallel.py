@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
 from n3hyper.hyper_optimization.mongo.connection import (
@@ -35,8 +34,9 @@ from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
+from n3hyper.hyper_optimization.search_space import HyperScanner
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
-from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
+from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, trial_generator
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.listener import Listener

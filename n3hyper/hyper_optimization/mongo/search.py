@@ -9,16 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo.connection import address_of, printable
-from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, encode_point
-
-if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +24,32 @@ _LOOK: Final = 1.0
 """Seconds between looks at who is working."""
 _ALONE: Final = 5.0
 """Seconds without a worker after which the user is told."""
+
+
+class Searched(Protocol):
+    """What a search is asked for; see `MongoFileTrials`."""
+
+    handle: Jobs
+    workers_started: bool
+
+    @property
+    def exp_key(self) -> str:
+        """Name of the search in the database."""
+
+    @property
+    def headers(self) -> dict[int, dict[str, Any]]:
+        """By number, the state of trials that have not finished."""
+
+    @property
+    def workers_running(self) -> bool:
+        """Whether the workers that were started here still are."""
+
+    @property
+    def worker_log(self) -> Path:
+        """The file that they write to."""
+
+    def live_workers(self) -> list[dict[str, Any]]:
+        """Workers that work for this search or wait for one."""
 
 
 class Search:
@@ -41,7 +65,7 @@ class Search:
         From which hyperopt draws.
     """
 
-    def __init__(self, trials: MongoFileTrials, document: ObjectiveDocument, space: Any) -> None:
+    def __init__(self, trials: Searched, document: ObjectiveDocument, space: Any) -> None:
         self.trials, self.document, self.space = trials, document, space
         self._stale = StaleJobs(document.lease)
         self._begun = self._looked = time.monotonic()
