@@ -37,7 +37,7 @@ ALLOWED = {
     },
     "cli": _BELOW_SERVICES | {"services", "report", "theory_maker"},
 }
-# Within a room, from the bottom up: a line may import those above it, and itself if it is a folder.
+# Within a room, from the bottom up: a line may import those above it, and folders themselves.
 LEVELS = {
     "fitting": (
         {"backend", "clock", "settings"},
