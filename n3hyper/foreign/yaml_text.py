@@ -58,26 +58,26 @@ def load_yaml(text: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.composer import Composer, MaxDepthExceededError
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.nodes import CollectionNode, Node
+    from ruamel.yaml.nodes import CollectionNode
 
     if len(text) > LARGEST:
         raise YAMLError(f"larger than {LARGEST >> 20} MiB")
 
-    class TooMany(YAMLError):  # type: ignore[misc]
+    class TooMany(YAMLError):
         """More nodes than ruamel.yaml is left with."""
 
-    class Bounded(Composer):  # type: ignore[misc]
+    class Bounded(Composer):
         """Composes the graph, and measures what it stands for."""
 
         composed = 0
 
-        def compose_node(self, parent: Any, index: Any) -> Node:
+        def compose_node(self, parent: Any, index: Any) -> Any:
             self.composed += 1
             if self.composed > _MOST_COMPOSED:
                 raise TooMany("too many values")
             return super().compose_node(parent, index)
 
-        def get_single_node(self) -> Node:
+        def get_single_node(self) -> Any:
             root = super().get_single_node()
             measure(root, 1, {})
             return root
@@ -157,6 +157,7 @@ def from_events(text: str, text_keys: bool = False, most: int | None = None) -> 
     holder: Any = root
     key: Any = _NO_KEY
     outer: list[tuple[Any, Any]] = []
+    keys = (str,) if text_keys else (str, int, float, bool, type(None))
     left = -1 if most is None else most
     while True:
         event = next_event()
@@ -181,9 +182,9 @@ def from_events(text: str, text_keys: bool = False, most: int | None = None) -> 
             elif key is not _NO_KEY:
                 holder[key] = value
                 key = _NO_KEY
-            elif opened is not None or (text_keys and not isinstance(value, str)):
-                raise NotPlain
-            elif value in holder:
+            elif (
+                opened is not None or (text_keys and not isinstance(value, str)) or value in holder
+            ):
                 raise NotPlain
             else:
                 key = value

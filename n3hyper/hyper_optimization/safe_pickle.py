@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError, shown
+from n3hyper.foreign.files import open_regular
+from n3hyper.foreign.plain_pickle import BrokenPickle, ForbiddenName, load_state
 
 ADMITTED: Final = ("n3hyper.hyper_optimization.filetrials", "FileTrials")
-_BROKEN: Final = (
-    pickle.UnpicklingError,
-    EOFError,
-    AttributeError,
-    ImportError,
-    IndexError,
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-)
-"""What reading bytes that are not a whole pickle may raise."""
+FORMAT: Final = 1
+"""Of the pickle; a change that older versions cannot read raises it."""
 
 
-class MissingStoreError(StoreError, FileNotFoundError):
+class MissingStoreError(StoreInputError, FileNotFoundError):
     """There are no trials where they were looked for."""
-
-    exit_code = 2
-
-
-class _Refused(pickle.UnpicklingError):
-    """The pickle names a class that a store does not hold."""
-
-
-class _State:
-    """Stands in for the store: it takes the state and does nothing."""
-
-    def __init__(self) -> None:
-        self.state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows one class, and not even that one is made."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) != ADMITTED:
-            raise _Refused(f"{module}.{name}")
-        return _State
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise _Refused("a persistent object")
 
 
 def missing(path: Path) -> MissingStoreError:
@@ -65,32 +28,95 @@ def missing(path: Path) -> MissingStoreError:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """The state of the FileTrials in a pickle, in plain Python types.
+    """Return the state of the FileTrials in a pickle, in plain Python types.
 
     Raises
     ------
     MissingStoreError
         There is no such file.
-    StoreError
+    StoreInputError
         The file cannot be read, is not the whole pickle of a store, or names a class that a store
         does not hold; nothing of it runs.
     """
     try:
-        with open(path, "rb") as file:
-            loaded = _Unpickler(file).load()
-            rest = file.read(1)
+        with open_regular(path) as file:
+            state = load_state(file, ADMITTED)
     except FileNotFoundError:
         raise missing(path) from None
     except OSError as err:
-        raise StoreError(f"{path}: cannot be read: {err.strerror or err}") from err
-    except _Refused as err:
-        raise StoreError(
+        raise StoreInputError(f"{path}: cannot be read: {err.strerror or err}") from err
+    except ForbiddenName as err:
+        raise StoreInputError(
             f"{path}: refused, it names {err}, which no store of trials holds"
         ) from err
-    except _BROKEN as err:
-        raise StoreError(
-            f"{path}: not the pickle of a store of trials, or torn ({type(err).__name__})"
+    except (BrokenPickle, MemoryError) as err:
+        raise StoreInputError(
+            f"{path}: not the pickle of a store of trials, or torn ({err or 'it lacks memory'})"
         ) from err
-    if type(loaded) is not _State or not isinstance(loaded.state, dict) or rest:
-        raise StoreError(f"{path}: not the pickle of a store of trials")
-    return loaded.state
+    if not isinstance(state, dict):
+        raise StoreInputError(f"{path}: not the pickle of a store of trials")
+    return state
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """What the pickle of a store holds, each part of its type."""
+
+    exp_key: str | int | float | None
+    scan: dict[str, Any]
+    """See `n3hyper.hyper_optimization.filetrials.FileTrials.scan`."""
+    space: str | None
+    """The search space as JSON."""
+    rstate: dict[str, Any] | None
+    trials: bytes | bytearray
+    """A line of JSON for each finished trial."""
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> StoredState:
+        """Return the parts of a state, checked.
+
+        Raises
+        ------
+        StoreInputError
+            Of another version, or something in it is missing or of a wrong type.
+        """
+        if state.get("format") != FORMAT:
+            raise StoreInputError(
+                f"format {shown(state.get('format'))} of a pickle of trials, version "
+                f"{shown(state.get('version'))}; this version reads format {FORMAT}"
+            )
+        for name, kinds in _KINDS.items():
+            if not isinstance(state.get(name), kinds) or name not in state:
+                raise _wrong(name, state.get(name), kinds)
+        scan = state["scan"]
+        for name, kinds in _SCAN_KINDS.items():
+            if name in scan and (not isinstance(scan[name], kinds) or isinstance(scan[name], bool)):
+                raise _wrong(f"scan.{name}", scan[name], kinds)
+        if scan.get("seed", 0) < 0:
+            raise StoreInputError(f"not the state of trials: the seed is {shown(scan['seed'])}")
+        for name, value in scan.get("fingerprint", {}).items():
+            if not isinstance(value, str):
+                raise _wrong(f"scan.fingerprint.{shown(name)}", value, (str,))
+        return cls(**{name: state[name] for name in _KINDS})
+
+
+_NONE: Final = type(None)
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+    "exp_key": (_NONE, str, int, float),
+    "scan": (dict,),
+    "space": (_NONE, str),
+    "rstate": (_NONE, dict),
+    "trials": (bytes, bytearray),
+}
+_SCAN_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+    "seed": (int,),
+    "algo": (str,),
+    "fingerprint": (dict,),
+    "runcard": (str,),
+    "max_evals": (int, _NONE),
+}
+
+
+def _wrong(name: str, value: Any, kinds: tuple[type, ...]) -> StoreError:
+    wanted = " or ".join("None" if kind is _NONE else kind.__name__ for kind in kinds)
+    return StoreInputError(f"not the state of trials: {name} is {shown(value)}, not {wanted}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import FitError, StoreError
+from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.atomic_write import remove_leftovers
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
@@ -26,8 +26,9 @@ from n3hyper.hyper_optimization.record import (
     finished_state,
     plain,
 )
-from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
+from n3hyper.hyper_optimization.recovery import reopen, trial_origin
 from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
+from n3hyper.hyper_optimization.store_summary import JSON, PICKLE
 from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
 
 __all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
@@ -180,7 +181,7 @@ def _open_store(
         return reopen(folder, hyperscanner.as_dict(), identity)
     for path in (folder / PICKLE, folder / JSON):
         if path.exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{path} exists: the folder holds a scan already; "
                 f"n3hyper restart --pkl {folder / PICKLE} goes on with it"
             )
@@ -225,7 +226,7 @@ def _settle(
         return
     for key, wanted in (("seed", seed), ("algo", algo)):
         if wanted is not None and wanted != trials.scan[key]:
-            raise StoreError(
+            raise StoreInputError(
                 f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
                 f"{wanted!r}"
             )

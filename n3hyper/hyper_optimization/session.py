@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
 from n3hyper.hyper_optimization.budget import Budget
@@ -220,12 +220,12 @@ def refuse_used_folder(request: ScanRequest) -> None:
     """Raise StoreError where the output folder holds trials; touch nothing."""
     for name in (PICKLE, "tries.json"):
         if (request.replica_folder / name).exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{request.output} holds a scan already; go on with it by "
                 f"n3hyper restart --pkl {request.pickle}, or choose another folder with -o"
             )
     if request.output.exists() and not request.output.is_dir():
-        raise StoreError(f"{request.output} is a file; choose a folder with -o")
+        raise StoreInputError(f"{request.output} is a file; choose a folder with -o")
 
 
 def make_folder(request: ScanRequest) -> None:
@@ -240,7 +240,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
+        raise StoreInputError(f"{path}: cannot be read: {error}") from error
 
 
 def keep_runcard(request: ScanRequest) -> None:
@@ -260,7 +260,7 @@ def keep_runcard(request: ScanRequest) -> None:
 
 def _put_runcard_back(request: ScanRequest, listener: Listener) -> None:
     if request.runcard_text is not None:
-        write_atomically(request.runcard, [request.runcard_text.encode()])
+        write_atomically(request.runcard, [request.runcard_text.encode("utf-8", "replace")])
         listener.stage(f"{RUNCARD_COPY} is missing: written as the pickle has it")
 
 
@@ -294,7 +294,7 @@ def restart_request(
     StoreError
         The trials cannot be read, or their runcard is missing.
     """
-    from n3hyper.hyper_optimization.recovery import summarise
+    from n3hyper.hyper_optimization.store_summary import summarise
 
     pickle = find_store(pickle)
     if output is not None:
@@ -302,7 +302,7 @@ def restart_request(
     folder = pickle.resolve().parent
     if pickle.name != PICKLE or Path(folder.parent.name, folder.name) != REPLICA_FOLDER:
         if pickle.exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{pickle}: not {REPLICA_FOLDER / PICKLE} in the folder of a scan; "
                 "with -o DIR, such a folder is made of it"
             )
@@ -311,7 +311,7 @@ def restart_request(
     scan_folder = folder.parent.parent
     runcard = scan_folder / RUNCARD_COPY
     if not runcard.is_file() and found.runcard is None:
-        raise StoreError(f"{pickle}: the runcard of its scan, {runcard}, is missing")
+        raise StoreInputError(f"{pickle}: the runcard of its scan, {runcard}, is missing")
     return ScanRequest(
         runcard=runcard,
         output=scan_folder,
@@ -333,17 +333,19 @@ def _missing(pickle: Path) -> StoreError:
 
 def _unpacked(pickle: Path, output: Path) -> Path:
     """The pickle of a new scan folder, made of a pickle that may lie anywhere."""
+    from n3hyper.hyper_optimization.store_summary import summarise_pickle
+
+    runcard = summarise_pickle(pickle).runcard
+    if runcard is None:
+        raise StoreInputError(f"{pickle}: does not hold the runcard of its scan")
+    request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
+    refuse_used_folder(request)
     from n3hyper.hyper_optimization.filetrials import FileTrials
 
     trials = FileTrials.from_pkl(pickle)
-    runcard = trials.scan.get("runcard")
-    if not isinstance(runcard, str):
-        raise StoreError(f"{pickle}: does not hold the runcard of its scan")
-    request = ScanRequest(output / RUNCARD_COPY, output, max_evals=1)
-    refuse_used_folder(request)
     make_folder(request)
     with locked_folder(request.replica_folder):
-        write_atomically(request.runcard, [runcard.encode()])
+        write_atomically(request.runcard, [runcard.encode("utf-8", "replace")])
         trials.move_to(request.replica_folder)
     return request.pickle
 

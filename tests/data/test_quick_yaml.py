@@ -13,8 +13,8 @@ from ruamel.yaml.error import YAMLError
 
 from n3hyper.data.commondata import commondata_folder, load_commondata
 from n3hyper.data.quick_yaml import quick_nnpdf_data, read_plain_yaml
-from n3hyper.foreign.yaml_text import from_events
 from n3hyper.errors import DataError
+from n3hyper.foreign.yaml_text import from_events
 
 SCALARS = (
     "1", "-1", "+1", "007", "0", "-0", "1_000", "0x1F", "0o17", "1:30", "2020-01-31",
