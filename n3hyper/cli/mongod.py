@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,15 @@ def command(
         db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod
     )
     try:
-        with interrupted_by_signals(lambda: "the server does not end", grace=45.0), runner:
-            if restore is not None:
-                _restore(runner, restore)
+        with ExitStack() as held:
+            held.enter_context(
+                interrupted_by_signals(lambda: "the server does not end", grace=45.0)
+            )
+            # what is no archive is refused before a server is started
+            dump = None if restore is None else held.enter_context(_opened_dump(restore))
+            held.enter_context(runner)
+            if dump is not None:
+                _restore(runner, dump, restore)
             click.echo(greeting(runner), err=True)
             return _watch(runner)
     except KeyboardInterrupt:
@@ -96,16 +103,18 @@ def _watch(runner: MongodRunner) -> int:
     return 1
 
 
-def _restore(runner: MongodRunner, source: Path) -> None:
-    import tempfile
+def _opened_dump(source: Path) -> AbstractContextManager[Path]:
+    from n3hyper.hyper_optimization.mongo_archive import opened_dump
 
-    from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
+    return opened_dump(source)
+
+
+def _restore(runner: MongodRunner, dump: Path, source: Path | None) -> None:
+    from n3hyper.hyper_optimization.mongo_archive import restore
     from n3hyper.hyper_optimization.mongo_connection import open_database
 
     database = open_database(runner.uri)
     try:
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            unpacked = source if source.is_dir() else extract_archive(source, Path(folder))
-            click.echo(f"restored {restore(database, unpacked)} documents of {source}", err=True)
+        click.echo(f"restored {restore(database, dump)} documents of {source}", err=True)
     finally:
         database.client.close()

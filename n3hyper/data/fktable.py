@@ -16,12 +16,15 @@ import numpy as np
 
 from n3hyper.data.problem import N_FLAVOURS, Array, Index, frozen
 from n3hyper.errors import TheoryError
+from n3hyper.foreign.files import read_regular
 
 EVOLUTION_PIDS: Final = (22, 100, 21, 200, 203, 208, 215, 224, 235, 103, 108, 115, 124, 135)
 """PineAPPL's numbers of photon Sigma g V V3 V8 V15 V24 V35 T3 T8 T15 T24 T35, in this order."""
 
 PROTON: Final = 2212
 
+_LARGEST_CFACTOR: Final = 4 * 2**20
+"""Bytes of a K-factor file; NNPDF's have some kB."""
 _LZ4: Final = b"\x04\x22\x4d\x18"
 _PINEAPPL: Final = b"PineAPPL"
 
@@ -96,15 +99,23 @@ def read_cfactor(path: Path) -> Array:
     TheoryError
         for a file of another form.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_regular(path, _LARGEST_CFACTOR).decode().splitlines()
+    except OSError as error:
+        raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TheoryError(f"{path}: not a K-factor file: it is no text") from error
     stars = [number for number, line in enumerate(lines) if line.startswith("*")]
     if len(stars) < 2:
         raise TheoryError(f"{path}: not a K-factor file, whose header lies between lines of stars")
     try:
         columns = [line.split() for line in lines[stars[1] + 1 :] if line.strip()]
-        return np.array([float(column[0]) for column in columns])
+        factors = np.array([float(column[0]) for column in columns])
     except ValueError as error:
         raise TheoryError(f"{path}: not a K-factor file: {error}") from error
+    if not np.isfinite(factors).all():
+        raise TheoryError(f"{path}: not a K-factor file: a factor is not finite")
+    return factors
 
 
 def pid_to_evolution(pid: int) -> Array:

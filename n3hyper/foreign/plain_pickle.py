@@ -21,6 +21,7 @@ MOST_OPCODES: Final = 100_000
 _LONGEST_LINE: Final = 1000
 """Characters of a name; numbers as text belong to pickles that are not read here."""
 _MOST_BITS: Final = 4096
+_LARGEST_KEY: Final = 2**31
 
 
 class ForbiddenName(Exception):
@@ -44,7 +45,7 @@ def load_state(file: BinaryIO, admitted: tuple[str, str]) -> Any:
     Returns
     -------
     None, bool, int, float, str, bytes, bytearray, list, tuple or dict
-        Dictionaries have text for keys.
+        Dictionaries have text, or numbers below 2^31, for keys.
 
     Raises
     ------
@@ -173,9 +174,9 @@ class _Machine:
     def _update(self, operands: list[Any]) -> None:
         target = self._top(dict)
         for key, value in zip(operands[::2], operands[1::2], strict=True):
-            # numbers can be chosen such that a dictionary of them takes hours
-            if type(key) is not str:
-                raise BrokenPickle("a key that is not text")
+            # large numbers can be chosen such that a dictionary of them takes hours
+            if type(key) is not str and not (type(key) is int and 0 <= key < _LARGEST_KEY):
+                raise BrokenPickle("a key that is neither text nor a number")
             target[key] = self._value(value)
 
     def _append(self, argument: Any) -> None:

@@ -182,9 +182,7 @@ def from_events(text: str, text_keys: bool = False, most: int | None = None) -> 
             elif key is not _NO_KEY:
                 holder[key] = value
                 key = _NO_KEY
-            elif (
-                opened is not None or (text_keys and not isinstance(value, str)) or value in holder
-            ):
+            elif opened is not None or value.__class__ not in keys or value in holder:
                 raise NotPlain
             else:
                 key = value

@@ -7,22 +7,30 @@ server on any host, and can be put into a server of another kind.
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError
+from n3hyper.foreign.archives import ArchiveError, unpack
+from n3hyper.foreign.files import open_regular
+from n3hyper.foreign.json_text import check_depth
 
 if TYPE_CHECKING:
     from pymongo.database import Database
 
 COLLECTIONS: Final = ("scans", "jobs")
 """What is kept; who was working is not."""
-_LARGEST: Final = 4 * 2**30
-"""Bytes that an archive may unpack to."""
-_BATCH: Final = 500
+_SHORTEST_DOCUMENT: Final = 5
+_LONGEST_DOCUMENT: Final = 8 * 2**20
+"""Bytes of a document; a trial of ten folds and a thousand replicas has 2 MB."""
+_BATCH: Final = 50
 
 
 def write_archive(database: Database[dict[str, Any]], name: str) -> bytes:
@@ -40,74 +48,124 @@ def write_archive(database: Database[dict[str, Any]], name: str) -> bytes:
 
 
 def extract_archive(path: Path, folder: Path) -> Path:
-    """Unpack an archive of one folder of files; the folder.
+    """Unpack an archive of one folder of files; return the folder.
 
     Raises
     ------
-    StoreError
+    StoreInputError
         It is something else, or cannot be read; nothing has been written.
     """
     try:
-        with tarfile.open(path) as archive:
-            members = list(_checked(path, archive))
-            top = _top(path, members)
-            archive.extractall(folder, members=members, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as err:
-        raise StoreError(f"{path}: cannot be unpacked: {err}") from err
+        # beside the folder first: an archive that is refused leaves nothing behind
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".n3hyper-", dir=folder) as scratch:
+            names = unpack(path, Path(scratch))
+            tops = {PurePosixPath(name).parts[0] for name in names}
+            if len(tops) != 1:
+                raise ArchiveError("not the archive of one database")
+            (top,) = tops
+            shutil.copytree(Path(scratch) / top, folder / top, dirs_exist_ok=True)
+    except ArchiveError as err:
+        raise StoreInputError(f"{path}: {err}") from err
+    except OSError as err:
+        raise StoreInputError(f"{path}: cannot be unpacked: {err}") from err
     return folder / top
 
 
-def _checked(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members, each checked before the next one is looked for."""
-    total = 0
-    for member in archive:
-        total += member.size
-        if total > _LARGEST:
-            raise StoreError(f"{path}: unpacks to more than {_LARGEST >> 30} GiB")
-        name = PurePosixPath(member.name)
-        if not (member.isfile() or member.isdir()):
-            raise StoreError(f"{path}: {member.name!r} is neither a file nor a folder")
-        if name.is_absolute() or ".." in name.parts or not name.parts:
-            raise StoreError(f"{path}: {member.name!r} leads out of the folder")
-        yield member
+@contextmanager
+def opened_dump(source: Path) -> Iterator[Path]:
+    """Give the folder of a dump, unpacked if it is an archive, all of its documents checked.
+
+    Parameters
+    ----------
+    source
+        An archive, or the folder that it was unpacked to.
+
+    Raises
+    ------
+    StoreInputError
+        It is something else, torn, or holds what is no document.
+    """
+    with tempfile.TemporaryDirectory(prefix="n3hyper-") as scratch:
+        folder = source if source.is_dir() else extract_archive(source, Path(scratch))
+        _check_dump(folder)
+        yield folder
 
 
-def _top(path: Path, members: list[tarfile.TarInfo]) -> str:
-    """The one folder that all members lie in."""
-    tops = {PurePosixPath(member.name).parts[0] for member in members}
-    if len(tops) != 1:
-        raise StoreError(f"{path}: not the archive of one database")
-    return tops.pop()
+def _files(folder: Path) -> dict[str, Path]:
+    """The file of each collection of a dump."""
+    files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
+    there = {name: file for name, file in files.items() if file.is_file()}
+    if not there:
+        raise StoreInputError(
+            f"{folder}: holds no {' or '.join(file.name for file in files.values())}"
+        )
+    return there
+
+
+def _check_dump(folder: Path) -> None:
+    for file in _files(folder).values():
+        for _ in read_documents(file):
+            pass
+
+
+def read_documents(file: Path) -> Iterator[dict[str, Any]]:
+    """Give the documents of a BSON file, one after the other.
+
+    Raises
+    ------
+    StoreInputError
+        The file cannot be read, or holds what is no document of a database of scans.
+    """
+    import bson
+
+    try:
+        with open_regular(file) as stream:
+            while head := stream.read(4):
+                length = int.from_bytes(head, "little")
+                if not _SHORTEST_DOCUMENT <= length <= _LONGEST_DOCUMENT or len(head) < 4:
+                    raise ValueError(f"a document of {length} bytes")
+                document = bson.decode(head + stream.read(length - 4))
+                check_depth(document)
+                if not isinstance(document.get("_id"), str):
+                    raise ValueError("a document without a name (_id)")
+                yield document
+    except (OSError, ValueError, bson.errors.BSONError, RecursionError, OverflowError) as err:
+        reason = err.strerror if isinstance(err, OSError) else err
+        raise StoreInputError(f"{file}: cannot be restored: {reason}") from err
 
 
 def restore(database: Database[dict[str, Any]], folder: Path) -> int:
     """Put the documents of an unpacked archive into a database; how many there were.
 
-    Documents that are there already stay as they are.
+    Documents that are there already stay as they are. All are looked at before the first is put.
 
     Raises
     ------
-    StoreError
+    StoreInputError
         The folder holds no such documents.
+    StoreError
+        The database does not take them.
     """
-    import bson
     from pymongo import UpdateOne
     from pymongo.errors import PyMongoError
 
-    files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
-    if not any(file.is_file() for file in files.values()):
-        raise StoreError(f"{folder}: holds no {' or '.join(f.name for f in files.values())}")
+    _check_dump(folder)
     number = 0
-    for name, file in files.items():
+    for name, file in _files(folder).items():
         try:
-            documents = bson.decode_all(file.read_bytes()) if file.is_file() else []
-            updates = [
-                UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
-                for each in documents
-            ]
-            for start in range(0, len(updates), _BATCH):
-                database[name].bulk_write(updates[start : start + _BATCH], ordered=False)
-        except (OSError, KeyError, bson.errors.BSONError, PyMongoError) as err:
+            for documents in _batches(read_documents(file)):
+                updates = [
+                    UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
+                    for each in documents
+                ]
+                database[name].bulk_write(updates, ordered=False)
+                number += len(documents)
+        except PyMongoError as err:
             raise StoreError(f"{file}: cannot be restored: {err}") from err
-        number += len(documents)
     return number
+
+
+def _batches(documents: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(documents, _BATCH)):
+        yield batch
