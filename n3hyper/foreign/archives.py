@@ -25,7 +25,7 @@ LARGEST: Final = 4 * 2**30
 """Bytes that an archive may unpack to."""
 _ROOM: Final = 16 * 2**20
 """Bytes that any archive may unpack to, however short it is."""
-_RATIO: Final = 100
+_RATIO: Final = 50
 """Times its own length that it may unpack to; documents of trials are some ten times as long."""
 _MOST_MEMBERS: Final = 1000
 _LONGEST_HEADER: Final = 64 * 2**10
@@ -57,7 +57,7 @@ def unpack(path: Path, folder: Path) -> list[str]:
     OSError
         It cannot be read, or the files cannot be written.
     """
-    with _opened(path) as archive:
+    with _opened(path, whole=True) as archive:
         names = [member.name for member in _checked(archive)]
     with _opened(path) as archive:
         # members are checked again as they come: the file may have changed meanwhile
@@ -67,14 +67,19 @@ def unpack(path: Path, folder: Path) -> list[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tarfile.TarFile]:
-    """The archive as a stream of members, with the errors of all its layers turned into one."""
+def _opened(path: Path, whole: bool = False) -> Iterator[tarfile.TarFile]:
+    """The archive as a stream of members, with the errors of all its layers turned into one.
+
+    With `whole`, what is compressed is read to its end, where its checksum stands.
+    """
     try:
         with open_regular(path) as file, _decompressed(file) as stream:
             size = path.stat().st_size
             counted: Any = _Counted(stream, min(LARGEST, _ROOM + _RATIO * size))
             with tarfile.open(fileobj=counted, mode="r|", tarinfo=_Member) as archive:
                 yield archive
+            while whole and stream is not file and counted.read(2**20):
+                pass
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as err:
         raise ArchiveError(f"no archive, or torn: {err}") from err
     except (ValueError, OverflowError, MemoryError, RecursionError) as err:
@@ -100,12 +105,14 @@ class _Xz(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         while not self._decoder.eof:
-            raw = self._file.read(2**16) if self._decoder.needs_input else b""
+            raw = b""
+            if self._decoder.needs_input:
+                raw = self._file.read(2**16)
+                if not raw:
+                    raise EOFError("the compressed file ends too early")
             found = self._decoder.decompress(raw, size)
             if found:
                 return found
-            if not raw and self._decoder.needs_input:
-                raise EOFError("the compressed file ends too early")
         return b""
 
 

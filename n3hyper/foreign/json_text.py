@@ -42,12 +42,20 @@ def _containers(text: str | bytes | bytearray) -> int:
     return text.count(b"[") + text.count(b"{")
 
 
-def check_depth(value: Any, deepest: int = DEEPEST) -> None:
-    """Raise ValueError where lists and mappings are nested in more than `deepest` levels.
+def check_depth(value: Any, deepest: int = DEEPEST) -> int:
+    """Return the number of lists and mappings below a value.
 
     The value is a tree: one that holds a list twice is looked at twice.
+
+    Raises
+    ------
+    ValueError
+        They are nested in more than `deepest` levels.
+
+    >>> check_depth({"a": [1, [2]], "b": {}})
+    3
     """
-    level = [value]
+    level, number = [value], 0
     for _ in range(deepest):
         found: list[Any] = []
         for entry in level:
@@ -56,7 +64,8 @@ def check_depth(value: Any, deepest: int = DEEPEST) -> None:
             if type(entry) in _NESTING and not _NESTING.isdisjoint(map(type, entries)):
                 found += [inner for inner in entries if type(inner) in _NESTING]
         if not found:
-            return
+            return number
+        number += len(found)
         level = found
     raise ValueError("nested too deeply")
 

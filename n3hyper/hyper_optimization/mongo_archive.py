@@ -21,6 +21,7 @@ from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.foreign.archives import ArchiveError, unpack
 from n3hyper.foreign.files import open_regular
 from n3hyper.foreign.json_text import check_depth
+from n3hyper.hyper_optimization.record import MOST_CONTAINERS
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -88,29 +89,34 @@ def opened_dump(source: Path) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="n3hyper-") as scratch:
         folder = source if source.is_dir() else extract_archive(source, Path(scratch))
-        _check_dump(folder)
+        _check_dump(folder, source)
         yield folder
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """The file of each collection of a dump."""
+def _files(folder: Path, name: Path) -> dict[str, Path]:
+    """The file of each collection of a dump that goes by `name`."""
     files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
     there = {name: file for name, file in files.items() if file.is_file()}
     if not there:
         raise StoreInputError(
-            f"{folder}: holds no {' or '.join(file.name for file in files.values())}"
+            f"{name}: holds no {' or '.join(file.name for file in files.values())}"
         )
     return there
 
 
-def _check_dump(folder: Path) -> None:
-    for file in _files(folder).values():
-        for _ in read_documents(file):
+def _check_dump(folder: Path, name: Path) -> None:
+    for file in _files(folder, name).values():
+        for _ in read_documents(file, name):
             pass
 
 
-def read_documents(file: Path) -> Iterator[dict[str, Any]]:
+def read_documents(file: Path, name: Path) -> Iterator[dict[str, Any]]:
     """Give the documents of a BSON file, one after the other.
+
+    Parameters
+    ----------
+    name
+        The dump that the file belongs to, as the user has named it.
 
     Raises
     ------
@@ -126,13 +132,14 @@ def read_documents(file: Path) -> Iterator[dict[str, Any]]:
                 if not _SHORTEST_DOCUMENT <= length <= _LONGEST_DOCUMENT or len(head) < 4:
                     raise ValueError(f"a document of {length} bytes")
                 document = bson.decode(head + stream.read(length - 4))
-                check_depth(document)
+                if check_depth(document) > MOST_CONTAINERS:
+                    raise ValueError(f"a document of more than {MOST_CONTAINERS} lists")
                 if not isinstance(document.get("_id"), str):
                     raise ValueError("a document without a name (_id)")
                 yield document
     except (OSError, ValueError, bson.errors.BSONError, RecursionError, OverflowError) as err:
         reason = err.strerror if isinstance(err, OSError) else err
-        raise StoreInputError(f"{file}: cannot be restored: {reason}") from err
+        raise StoreInputError(f"{name}: {file.name} cannot be restored: {reason}") from err
 
 
 def restore(database: Database[dict[str, Any]], folder: Path) -> int:
@@ -150,11 +157,11 @@ def restore(database: Database[dict[str, Any]], folder: Path) -> int:
     from pymongo import UpdateOne
     from pymongo.errors import PyMongoError
 
-    _check_dump(folder)
+    _check_dump(folder, folder)
     number = 0
-    for name, file in _files(folder).items():
+    for name, file in _files(folder, folder).items():
         try:
-            for documents in _batches(read_documents(file)):
+            for documents in _batches(read_documents(file, folder)):
                 updates = [
                     UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
                     for each in documents

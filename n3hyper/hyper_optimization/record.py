@@ -65,7 +65,7 @@ REPLICA_SCORES: Final = ("validation_losses", "experimental_losses", "hyper_loss
 TIMES: Final = ("book_time", "refresh_time")
 LARGEST_FILE: Final = 4 * 2**30
 """Bytes of a file of trials."""
-_MOST_CONTAINERS: Final = 20_000
+MOST_CONTAINERS: Final = 20_000
 """Lists and mappings of a record: a list of each fold's numbers for each score."""
 _LARGEST_NUMBER: Final = 2**63
 """No integer of a record is larger: numbers, seeds, counts."""
@@ -120,7 +120,7 @@ def from_json(text: str | bytes | bytearray) -> Record:
         The text is not the record of a trial.
     """
     try:
-        record = load_json(text, _MOST_CONTAINERS)
+        record = load_json(text, MOST_CONTAINERS)
     except ValueError as err:
         raise StoreInputError(f"not the record of a trial: {err}") from err
     check_record(record)
@@ -206,7 +206,7 @@ def most_containers(content: bytes) -> int:
     >>> most_containers(b'[{"tid": 0}]')
     21000
     """
-    return _MOST_CONTAINERS + 1000 * content.count(b'"tid"')
+    return MOST_CONTAINERS + 1000 * content.count(b'"tid"')
 
 
 def as_array(value: Any) -> NDArray[np.float64]:
