@@ -174,10 +174,23 @@ class _Machine:
     def _update(self, operands: list[Any]) -> None:
         target = self._top(dict)
         for key, value in zip(operands[::2], operands[1::2], strict=True):
-            # large numbers can be chosen such that a dictionary of them takes hours
-            if type(key) is not str and not (type(key) is int and 0 <= key < _LARGEST_KEY):
+            if not _may_be_hashed(key):
                 raise BrokenPickle("a key that is neither text nor a number")
             target[key] = self._value(value)
+
+    def _add_items(self, argument: Any) -> None:
+        entries = self._entries()
+        self._top(set).update(entries)
+
+    def _frozenset(self, argument: Any) -> None:
+        self._stack.append(frozenset(self._entries()))
+
+    def _entries(self) -> list[Any]:
+        """The operands, which are to be the entries of a set."""
+        values = self._operands()
+        if not all(_may_be_hashed(value) for value in values):
+            raise BrokenPickle("an entry of a set that is neither text nor a number")
+        return values
 
     def _append(self, argument: Any) -> None:
         self._extend([self._pop()])
@@ -206,7 +219,7 @@ class _Machine:
 
     def _get(self, place: int) -> None:
         value = self._memo[place]
-        if isinstance(value, (list, dict, _Object, _Mark)) or (type(value) is tuple and value):
+        if isinstance(value, (list, dict, set, _Object, _Mark)) or (type(value) is tuple and value):
             raise BrokenPickle("a value in two places")
         self._stack.append(value)
 
@@ -242,6 +255,16 @@ class _Machine:
         raise ForbiddenName("a persistent object")
 
 
+def _may_be_hashed(value: Any) -> bool:
+    """Whether it may be a key or the entry of a set.
+
+    Large numbers can be chosen such that a dictionary of them takes hours.
+    """
+    if type(value) is int:
+        return 0 <= value < _LARGEST_KEY
+    return value is None or type(value) in (str, bytes, bool)
+
+
 _VALUES: Final = frozenset(
     (
         *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
@@ -257,6 +280,7 @@ _CONSTANTS: Final[dict[str, Callable[[], Any]]] = {
     "EMPTY_LIST": list,
     "EMPTY_DICT": dict,
     "EMPTY_TUPLE": tuple,
+    "EMPTY_SET": set,
     "MARK": _Mark,
 }
 _ACTIONS: Final[dict[str, Callable[[_Machine, Any], None]]] = {
@@ -269,6 +293,8 @@ _ACTIONS: Final[dict[str, Callable[[_Machine, Any], None]]] = {
     "APPENDS": _Machine._appends,
     "SETITEM": _Machine._set_item,
     "SETITEMS": _Machine._set_items,
+    "ADDITEMS": _Machine._add_items,
+    "FROZENSET": _Machine._frozenset,
     "TUPLE": _Machine._tuple,
     "TUPLE1": lambda machine, _: machine._tuple_of(1),
     "TUPLE2": lambda machine, _: machine._tuple_of(2),
