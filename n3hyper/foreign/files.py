@@ -41,12 +41,11 @@ def read_regular(path: Path, most: int) -> bytes:
         It cannot be read, is no regular file, or is larger.
     """
     with open_regular(path) as file:
-        # its size is asked for first: a sparse file of terabytes takes no room on a disk
+        # it is not read to find out: a sparse file of terabytes takes no room on a disk
         size = os.fstat(file.fileno()).st_size
-        content = b"" if size > most else file.read(most + 1)
-    if size > most or len(content) > most:
-        raise OSError(errno.EFBIG, f"larger than {_words(most)}", str(path))
-    return content
+        if size > most:
+            raise OSError(errno.EFBIG, f"larger than {_words(most)}", str(path))
+        return file.read(size)
 
 
 def _words(size: int) -> str:

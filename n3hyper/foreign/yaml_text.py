@@ -25,6 +25,8 @@ _MOST_EXPANDED: Final = 50_000
 """Values, aliases and merged keys counted as often as they are used."""
 _MOST_COMPOSED: Final = 10_000
 """Values that ruamel.yaml is left with, some 30 microseconds each."""
+_LONGEST_COMPOSED: Final = 256 * 2**10
+"""Characters that it is left with, two microseconds each."""
 
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,4000})", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)", re.ASCII)
@@ -74,7 +76,7 @@ def load_yaml(text: str) -> Any:
         def compose_node(self, parent: Any, index: Any) -> Any:
             self.composed += 1
             if self.composed > _MOST_COMPOSED:
-                raise TooMany("too many values")
+                raise TooMany
             return super().compose_node(parent, index)
 
         def get_single_node(self) -> Any:
@@ -107,6 +109,8 @@ def load_yaml(text: str) -> Any:
     loader.Composer = Bounded
     loader.max_depth = DEEPEST
     try:
+        if len(text) > _LONGEST_COMPOSED:
+            raise TooMany
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return loader.load(text)
@@ -117,8 +121,7 @@ def load_yaml(text: str) -> Any:
             return from_events(text, text_keys=True, most=MOST_VALUES)
         except (NotPlain, ImportError):
             raise YAMLError(
-                f"more than {_MOST_COMPOSED} values, and not all of them plain, or in mappings"
-                " that name each key once"
+                "too large for a file that is not plain: tags, anchors, dates, keys that are no text"
             ) from None
 
 
