@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fktable_files import write_table
 from tests.hostile import crafted
+from tests.support.fktable_files import write_table
 
 LENGTHS = (0, 1, 255, 2**16, 2**28, 2**31 - 1, 2**32 - 1, 2**40, 2**63, 2**64 - 1)
 

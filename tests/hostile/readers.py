@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from n3hyper.cli import main
-from n3hyper.data.fktable import read_cfactor, read_fktable
-from n3hyper.data.lhapdf import read_member
-from n3hyper.data.table_process import TableProcess
-from n3hyper.data.theories import TheoryFolder
 from n3hyper.errors import LONGEST_MESSAGE, N3HyperError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.mongo_archive import opened_dump
+from n3hyper.hyper_optimization.mongo.archive import opened_dump
 from n3hyper.hyper_optimization.store_summary import summarise, summarise_pickle
 from n3hyper.report.sources import read_runcard
 from n3hyper.runcard import load_runcard
+from n3hyper.theory.fktable import read_cfactor, read_fktable
+from n3hyper.theory.folders import TheoryFolder
+from n3hyper.theory.lhapdf import read_member
+from n3hyper.theory.table_process import TableProcess
 
 FORMATS = ("table", "json", "csv", "markdown")
 REFUSED, READ = "refused", "read"
