@@ -1,9 +1,9 @@
-"""A quick reader for nnpdf_data's YAML files, which are plain, and large.
+"""Quick reader for nnpdf_data's YAML files, which are plain and large.
 
-ruamel.yaml spends nearly all its time on what such files do not have: tags, anchors, and a long
-list of patterns for each of some hundred thousand numbers. Here the events of libyaml become lists
-and dictionaries at once. Whatever is not plain (a tag, an anchor, a date, a hexadecimal number, a
-key that comes twice) is left to ruamel.yaml: the result is the same, only ten times sooner.
+ruamel.yaml spends nearly all its time on features that such files do not use: tags, anchors, and a
+long list of patterns for each of some hundred thousand numbers. Here the events of libyaml become
+lists and dictionaries at once. Whatever is not plain (a tag, an anchor, a date, a hexadecimal
+number, a key that occurs twice) is left to ruamel.yaml: the result is the same, ten times sooner.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _WORDS: Final[dict[str, Any]] = {
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _NOT_TEXT: Final = frozenset("+-.0123456789=<")
-"""What a plain scalar begins with that may be something else than text."""
+"""First characters of plain scalars that may be something other than text."""
 _NO_KEY: Final = object()
 
 
 class _NotPlain(Exception):
-    """The document has something that this reader does not know."""
+    """Signal that the document has something that this reader does not know."""
 
 
 def read_plain_yaml(text: str) -> Any:
-    """The document, as ``YAML(typ="safe").load(text)`` would have it.
+    """Return the document, as ``YAML(typ="safe").load(text)`` would.
 
     Raises
     ------
     YAMLError
-        for what is no YAML 1.2, or more than one document.
+        for text that is not YAML 1.2, or is more than one document.
 
     >>> read_plain_yaml("{a: [1, 2.5e1, 0x1F], b: yes, c: ~}")
     {'a': [1, 25.0, 31], 'b': 'yes', 'c': None}
@@ -46,7 +46,7 @@ def read_plain_yaml(text: str) -> Any:
     try:
         return _from_events(text)
     except (_NotPlain, ImportError, YAMLError):
-        # the C library is not there, or ruamel.yaml has to say what is wrong
+        # the C library is missing, or ruamel.yaml is to report what is wrong
         return YAML(typ="safe").load(text)
 
 
@@ -60,7 +60,7 @@ def _from_events(text: str) -> Any:
     ends = (events.MappingEndEvent, events.SequenceEndEvent)
     known: dict[str, Any] = dict(_WORDS)
     root: list[Any] = []
-    # what is being filled, the key that its next value belongs to, and those around it
+    # the container being filled, the key of its next value, and the containers around it
     holder: Any = root
     key: Any = _NO_KEY
     outer: list[tuple[Any, Any]] = []
@@ -103,7 +103,7 @@ def _from_events(text: str) -> Any:
 
 
 def _resolved(text: str) -> Any:
-    """A plain scalar that is none of `_WORDS`."""
+    """Return the value of a plain scalar that is none of `_WORDS`."""
     if text[0] not in _NOT_TEXT:
         return text
     if _INTEGER.fullmatch(text):
@@ -114,21 +114,21 @@ def _resolved(text: str) -> Any:
 
 
 class _Loader:
-    """Stands in for a ``ruamel.yaml.YAML``."""
+    """Stand-in for a ``ruamel.yaml.YAML``."""
 
     load = staticmethod(read_plain_yaml)
 
 
 @contextmanager
 def quick_nnpdf_data() -> Iterator[None]:
-    """Let nnpdf_data's parser read with `read_plain_yaml`."""
+    """Make nnpdf_data's parser use `read_plain_yaml` during the block."""
     from nnpdf_data import utils
 
-    if not hasattr(utils, "yaml_fast"):  # another version, which reads in another way
+    if not hasattr(utils, "yaml_fast"):  # another version, which reads YAML in another way
         yield
         return
-    kept, utils.yaml_fast = utils.yaml_fast, _Loader
+    original, utils.yaml_fast = utils.yaml_fast, _Loader
     try:
         yield
     finally:
-        utils.yaml_fast = kept
+        utils.yaml_fast = original
