@@ -14,7 +14,7 @@ from n3hyper.errors import TheoryError
 from n3hyper.theory.folders import SHIPPED
 from n3hyper.theory_maker.bases import X_GRID
 from n3hyper.theory_maker.cards import CalculationCard, read_card
-from n3hyper.theory_maker.check import at_its_points, moved, told
+from n3hyper.theory_maker.check import at_its_points, changed_coefficients, moved
 from n3hyper.theory_maker.fktables import write_fktable
 from n3hyper.theory_maker.kinematics import Parton, TableRequest, requests
 from n3hyper.theory_maker.provenance import Provenance, provenance
@@ -49,7 +49,7 @@ def test_grids_of_old_are_of_a_single_set_of_pdfs(version: str, tmp_path: Path) 
     assert (card.ID, card.kbThr, card.alphas) == (9, 1.0, 0.118), "of the evolution"
     assert origin.q2 is not None
     assert origin.q2.tolist() == [5.0, 8.0]
-    (line,) = told(FOLDER, card)
+    (line,) = changed_coefficients(FOLDER, card)
     assert "FONLLPDFs: single" in line
     assert "TMC: 0" in line
 
@@ -65,7 +65,7 @@ def test_tables_without_a_card_have_their_theorys(tmp_path: Path) -> None:
     origin = provenance(written(tmp_path / "T.pineappl.lz4", {}))
     assert origin.x is None
     assert origin.card(FOLDER) == FOLDER
-    assert not list(told(FOLDER, FOLDER))
+    assert not list(changed_coefficients(FOLDER, FOLDER))
 
 
 def test_cards_that_cannot_be_read_or_made_name_the_table(tmp_path: Path) -> None:
