@@ -117,7 +117,7 @@ def write_rules(rules: Mapping[str, Array], folder: Path) -> None:
 
 
 def les_houches(x: Array) -> Array:
-    """Return the Les Houches toy PDFs (hep-ph/0204316): f (14 evolution flavours, n) at `x` (n,)."""
+    """Return the Les Houches toy PDFs (hep-ph/0204316), f (14 evolution flavours, n) at `x`."""
     u_v, d_v = 5.107200 * x**0.8 * (1 - x) ** 3, 3.064320 * x**0.8 * (1 - x) ** 4
     gluon = 1.7 * x**-0.1 * (1 - x) ** 5
     d_sea = 0.1939875 * x**-0.1 * (1 - x) ** 6

@@ -81,17 +81,17 @@ def test_shipped_tables_say_their_card_and_points() -> None:
     (request,) = requests("HERA_NC_318GEV_EP-SIGMARED")
     origin = provenance(THEORY_1650 / "fastkernel" / f"{request.name}.pineappl.lz4")
     assert origin.card(card) == card
-    here = at_its_points(request, origin)
-    np.testing.assert_array_equal(here.q2, request.q2)
-    assert not list(moved({request.name: request}, {request.name: here}))
+    moved_request = at_its_points(request, origin)
+    np.testing.assert_array_equal(moved_request.q2, request.q2)
+    assert not list(moved({request.name: request}, {request.name: moved_request}))
 
 
 def test_rows_close_to_the_data_are_compared_where_they_are() -> None:
     (request,) = requests("NUTEV_CC_NOTFIXED_FE_NU-SIGMARED")
     origin = Provenance({}, x=request.x, q2=request.q2 * 0.999)
-    here = at_its_points(request, origin)
-    np.testing.assert_array_equal(here.q2, origin.q2)
-    (line,) = moved({request.name: request}, {request.name: here})
+    moved_request = at_its_points(request, origin)
+    np.testing.assert_array_equal(moved_request.q2, origin.q2)
+    (line,) = moved({request.name: request}, {request.name: moved_request})
     assert line == "NUTEV_CC_NU_FE_SIGMARED: Q2 of its rows is up to 1.0e-03 from the data's"
 
 

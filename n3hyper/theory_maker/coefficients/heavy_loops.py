@@ -7,7 +7,7 @@ high scales. Those of yadism 0.13.12 do not, for two reasons, which `mend` remov
 - The limit leaves out the last of the light quarks (strange below charm, charm below bottom).
 - FL has a local term that makes its first moment vanish. That is the Adler sum rule, which F2 obeys
   and FL does not: there is no loop correction to a longitudinal boson on a massless quark, and the
-  radiation alone, which is positive, has the limit (`tests/data/test_heavy_loops.py`).
+  radiation alone, which is positive, has the limit (`tests/theory_maker/test_heavy_loops.py`).
 """
 
 from __future__ import annotations
