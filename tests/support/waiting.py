@@ -1,16 +1,18 @@
-"""Waiting for an event with a bound that only a fault reaches."""
+"""Waiting for an event, with a bound that only a fault reaches."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Wait for something that comes of itself."""
+def until(condition: Callable[[], Result], seconds: float = 60.0) -> Result:
+    """Wait until `condition` gives something true, and return that."""
     end = time.monotonic() + seconds
-    while not (found := true()):
+    while not (result := condition()):
         assert time.monotonic() < end, "it does not come"
         time.sleep(0.05)
-    return found
+    return result
