@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from tests.support.leftovers import hear_signals, mark, still_there, watched
 from tests.support.mongo_servers import engines, fresh_database, running
 from tests.support.reference_cases import ReferenceCase, reference_case

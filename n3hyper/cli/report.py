@@ -171,7 +171,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     addresses = [path for path in paths if _is_address(path)]
     said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
@@ -190,7 +190,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
 
 def _is_address(path: str) -> bool:
     """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
         return True

@@ -30,21 +30,16 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
     }
     if parallel is not None:
-        from n3hyper.hyper_optimization.mongo_connection import PATIENCE
-        from n3hyper.hyper_optimization.mongo_scan import LEASE
+        from n3hyper.hyper_optimization.mongo.address import as_option
+        from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
+        from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 
-        # credentials do not belong on a command line; such a URI is in a file or the environment
-        uri = (
-            parallel.mongo_uri
-            if "@" not in (parallel.mongo_uri or "").partition("://")[2]
-            else None
-        )
         options |= {
             "parallel": True,
-            "mongo_uri": uri,
+            "mongo_uri": as_option(parallel.mongo_uri),
             "workers": parallel.workers,
             "lease": time_span(_unless(parallel.lease, LEASE)),
-            "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),
+            "database_timeout": time_span(_unless(parallel.database_timeout, DATABASE_TIMEOUT)),
         }
     return command_line("restart", pkl=request.pickle, n=n, **options)
 

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n3hyper.errors import RuncardError, nearest
+from n3hyper.physics.arrays import Array, Mask
 
-Array = NDArray[np.float64]
 Statistic = Callable[..., Any]
 
 LOSS_TYPES: Final = ("chi2", "phi2", "logp", "chi2p")
@@ -174,7 +174,7 @@ def best_replicas(
     return np.sort(order[:count])
 
 
-def enough(used: NDArray[np.bool_]) -> bool:
+def enough(used: Mask) -> bool:
     """Whether so many replicas (R,) of a fold can be used that it counts."""
     return bool(used.any() and used.mean() >= MIN_USABLE)
 

@@ -24,7 +24,7 @@ from n3hyper.scanning.request import ScanRequest
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
 WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
 """What the process of the fits has to load, whatever the scan."""
@@ -87,8 +87,8 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
     """
     from n3hyper.data.build import build_problem
     from n3hyper.fitting.training.memory import refuse_wide_networks
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from n3hyper.hyper_optimization.identity import scan_identity
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
     require_scan(runcard)
     for note in runcard.notes:

@@ -18,8 +18,9 @@ import time
 
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.memory import model_bytes
-from n3hyper.fitting.training.trial import FitInputs, Trial
+from n3hyper.fitting.training.trial import Trial
 from tests.benchmarks.engine import PARAMETERS, runcard
 from tests.support.synthetic import synthetic_problem
 

@@ -28,7 +28,8 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.training.trial import FitInputs, Trial
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.trial import Trial
 from tests.benchmarks.bound import Machine, Work, work
 from tests.benchmarks.cards import EXPONENTS
 from tests.support.synthetic import synthetic_problem

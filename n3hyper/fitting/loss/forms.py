@@ -25,16 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.fitting.loss.features import Features
-from n3hyper.fitting.loss.panels import panels
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from n3hyper.fitting.loss.panels import FormArrays, panels
+from n3hyper.physics.arrays import Array, Mask
 
 ROUNDING: Final = 1e-16
 """Eigenvalues below this part of the largest one are rounding."""
@@ -52,24 +49,24 @@ class Form:
     """Of P and N, see `panels`."""
 
 
-def arrays_of_forms(training: Sequence[Form], validation: Sequence[Form]) -> dict[str, Any]:
-    """What `n3hyper.fitting.loss.panels.chi2_and_slope` reads, of the forms of models."""
+def arrays_of_forms(training: Sequence[Form], validation: Sequence[Form]) -> FormArrays:
+    """Return the forms of the trainings of models, and of their validations, put together."""
 
     def stacked(forms: Sequence[Form]) -> tuple[Array, ...]:
         return tuple(map(np.stack, zip(*(form.panels for form in forms), strict=True)))
 
     both = [*training, *validation]
-    return {
-        "chi2_offset": np.array([form.offset for form in both]),
-        "chi2_start": np.stack([form.start for form in both]),
-        "training_panels": stacked(training),
-        "validation_panels": stacked(validation),
-    }
+    return FormArrays(
+        offset=np.array([form.offset for form in both]),
+        start=np.stack([form.start for form in both]),
+        training=stacked(training),
+        validation=stacked(validation),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Expansion:
-    """c, g and H."""
+    """The chi2 of a mask around features near the data: c, g and H."""
 
     offset: float
     slope: Array
@@ -77,11 +74,11 @@ class _Expansion:
 
 
 def form_of_features(features: Features, mask: Mask, residuals: Array) -> Form:
-    """The form of one mask (n,) around features with such residuals (n,)."""
+    """Return the form of a mask (n,), with the residuals (n,) at features near the data."""
     r, k = features.size, features.attachments
     expansion = _expansion(features, mask, residuals)
     slope, curvature = expansion.slope, expansion.curvature
-    # of rows of P by features alone, from which all else follows
+    # the rows of P over features alone, from which all else follows
     root, inverse = _root(curvature[:r, :r])
     triangle, rows = _rotated(
         root, np.column_stack([inverse @ curvature[:r, r:], inverse @ slope[:r]])
@@ -91,7 +88,8 @@ def form_of_features(features: Features, mask: Mask, residuals: Array) -> Form:
     negative = inverse @ (by_attachments.T @ start - slope[r:])
     positive = np.concatenate([triangle, by_attachments], axis=1)
     made = [
-        positive[each.rows, each.first :] if each.rows.start < r else root for each in panels(r, k)
+        positive[panel.rows, panel.first :] if panel.rows.start < r else root
+        for panel in panels(r, k)
     ]
     offset = expansion.offset - start @ start + negative @ negative
     return Form(float(offset), np.concatenate([start, negative]), tuple(made))
@@ -104,11 +102,11 @@ def _expansion(features: Features, mask: Mask, residuals: Array) -> _Expansion:
     slope[:r], curvature[:r, :r] = chosen.T @ left, chosen.T @ chosen
     for block, factor in zip(features.covariance.blocks, features.attachment.factors, strict=True):
         where = slice(start, start := start + len(block.points))
-        its = mask[where]
-        systematics = block.systematics[its]
+        kept = mask[where]
+        systematics = block.systematics[kept]
         inverse = np.linalg.inv(np.eye(systematics.shape[1]) + systematics.T @ systematics)
-        of_features = np.concatenate([features.loadings[where][its].T @ systematics, factor])
-        of_residuals = residuals[where][its] @ systematics
+        of_features = np.concatenate([features.loadings[where][kept].T @ systematics, factor])
+        of_residuals = residuals[where][kept] @ systematics
         offset -= of_residuals @ inverse @ of_residuals
         slope -= of_features @ (inverse @ of_residuals)
         curvature -= of_features @ inverse @ of_features.T
@@ -116,7 +114,7 @@ def _expansion(features: Features, mask: Mask, residuals: Array) -> _Expansion:
 
 
 def _root(matrix: Array) -> tuple[Array, Array]:
-    """B with B^T B = matrix (n, n), which is positive but for rounding, and B^-T, both (n, n)."""
+    """Return B and B^-T, both (n, n), of B^T B = matrix, which is positive but for rounding."""
     values, vectors = np.linalg.eigh(matrix)
     # what is zero but for rounding gives no square
     sizes = np.where(values > ROUNDING * values.max(initial=0.0), values, 0.0)
@@ -126,6 +124,6 @@ def _root(matrix: Array) -> tuple[Array, Array]:
 
 
 def _rotated(root: Array, others: Array) -> tuple[Array, Array]:
-    """R and Q^T others, where root is Q R with R upper triangular."""
+    """Return R and Q^T others, where root is Q R with R upper triangular."""
     orthogonal, triangle = np.linalg.qr(root)
     return triangle, orthogonal.T @ others

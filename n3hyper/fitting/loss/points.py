@@ -1,4 +1,4 @@
-"""chi2 of all models against their data, with a mask and a factored covariance for each.
+"""The likelihood of data points that are split between training and validation.
 
 Points have C = D + S S^T, blocks of them share systematics, and r = (prediction - data) / sqrt(D),
 with S in the same units. With a mask m of the points of a model the chi2 is found by fitting
@@ -15,176 +15,248 @@ Where features stand for points (`n3hyper.fitting.loss.features`: predictions / 
 of this is a quadratic form of them (`n3hyper.fitting.loss.forms`), a sum and difference of squares,
 in panels of rows; attached points enter by few combinations of them. The panels of the training are
 read twice in a step, those of the validation once.
-
-Where the eigenmodes of the correlation matrix are split, `n3hyper.fitting.loss.modes` has the chi2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.problem import FitProblem, fitted_points
-from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.loss import modes
+from n3hyper.fitting.backend import Tensor, tensorflow
 from n3hyper.fitting.loss.covariance_blocks import Block, BlockCovariance
-from n3hyper.fitting.loss.features import Features
 from n3hyper.fitting.loss.forms import arrays_of_forms, form_of_features
-from n3hyper.fitting.loss.panels import chi2_and_slope
+from n3hyper.fitting.loss.likelihood import Arrays, Chi2, Likelihood
+from n3hyper.fitting.loss.panels import FormArrays, chi2_and_slope, panel_numbers
 from n3hyper.fitting.products import product
+from n3hyper.physics.arrays import Array, Index
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Index = NDArray[np.int64]
-Tensor = Any
-Tensors = dict[str, Any]
+
+class SharedPoints(NamedTuple):
+    """What all models share: n points behind the features, a of them attached, then the rest."""
+
+    systematics: tuple[Tensor, ...]
+    """S of each block of the rest, (points, k)."""
+    projections: tuple[Tensor, ...]
+    """The same transposed."""
+    inverse_sigma: Tensor
+    """1 / sqrt(D), (n,)."""
+    to_points: Tensor
+    """(n,) int32: the place of each point in what the theory gives."""
+    from_points: Tensor
+    """(n,) int32: the inverse of it, without the features."""
+    attachment: Tensor
+    """L (a, k)"""
+    attachment_rows: Tensor
+    """The same transposed."""
+
+
+class PointsOfModels(NamedTuple):
+    """What each of m models has of its own; trainings come first, then validations."""
+
+    center: Tensor
+    """(m, r): features near the data, around which `forms` are."""
+    forms: FormArrays
+    data: Tensor
+    """(m, n)"""
+    masks: Tensor
+    """(2 m, n)"""
+    inverses: tuple[Tensor, ...]
+    """A^-1 of each block of the rest, (2 m, k, k)."""
+
+
+class ExactPoints(NamedTuple):
+    """What each of m models has of its own where no features stand for points."""
+
+    data: Array
+    """(m, ndata), in the order of the covariance."""
+    masks: Array
+    """(2 m, ndata)"""
+    inverses: tuple[Array, ...]
+
+
+class PointsInStep(NamedTuple):
+    """The likelihood as a step reads it."""
+
+    shared: SharedPoints
+    own: PointsOfModels
+
+    def chi2_and_gradient(self, data: Tensor) -> Chi2:
+        """Return the chi2 of features and of the predictions behind them, (m, r + n)."""
+        tf = tensorflow()
+        models, size = self.own.center.shape
+        attached = self.shared.attachment.shape[0]
+        chi2, gradient = tf.zeros(2 * models, data.dtype), []
+        masked = None
+        if self.shared.inverse_sigma.shape[0]:
+            ordered = tf.gather(data, self.shared.to_points, axis=1)
+            residuals = (ordered - self.own.data) * self.shared.inverse_sigma
+            masked = tf.concat([residuals, residuals], axis=0) * self.own.masks
+        by_points = []
+        if size:
+            of_attached = None if masked is None or not attached else masked[:, :attached]
+            chi2, by_features, by_attached = self._features(data[:, :size], of_attached)
+            gradient.append(2.0 * by_features)
+            by_points += [] if by_attached is None else [by_attached]
+        if masked is not None:
+            of_rest, by_rest = self._rest(masked[:, attached:], attached)
+            chi2 += of_rest
+            by_points += by_rest
+            by_data = tf.concat(by_points, axis=1) * (2.0 * self.shared.inverse_sigma)
+            gradient.append(tf.gather(by_data, self.shared.from_points, axis=1))
+        return Chi2(chi2[:models], tf.concat(gradient, axis=1), chi2[models:])
+
+    def _features(
+        self, features: Tensor, masked: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the chi2 of points with features and of attached ones, whose residuals are given.
+
+        Returns
+        -------
+        chi2 (2 m,), and half of the gradient of that of the training, by features and by residuals.
+        """
+        tf = tensorflow()
+        models, size = features.shape
+        distance = features - self.own.center
+        if masked is None:
+            return *chi2_and_slope(self.own.forms, distance, distance, size), None
+        training, validation = (
+            tf.concat([distance, combinations], axis=1)
+            for combinations in tf.split(product(masked, self.shared.attachment_rows), 2)
+        )
+        chi2, slope = chi2_and_slope(self.own.forms, training, validation, size)
+        shifts = product(slope[:, size:], self.shared.attachment)
+        mask = self.own.masks[:models, : masked.shape[1]]
+        chi2 += tf.reduce_sum(masked * masked, axis=1)
+        return chi2, slope[:, :size], masked[:models] + mask * shifts
+
+    def _rest(self, masked: Tensor, first: int) -> tuple[Tensor, list[Tensor]]:
+        """Return chi2 (2 m,) of masked residuals (2 m, n), and u of the training in pieces.
+
+        Parameters
+        ----------
+        first
+            Number of points before them.
+        """
+        tf = tensorflow()
+        masks = self.own.masks[:, first:]
+        models = masked.shape[0] // 2
+        chi2, remainders, start = tf.zeros(2 * models, masked.dtype), [], 0
+        for systematics, transposed, inverses in zip(
+            self.shared.systematics, self.shared.projections, self.own.inverses, strict=True
+        ):
+            where = slice(start, start := start + systematics.shape[0])
+            # a training or validation of a model, n point, k systematic
+            projected = product(masked[:, where], transposed)
+            nuisance = tf.linalg.matvec(inverses, projected)
+            shifts = product(nuisance, systematics)
+            remainders.append(masked[:, where] - masks[:, where] * shifts)
+            chi2 += tf.reduce_sum(nuisance * nuisance, axis=1)
+        remainders.append(masked[:, start:])
+        for remainder in remainders:
+            chi2 += tf.reduce_sum(remainder * remainder, axis=1)
+        return chi2, [remainder[:models] for remainder in remainders]
 
 
 @dataclass(frozen=True, eq=False)
-class ModelMasks:
-    """Which points each model (fold, replica) trains on, validates on and is tested on.
+class Points(Likelihood):
+    """The likelihood of points, some of which features may stand for."""
 
-    Models are numbered fold by fold; each mask is (models, ndata). Where the problem splits
-    eigenmodes, training and validation are masks of these.
-    """
-
-    training: Mask
-    validation: Mask
-    """Where a model has no validation points, those of the training."""
-    tested: Mask
-    """Points left out in the fold; all points where none is."""
-    validated: Mask
-    """(models,): whether there are validation points."""
-
-    def of_models(self, models: Index) -> ModelMasks:
-        """The masks of some of the models."""
-        return ModelMasks(
-            *(
-                mask[models]
-                for mask in (self.training, self.validation, self.tested, self.validated)
-            )
+    @cached_property
+    def shared(self) -> SharedPoints:
+        """What all models share in a step."""
+        features, rest = self.features, self.features.rest
+        inverse = np.empty(self.problem.ndata, dtype=np.int64)
+        inverse[features.order] = np.arange(features.order.size)
+        places, attached = inverse[features.points], features.covariance.sigma[features.attached]
+        blocks = [block.systematics for block in rest.blocks]
+        attachment = features.attachment.matrix
+        return SharedPoints(
+            systematics=tuple(blocks),
+            projections=tuple(systematics.T.copy() for systematics in blocks),
+            inverse_sigma=1.0 / np.concatenate([attached, rest.sigma]),
+            to_points=(features.size + places).astype(np.int32),
+            from_points=np.argsort(places).astype(np.int32),
+            attachment=attachment,
+            attachment_rows=attachment.T.copy(),
         )
 
-    @classmethod
-    def of(cls, problem: FitProblem) -> ModelMasks:
-        """The masks of a problem; without folds there is one, which leaves nothing out."""
-        kept = fitted_points(problem.folds, problem.ndata)
-        everything = np.ones(problem.ndata, dtype=bool)
-        tested = np.stack(
-            [fold.mask if fold.mask.any() else everything for fold in problem.folds] or [everything]
-        )
-        shape = (-1, problem.ndata)
-        if problem.mode_masks is None:
-            training = (kept[:, None] & problem.training_masks).reshape(shape)
-            validation = (kept[:, None] & problem.validation_masks).reshape(shape)
-        else:
-            training, validation = (each.reshape(shape) for each in problem.mode_masks)
-        validated = np.asarray(validation.any(axis=1))
-        return cls(
-            training=training,
-            validation=np.where(validated[:, None], validation, training),
-            tested=np.repeat(tested, problem.replicas, axis=0),
-            validated=validated,
+    def of_models(self, models: Index) -> PointsOfModels:
+        """Return what each of some models has of its own in a step."""
+        data, points = self.data_of(models), self.features.points
+        center, forms = self._forms(models, data)
+        return PointsOfModels(
+            center=center,
+            forms=forms,
+            # the layout decides in which order NumPy adds
+            data=np.ascontiguousarray(data[:, points]),
+            masks=self.masks.stacked(models, points),
+            inverses=self._inverses(self.features.rest, models),
         )
 
+    def step(self, shared: Arrays, own: Arrays, models: Index) -> PointsInStep:
+        """Return the likelihood of a batch of models."""
+        return PointsInStep(SharedPoints(*shared), PointsOfModels(*own))
 
-def shared_arrays(features: Features, ndata: int) -> Tensors:
-    """Those numbers of `chi2_and_gradient` that all models share, in NumPy."""
-    inverse = np.empty(ndata, dtype=np.int64)
-    inverse[features.order] = np.arange(features.order.size)
-    places, attached = inverse[features.points], features.covariance.sigma[features.attached]
-    attachment = features.attachment.matrix
-    return {
-        **_systematics(features.rest),
-        "inverse_sigma": 1.0 / np.concatenate([attached, features.rest.sigma]),
-        "to_points": (features.size + places).astype(np.int32),
-        "from_points": np.argsort(places).astype(np.int32),
-        "attachment": attachment,
-        "attachment_rows": attachment.T.copy(),
-    }
+    def exact(self, models: Index) -> ExactPoints:
+        """Return what each of some models has of its own in `exact_chi2`."""
+        covariance = self.features.whole
+        return ExactPoints(
+            data=np.ascontiguousarray(self.data_of(models)[:, covariance.points]),
+            masks=self.masks.stacked(models, covariance.points),
+            inverses=self._inverses(covariance, models),
+        )
 
+    def exact_chi2(self, own: Arrays, predictions: Array) -> tuple[Array, Array]:
+        """Return training and validation chi2 (m,) of all predictions (m, ndata), in float64."""
+        covariance, (data, masks, inverses_of_blocks) = self.features.whole, ExactPoints(*own)
+        residuals = (predictions[:, covariance.points] - data) * (1.0 / covariance.sigma)
+        masked = np.concatenate([residuals, residuals]) * masks
+        chi2, start = np.zeros(len(masked)), 0
+        for block, inverses in zip(covariance.blocks, inverses_of_blocks, strict=True):
+            where = slice(start, start := start + len(block.systematics))
+            nuisance = np.einsum("akl,al->ak", inverses, masked[:, where] @ block.systematics)
+            masked[:, where] -= masks[:, where] * (nuisance @ block.systematics.T)
+            chi2 += np.square(nuisance).sum(axis=1)
+        chi2 += np.square(masked).sum(axis=1)
+        return chi2[: len(predictions)], chi2[len(predictions) :]
 
-def model_arrays(features: Features, masks: ModelMasks, data: Array) -> Tensors:
-    """Those that each model has of its own; trainings come first, then validations.
+    @property
+    def numbers_of_a_model(self) -> tuple[int, int]:
+        """How many numbers of covariances a model has in a step, and in `exact_chi2`."""
+        features = self.features
+        forms = panel_numbers(features.size, features.attachments)
+        return 2 * (_squares(features.rest) + forms), 2 * _squares(features.whole)
 
-    Parameters
-    ----------
-    data
-        (m, ndata): what each of the models of `masks` is fitted to.
-    """
-    return {
-        **_arrays_of_features(features, masks, data),
-        # the layout decides in which order NumPy adds
-        "data": np.ascontiguousarray(data[:, features.points]),
-        "masks": _stacked(masks, features.points),
-        "inverses": _inverses_of(features.rest, masks),
-    }
-
-
-def exact_shared_arrays(covariance: BlockCovariance) -> Tensors:
-    """Those numbers of `chi2_numpy` that all models share."""
-    return {
-        "systematics": tuple(block.systematics for block in covariance.blocks),
-        "inverse_sigma": 1.0 / covariance.sigma,
-        "to_points": covariance.points,
-    }
-
-
-def exact_model_arrays(covariance: BlockCovariance, masks: ModelMasks, data: Array) -> Tensors:
-    """Those that each model has of its own, see `model_arrays`."""
-    return {
-        "data": np.ascontiguousarray(data[:, covariance.points]),
-        "masks": _stacked(masks, covariance.points),
-        "inverses": _inverses_of(covariance, masks),
-    }
-
-
-def points(masks: Mask) -> Array:
-    """How many points each mask (m, ndata) has, at least one: (m,)."""
-    return np.asarray(np.maximum(masks.sum(axis=1), 1), dtype=np.float64)
-
-
-def _stacked(masks: ModelMasks, at: Index) -> Array:
-    """(2 m, points): training and validation at some points."""
-    both = np.concatenate([masks.training, masks.validation])
-    # the layout decides in which order NumPy adds
-    return np.ascontiguousarray(both[:, at], dtype=np.float64)
-
-
-def _systematics(covariance: BlockCovariance) -> Tensors:
-    """S block by block, and transposed."""
-    blocks = [block.systematics for block in covariance.blocks]
-    return {"systematics": tuple(blocks), "projections": tuple(each.T.copy() for each in blocks)}
-
-
-def _arrays_of_features(features: Features, masks: ModelMasks, data: Array) -> Tensors:
-    """c' (2 m,), p and n (2 m, r + k), y0 (m, r), and panels (m, rows, columns)."""
-    covariance, loadings = features.covariance, features.loadings
-    scaled, center = features.near(data)
-    residuals = [
-        (loadings @ features_ - each) * ~features.attached
-        for features_, each in zip(center, scaled, strict=True)
-    ]
-    training, validation = (
-        [
-            form_of_features(features, mask, each)
-            for mask, each in zip(its[:, covariance.points], residuals, strict=True)
+    def _forms(self, models: Index, data: Array) -> tuple[Array, FormArrays]:
+        """Return features near the data (m, r), and the forms around them."""
+        features, covariance = self.features, self.features.covariance
+        scaled, center = features.near(data)
+        residuals = [
+            (features.loadings @ near - values) * ~features.attached
+            for near, values in zip(center, scaled, strict=True)
         ]
-        for its in (masks.training, masks.validation)
-    )
-    return {"center": center, **arrays_of_forms(training, validation)}
+        training, validation = (
+            [
+                form_of_features(features, mask, left)
+                for mask, left in zip(masks[models][:, covariance.points], residuals, strict=True)
+            ]
+            for masks in (self.masks.training, self.masks.validation)
+        )
+        return center, arrays_of_forms(training, validation)
+
+    def _inverses(self, covariance: BlockCovariance, models: Index) -> tuple[Array, ...]:
+        """Return A^-1 of each block, (2 m, k, k)."""
+        return tuple(
+            _inverses_of(block, self.masks.stacked(models, block.points))
+            for block in covariance.blocks
+        )
 
 
-def _inverses_of(covariance: BlockCovariance, masks: ModelMasks) -> tuple[Array, ...]:
-    """A^-1 of each block, (2 m, k, k)."""
-    return tuple(_inverses(block, _stacked(masks, block.points)) for block in covariance.blocks)
-
-
-def _inverses(block: Block, masks: Array) -> Array:
-    """A^-1 of a block for each of some masks of its points (a, n), (a, k, k)."""
+def _inverses_of(block: Block, masks: Array) -> Array:
+    """Return A^-1 of a block for each of some masks of its points (a, n), (a, k, k)."""
     unit = np.eye(block.systematics.shape[1])
     return np.stack(
         [
@@ -194,106 +266,7 @@ def _inverses(block: Block, masks: Array) -> Array:
     )
 
 
-def chi2_numpy(arrays: Tensors, predictions: Array) -> tuple[Array, Array]:
-    """Training and validation chi2 (m,) of predictions (m, ndata), in float64."""
-    if "modes" in arrays:
-        return modes.chi2_numpy(arrays, predictions)
-    residuals = (predictions[:, arrays["to_points"]] - arrays["data"]) * arrays["inverse_sigma"]
-    masked = np.concatenate([residuals, residuals]) * arrays["masks"]
-    chi2, start = np.zeros(len(masked)), 0
-    for systematics, inverses in zip(arrays["systematics"], arrays["inverses"], strict=True):
-        where = slice(start, start := start + len(systematics))
-        nuisance = np.einsum("akl,al->ak", inverses, masked[:, where] @ systematics)
-        masked[:, where] -= arrays["masks"][:, where] * (nuisance @ systematics.T)
-        chi2 += np.square(nuisance).sum(axis=1)
-    chi2 += np.square(masked).sum(axis=1)
-    return chi2[: len(predictions)], chi2[len(predictions) :]
-
-
-def chi2_and_gradient(arrays: Tensors, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Training chi2 (m,), its gradient (m, r + n), validation chi2 (m,).
-
-    Parameters
-    ----------
-    data
-        (m, r + n): features, and the predictions of all points that have none.
-    """
-    if "modes" in arrays:
-        return modes.chi2_and_gradient(arrays, data)
-    if "mode_scale" in arrays:
-        return modes.chi2_of_features(arrays, data)
-    tf = tensorflow()
-    models, size = arrays["center"].shape
-    attached = arrays["attachment"].shape[0]
-    chi2, gradient = tf.zeros(2 * models, data.dtype), []
-    masked = None
-    if arrays["inverse_sigma"].shape[0]:
-        ordered = tf.gather(data, arrays["to_points"], axis=1)
-        residuals = (ordered - arrays["data"]) * arrays["inverse_sigma"]
-        masked = tf.concat([residuals, residuals], axis=0) * arrays["masks"]
-    by_points = []
-    if size:
-        of_attached = None if masked is None or not attached else masked[:, :attached]
-        chi2, by_features, shifts = _chi2_of_features(arrays, data[:, :size], of_attached)
-        gradient.append(2.0 * by_features)
-        by_points += [] if shifts is None else [shifts]
-    if masked is not None:
-        of_rest, left = _chi2_of_points(arrays, masked[:, attached:], attached)
-        chi2 += of_rest
-        by_points += left
-        left = tf.concat(by_points, axis=1) * (2.0 * arrays["inverse_sigma"])
-        gradient.append(tf.gather(left, arrays["from_points"], axis=1))
-    return chi2[:models], tf.concat(gradient, axis=1), chi2[models:]
-
-
-def _chi2_of_features(
-    arrays: Tensors, features: Tensor, masked: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Of points with features and of attached ones; of the latter the residuals are given.
-
-    Returns
-    -------
-    chi2 (2 m,), and half of the gradient of that of the training, by features and by residuals.
-    """
-    tf = tensorflow()
-    models, size = features.shape
-    distance = features - arrays["center"]
-    if masked is None:
-        return *chi2_and_slope(arrays, distance, distance, size), None
-    training, validation = (
-        tf.concat([distance, part], axis=1)
-        for part in tf.split(product(masked, arrays["attachment_rows"]), 2)
-    )
-    chi2, slope = chi2_and_slope(arrays, training, validation, size)
-    shifts = product(slope[:, size:], arrays["attachment"])
-    its_mask = arrays["masks"][:models, : masked.shape[1]]
-    chi2 += tf.reduce_sum(masked * masked, axis=1)
-    return chi2, slope[:, :size], masked[:models] + its_mask * shifts
-
-
-def _chi2_of_points(arrays: Tensors, masked: Tensor, first: int) -> tuple[Tensor, list[Tensor]]:
-    """chi2 (2 m,) of masked residuals (2 m, n), and u of the training in pieces.
-
-    Parameters
-    ----------
-    first
-        Number of points in `masks` before them.
-    """
-    tf = tensorflow()
-    masks = arrays["masks"][:, first:]
-    models = masked.shape[0] // 2
-    chi2, rest, start = tf.zeros(2 * models, masked.dtype), [], 0
-    for systematics, transposed, inverses in zip(
-        arrays["systematics"], arrays["projections"], arrays["inverses"], strict=True
-    ):
-        where = slice(start, start := start + systematics.shape[0])
-        # a training or validation of a model, n point, k systematic
-        projected = product(masked[:, where], transposed)
-        nuisance = tf.linalg.matvec(inverses, projected)
-        shifts = product(nuisance, systematics)
-        rest.append(masked[:, where] - masks[:, where] * shifts)
-        chi2 += tf.reduce_sum(nuisance * nuisance, axis=1)
-    rest.append(masked[:, start:])
-    for left in rest:
-        chi2 += tf.reduce_sum(left * left, axis=1)
-    return chi2, [left[:models] for left in rest]
+def _squares(covariance: BlockCovariance) -> int:
+    """Return how many numbers A^-1 of all blocks has."""
+    widths = [int(block.systematics.shape[1]) for block in covariance.blocks]
+    return sum(width * width for width in widths)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import lacks_memory
 from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.result import Progress
 from n3hyper.fitting.training import engine
+from n3hyper.fitting.training.inputs import FitInputs, ModelArrays, SharedArrays
 from n3hyper.fitting.training.lanes import Lane, Lanes, cut, lanes_for, shorter
 from n3hyper.fitting.training.memory import SMALLEST, largest_batch
 from n3hyper.fitting.training.trained import Trained, fill, split
-from n3hyper.fitting.training.trial import FitInputs, Trial
+from n3hyper.fitting.training.trial import Trial
+from n3hyper.physics.arrays import Index, Mask
 
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+SomeArrays = TypeVar("SomeArrays")
+
+Stage = Literal["compile", "train", "evaluate"]
 
 COMPILATION: Final = 2.0
-"""Seconds that a compilation is expected to take before there was one."""
+"""Seconds that the first compilation is expected to take."""
 
 
 class _Place(NamedTuple):
-    """Which batch of how many."""
+    """Place of a batch among all of a trial, from 1."""
 
     batch: int
     batches: int
@@ -57,11 +59,11 @@ class Training:
         self.compilation = COMPILATION
         """Seconds that the last one took."""
         self._most_models = inputs.models
-        self._shared: dict[str, Any] | None = None
-        self._fixed: dict[bytes, dict[str, Any]] = {}
+        self._shared: SharedArrays | None = None
+        self._kept: dict[bytes, ModelArrays] = {}
 
     def train(self, trial: Trial, clock: Clock) -> Trained:
-        """All models together or, where memory is short or runs out, some after the others."""
+        """Train all models together or, where memory is short, some after the others."""
         units = trial.inputs.units
         parts: list[Trained] = []
         lost = np.zeros(units.size, dtype=bool)
@@ -69,33 +71,33 @@ class Training:
         while batches:
             done = sum(len(part) for part in parts)
             where = _Place(len(parts) + 1, len(parts) + len(batches))
-            one = batches[0]
+            models = batches[0]
             try:
-                part = self._train_batch(trial, one, where, lost, clock)
+                part = self._train_batch(trial, models, where, lost, clock)
             except Exception as err:
-                if not lacks_memory(err) or len(one) <= max(SMALLEST, units.shape[1]):
+                if not lacks_memory(err) or len(models) <= max(SMALLEST, units.shape[1]):
                     raise
-                self._most_models = max(len(one) // 2, SMALLEST)
+                self._most_models = max(len(models) // 2, SMALLEST)
                 part = None
             if part is None:
-                self._fixed.clear()
+                self._kept.clear()
                 gc.collect()
                 batches = split(units[done // units.shape[1] :], self._most_models)
                 continue
             batches.pop(0)
             # a batch is filled up with its last models
-            parts.append(part.first(min(len(one), units.size - done)))
+            parts.append(part.first(min(len(models), units.size - done)))
         return Trained.joined(parts).taken(np.argsort(units.ravel()))
 
     def batch_size(self, trial: Trial) -> int:
-        """How many models may be trained together."""
+        """Return how many models may be trained together."""
         item = np.dtype(self.dtype).itemsize
         return min(self._most_models, largest_batch(trial, item, self.memory, device_memory()))
 
     def _train_batch(
         self, trial: Trial, models: Index, where: _Place, lost: Mask, clock: Clock
     ) -> Trained:
-        """Some models together; `lost` is told which of them have failed."""
+        """Train some models together; `lost` is told which of them have failed."""
         with clock("setup"):
             lanes = self.lanes(trial, models, idle=self._hopeless(lost))
         if self._hopeless(lost):
@@ -116,34 +118,30 @@ class Training:
         return lanes.trained()
 
     def lanes(self, trial: Trial, models: Index, idle: bool = False) -> Lanes:
-        """Some models before their training; without arrays where they will not train."""
+        """Return some models before their training; without arrays where they will not train."""
         everyone = np.array_equal(models, np.arange(trial.inputs.models))
         if everyone and not idle:
-            # of which those of each lane are taken
+            # those of each lane are taken from them
             _ = trial.inputs.model_arrays
-        made = []
-        for its in cut(models, trial.inputs.units.shape[1], self._lanes_at_most, SMALLEST):
-            part = trial if everyone and len(its) == len(models) else trial.part(its)
+        lanes = []
+        for lane in cut(models, trial.inputs.units.shape[1], self._lanes_at_most, SMALLEST):
+            part = trial.part(lane)
             weights = tensorflow().constant(part.initial_weights(), self.dtype)
             state = engine.start(part.program(), weights, trial.settings.epochs)
-            arrays = {} if idle else self._arrays(part, everyone)
-            made.append(Lane.of(part, its, arrays, state))
-        return Lanes(made, models)
+            lanes.append(Lane.of(part, None if idle else self._arrays(part, everyone), state))
+        return Lanes(lanes, models)
 
-    def _arrays(self, part: Trial, everyone: bool = False) -> dict[str, Any]:
-        """All that a step reads, of some models."""
-        return {
-            **self._shared_tensors(),
-            **self.model_tensors(part.inputs, everyone),
-            **self.tensors(part.arrays()),
-        }
+    def _arrays(self, part: Trial, keep: bool = False) -> engine.StepArrays:
+        """Return all that a step reads, of some models."""
+        own = self.model_tensors(part.models, keep)
+        return self.tensors(part.step_arrays(self._shared_tensors(), own))
 
     @property
     def _lanes_at_most(self) -> int:
         return lanes_for(self.inputs.shared_arrays, lanes_at_most())
 
     def without_stopped(self, trial: Trial, lanes: Lanes, pace: float, clock: Clock) -> Lanes:
-        """Lanes of those models that still train, once these are few enough to gain by it.
+        """Return lanes of the models that still train, once these are few enough to gain by it.
 
         Not where no epoch is left, although models may still be active; not on a GPU, where the
         last bits depend on the length of a lane, and the time on little; nor where the arrays of
@@ -171,10 +169,7 @@ class Training:
             return lanes
         with clock("setup"):
             shorter_ones = Lanes(
-                [
-                    Lane.of(part, models, self._arrays(part), lanes.state_of(models))
-                    for part, models in zip(parts, chosen, strict=True)
-                ],
+                [Lane.of(part, self._arrays(part), lanes.state_of(part.models)) for part in parts],
                 lanes.models,
                 lanes.left_behind(left.ravel()),
             )
@@ -183,42 +178,48 @@ class Training:
         return shorter_ones
 
     def compile(self, lanes: Lanes) -> None:
-        """Compile their program, unless it is there."""
+        """Compile the program of lanes, unless that has been done, and take the time."""
         begin, known = time.perf_counter(), lanes.compiled
         lanes.compile()
         if not known:
             self.compilation = time.perf_counter() - begin
 
-    def tensors(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
-        """Integers as they are, all else in the precision of the training."""
+    def tensors(self, arrays: SomeArrays) -> SomeArrays:
+        """Return a tree of arrays as tensors: integers as they are, else in the fit's precision.
+
+        Tensors stay what they are.
+        """
         tf = tensorflow()
 
         def tensor(value: Any) -> Any:
-            whole = isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "iu"
-            return tf.constant(value, None if whole else self.dtype)
+            if value is None or tf.is_tensor(value):
+                return value
+            integers = isinstance(value, np.generic | np.ndarray) and value.dtype.kind in "iu"
+            return tf.constant(value, None if integers else self.dtype)
 
-        tensors: dict[str, Any] = tf.nest.map_structure(tensor, dict(arrays))
+        tensors: SomeArrays = tf.nest.map_structure(tensor, arrays)
         return tensors
 
-    def _shared_tensors(self) -> dict[str, Any]:
+    def _shared_tensors(self) -> SharedArrays:
         if self._shared is None:
             self._shared = self.tensors(self.inputs.shared_arrays)
         return self._shared
 
-    def model_tensors(self, inputs: FitInputs, everyone: bool) -> dict[str, Any]:
-        """Those of all models are kept from trial to trial."""
-        if not everyone:
-            return self.tensors(inputs.model_arrays)
-        key = inputs.numbers.tobytes()
-        if key not in self._fixed:
-            self._fixed[key] = self.tensors(inputs.model_arrays)
-        return self._fixed[key]
+    def model_tensors(self, models: Index, keep: bool) -> ModelArrays:
+        """Return what each of some models has of its own, kept for the next trial if asked for."""
+        key = models.tobytes()
+        if key in self._kept:
+            return self._kept[key]
+        tensors = self.tensors(self.inputs.arrays_of(models))
+        if keep:
+            self._kept[key] = tensors
+        return tensors
 
     def _hopeless(self, lost: Mask) -> bool:
-        """Whether all models of some fold have failed: the trial has, too."""
+        """Return whether all models of some fold have failed: the trial has, too."""
         return bool(lost.reshape(self.inputs.folds, -1).all(axis=1).any())
 
-    def _report(self, lanes: Lanes, trial: Trial, stage: Any, where: _Place) -> None:
+    def _report(self, lanes: Lanes, trial: Trial, stage: Stage, where: _Place) -> None:
         if self.on_progress is None:
             return
         epochs = trial.settings.epochs

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.backend import Tensor, tensorflow
 from n3hyper.fitting.loss import lagrange
-from n3hyper.fitting.loss import points as likelihood
-from n3hyper.fitting.loss.tables import FACTORS, FORMS, Segment, evaluate_segment
-from n3hyper.fitting.network import forward
+from n3hyper.fitting.loss.likelihood import StepLikelihood
+from n3hyper.fitting.loss.predictions import ProductArrays, TheoryShape, predictions
+from n3hyper.fitting.network.dropout import DropoutArrays, dropout_factors
+from n3hyper.fitting.network.forward import NetworkArrays, pdf
 from n3hyper.fitting.network.layout import Architecture
-from n3hyper.fitting.products import differentiable_product, product
 from n3hyper.fitting.training import stopping
-from n3hyper.fitting.training.optimizers import OPTIMIZERS, clip_by_variable
-
-Tensor = Any
-Tensors = dict[str, Any]
+from n3hyper.fitting.training.optimizers import (
+    OPTIMIZERS,
+    OptimizerState,
+    VariableArrays,
+    clip_by_variable,
+)
 
 CHUNK: Final = 100
 """Epochs in a call of the compiled loop."""
@@ -38,10 +40,54 @@ class Program:
 
     architecture: Architecture
     optimizer: str
-    segments: tuple[Segment, ...]
-    data_segments: int
-    products: tuple[tuple[int, str], ...]
-    """First node of the x-grid and kind, of each product."""
+    theory: TheoryShape
+
+
+class WeightArrays(NamedTuple):
+    """What is known of each of the P weights of a model."""
+
+    lowest: Tensor
+    """(P,): walls, where a weight has them; else infinite."""
+    highest: Tensor
+    trainable: Tensor
+    """(P,): 1 for weights that train."""
+    kernels: Tensor
+    """(P,): 1 for weights of kernels."""
+    variables: VariableArrays
+
+
+class UpdateArrays(NamedTuple):
+    """The numbers of an update of the weights, each a scalar."""
+
+    learning_rate: Tensor
+    clipnorm: Tensor
+    l1: Tensor
+    l2: Tensor
+    epochs: Tensor
+    """int32"""
+
+
+class ValidationArrays(NamedTuple):
+    """How models are validated."""
+
+    points: Tensor
+    """(m,): number of validation points."""
+    without: Tensor
+    """(m,): 1 for models without validation points."""
+
+
+class StepArrays(NamedTuple):
+    """All numbers that a step reads."""
+
+    theory: tuple[ProductArrays, ...]
+    likelihood: StepLikelihood
+    validation: ValidationArrays
+    lagrange: lagrange.LagrangeArrays
+    network: NetworkArrays
+    dropout: DropoutArrays
+    weights: WeightArrays
+    update: UpdateArrays
+    stopping: stopping.StoppingArrays
 
 
 class State(NamedTuple):
@@ -51,7 +97,7 @@ class State(NamedTuple):
     """int32: updates done."""
     weights: Tensor
     """(m, P)"""
-    optimizer: tuple[Tensor, ...]
+    optimizer: OptimizerState
     monitor: stopping.Monitor
 
 
@@ -64,81 +110,42 @@ class Losses(NamedTuple):
     """Of the epoch before."""
 
 
-def predictions(program: Program, arrays: Tensors, weights: Tensor, dropout: Any) -> Any:
-    """Data (m, r + n: features and points) and constraints (m, nlagrange)."""
+def predict(
+    program: Program, arrays: StepArrays, weights: Tensor, dropout: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return data (m, q) and constraints (m, nlagrange) of weights (m, P)."""
+    values = pdf(program.architecture, arrays.network, weights, dropout)
+    return predictions(program.theory, arrays.theory, values)
+
+
+def evaluate(program: Program, arrays: StepArrays, weights: Tensor, epoch: Tensor) -> Losses:
+    """Return the gradient of the training loss, and the validation of the epoch before."""
     tf = tensorflow()
-    models = weights.shape[0]
-    pdf = forward.pdf(program.architecture, arrays, weights, dropout)
-    rows = []
-    for (start, kind), matrix, transposed, signs, forms in zip(
-        program.products,
-        arrays["matrices"],
-        arrays["transposed"],
-        arrays["signs"],
-        arrays["forms"],
-        strict=True,
-    ):
-        nodes = tf.reshape(pdf[:, start:], (models, -1))
-        # m model, r row of the tables, v node of the x-grid and flavour
-        values = differentiable_product(nodes, matrix, transposed)
-        if kind == FACTORS:
-            values = signs * values * values
-        rows.append(quadratic_forms(forms, values) if kind == FORMS else values)
-
-    def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
-        return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
-
-    made = [evaluate_segment(each, rows, sum_groups) for each in program.segments]
-    constraints = made[program.data_segments :] or [tf.zeros((models, 0), weights.dtype)]
-    return tf.concat(made[: program.data_segments], axis=1), tf.concat(constraints, axis=1)
-
-
-def quadratic_forms(forms: Tensor, vectors: Tensor) -> Tensor:
-    """u G u for all G (n, d, d) and u (m, d), (m, n); its derivative needs no further product."""
-    tf = tensorflow()
-    size, width = forms.shape[:2]
-
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def values(u: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        # m model, n form, d combination of PDFs
-        moved = product(u, tf.reshape(forms, (size * width, width)))
-        moved = tf.reshape(moved, (u.shape[0], size, width))
-
-        def derivative(upstream: Tensor) -> Tensor:
-            return 2.0 * tf.reduce_sum(upstream[:, :, None] * moved, axis=1)
-
-        return tf.reduce_sum(moved * u[:, None, :], axis=2), derivative
-
-    return values(vectors)
-
-
-def evaluate(program: Program, arrays: Tensors, weights: Tensor, epoch: Tensor) -> Losses:
-    """The gradient of the training loss, and the validation of the epoch before."""
-    tf = tensorflow()
-    dropout = _dropout(program.architecture, arrays, epoch)
+    nodes = arrays.network.inputs.shape[0]
+    dropout = dropout_factors(program.architecture, arrays.dropout, nodes, epoch)
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        data, constraints = predictions(program, arrays, weights, dropout)
-    chi2, by_data, validation = likelihood.chi2_and_gradient(arrays, data)
-    by_constraints = lagrange.gradient(arrays, constraints, epoch)
+        data, constraints = predict(program, arrays, weights, dropout)
+    chi2, by_data, validation = arrays.likelihood.chi2_and_gradient(data)
+    by_constraints = lagrange.gradient(arrays.lagrange, constraints, epoch)
     gradient = tape.gradient(
         (data, constraints), weights, output_gradients=(by_data, by_constraints)
     )
     gradient += _regularisation_gradient(arrays, weights)
     if dropout is not None:
-        data, constraints = predictions(program, arrays, weights, None)
-        _, _, validation = likelihood.chi2_and_gradient(arrays, data)
-    positivity, integrability = lagrange.losses(arrays, constraints, epoch - 1)
+        data, constraints = predict(program, arrays, weights, None)
+        validation = arrays.likelihood.chi2_and_gradient(data).validation
+    positivity, integrability = lagrange.losses(arrays.lagrange, constraints, epoch - 1)
     loss = validation + tf.reduce_sum(positivity, axis=1)
     # a model without validation points is validated with its whole training loss
-    loss += arrays["unvalidated"] * integrability
-    positive = tf.reduce_all(positivity < arrays["positivity_threshold"], axis=1)
+    loss += arrays.validation.without * integrability
+    positive = tf.reduce_all(positivity < arrays.lagrange.threshold, axis=1)
     finite = ~tf.math.is_nan(loss + chi2)
-    chi2_per_point = validation / arrays["validation_points"]
+    chi2_per_point = validation / arrays.validation.points
     return Losses(gradient, stopping.Judgement(loss, chi2_per_point, positive, finite))
 
 
-def step(program: Program, arrays: Tensors, state: State) -> State:
+def step(program: Program, arrays: StepArrays, state: State) -> State:
     """Validate the epoch before, then train for one epoch those models that go on.
 
     What bounds it, with the data of 14 DIS sets (1,804 points, 32 models in two lanes; measured on
@@ -154,26 +161,27 @@ def step(program: Program, arrays: Tensors, state: State) -> State:
     tf = tensorflow()
     losses = evaluate(program, arrays, state.weights, state.epoch)
     monitor = stopping.observe(
-        state.monitor, arrays, state.epoch - 1, state.weights, losses.judgement
+        state.monitor, arrays.stopping, state.epoch - 1, state.weights, losses.judgement
     )
     gradient = clip_by_variable(
-        losses.gradient * arrays["trainable"],
-        arrays["clipnorm"],
-        arrays["variables"],
-        arrays["members"],
+        losses.gradient * arrays.weights.trainable,
+        arrays.update.clipnorm,
+        arrays.weights.variables,
     )
     time = tf.cast(state.epoch + 1, gradient.dtype)
     decrease, optimizer = OPTIMIZERS[program.optimizer].update(
-        time, gradient, arrays["learning_rate"], state.optimizer
+        time, gradient, arrays.update.learning_rate, state.optimizer
     )
-    updated = tf.clip_by_value(state.weights - decrease, arrays["lowest"], arrays["highest"])
-    goes_on = (monitor.active & (state.epoch < arrays["epochs"]))[:, None]
+    updated = tf.clip_by_value(
+        state.weights - decrease, arrays.weights.lowest, arrays.weights.highest
+    )
+    goes_on = (monitor.active & (state.epoch < arrays.update.epochs))[:, None]
     weights = tf.where(goes_on, updated, state.weights)
     return State(state.epoch + 1, weights, optimizer, monitor)
 
 
 def start(program: Program, weights: Tensor, epochs: int) -> State:
-    """The state before the first epoch."""
+    """Return the state before the first epoch."""
     tf = tensorflow()
     return State(
         epoch=tf.constant(0, tf.int32),
@@ -184,17 +192,17 @@ def start(program: Program, weights: Tensor, epochs: int) -> State:
 
 
 class Compiled:
-    """The loop of a program."""
+    """The compiled loop of a program."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.traces = 0
         """How often the loop was compiled."""
-        self._chunk: Callable[..., Any] = tensorflow().function(
+        self._chunk: Callable[[StepArrays, State, Tensor], State] = tensorflow().function(
             self._loop, jit_compile=True, autograph=False
         )
 
-    def _loop(self, arrays: Tensors, state: State, steps: Tensor) -> State:
+    def _loop(self, arrays: StepArrays, state: State, steps: Tensor) -> State:
         tf = tensorflow()
         self.traces += 1
         last = state.epoch + steps
@@ -208,59 +216,29 @@ class Compiled:
         (end,) = tf.while_loop(more, body, (state,))
         return State(*end)
 
-    def run(self, arrays: Tensors, state: State, steps: int) -> State:
-        """So many steps, or fewer when all models have stopped."""
-        result: State = self._chunk(arrays, state, tensorflow().constant(steps, "int32"))
-        return result
+    def run(self, arrays: StepArrays, state: State, steps: int) -> State:
+        """Return the state after so many steps, or fewer when all models have stopped."""
+        return self._chunk(arrays, state, tensorflow().constant(steps, "int32"))
 
 
 _PROGRAMS: Final[dict[Program, Compiled]] = {}
 
 
 def compiled(program: Program) -> Compiled:
-    """The one compiled loop of a program."""
+    """Return the compiled loop of a program, of which there is one."""
     return _PROGRAMS.setdefault(program, Compiled(program))
 
 
 def compilations() -> int:
-    """How many loops were compiled in this process."""
-    return sum(each.traces for each in _PROGRAMS.values())
+    """Return how many loops were compiled in this process."""
+    return sum(loop.traces for loop in _PROGRAMS.values())
 
 
-def _regularisation_gradient(arrays: Tensors, weights: Tensor) -> Tensor:
-    """Of sum l1 |w| + l2 w^2 over the kernels of each model, (m, P).
+def _regularisation_gradient(arrays: StepArrays, weights: Tensor) -> Tensor:
+    """Return the gradient of sum l1 |w| + l2 w^2 over the kernels of each model, (m, P).
 
-    n3fit stops on losses of data and constraints alone, so that nothing else needs it.
+    n3fit stops on losses of data and constraints alone, so that nothing else needs the sum.
     """
-    slope = arrays["l1"] * tensorflow().sign(weights) + 2.0 * arrays["l2"] * weights
-    return arrays["kernels"] * slope
-
-
-def _dropout(shape: Architecture, arrays: Tensors, epoch: Tensor) -> Tensor | None:
-    """Random factors 0 or 1 / (1 - rate), (m * blocks, nodes, hidden).
-
-    They are a function of the model's own seed and the epoch (a hash, MurmurHash3's finalizer),
-    so that a model's fit does not depend on its batch.
-    """
-    if not shape.dropout:
-        return None
-    tf = tensorflow()
-    nodes = arrays["features"].shape[0]
-    shift = tf.bitwise.right_shift
-
-    def mix(value: Tensor) -> Tensor:
-        for multiplier, bits in ((0x85EBCA6B, 16), (0xC2B2AE35, 13)):
-            value = tf.bitwise.bitwise_xor(value, shift(value, tf.constant(bits, tf.uint32)))
-            value = value * tf.constant(multiplier, tf.uint32)
-        return tf.bitwise.bitwise_xor(value, shift(value, tf.constant(16, tf.uint32)))
-
-    places = tf.reshape(
-        tf.range(shape.blocks * nodes * shape.hidden, dtype=tf.int32),
-        (1, shape.blocks, nodes, shape.hidden),
-    )
-    seeds = mix(arrays["dropout_seeds"] + mix(tf.cast(epoch, tf.uint32)))
-    bits = mix(seeds[:, None, None, None] + mix(tf.cast(places, tf.uint32)))
-    uniform = tf.cast(shift(bits, tf.constant(8, tf.uint32)), arrays["features"].dtype) * 2.0**-24
-    kept = tf.cast(uniform >= arrays["dropout"], arrays["features"].dtype)
-    factors = kept / (1.0 - arrays["dropout"])
-    return tf.reshape(factors, (shape.models * shape.blocks, nodes, shape.hidden))
+    l1, l2 = arrays.update.l1, arrays.update.l2
+    slope = l1 * tensorflow().sign(weights) + 2.0 * l2 * weights
+    return arrays.weights.kernels * slope

@@ -11,7 +11,7 @@ lane would read the tables for itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,8 +19,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.fitting.backend import tensorflow
+from n3hyper.fitting.backend import Tensor, tensorflow
+from n3hyper.fitting.loss.likelihood import leaves
 from n3hyper.fitting.training import engine
+from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.trained import Trained, split
 from n3hyper.fitting.training.trial import Trial
 
@@ -28,7 +30,7 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 LARGE: Final = 6_000_000
-"""Numbers that models share, from which on lanes cost more than they save (measured)."""
+"""So many numbers that models share make lanes cost more than they save (measured)."""
 
 
 @dataclass(eq=False)
@@ -38,15 +40,17 @@ class Lane:
     models: Index
     """(m,): their numbers, the last one repeated where they do not come out even."""
     loop: engine.Compiled
-    arrays: dict[str, Any]
+    arrays: engine.StepArrays | None
+    """None for a lane that will not be run."""
     state: engine.State
     epochs: int
     """Of the whole training."""
 
     @classmethod
-    def of(cls, part: Trial, models: Index, arrays: dict[str, Any], state: engine.State) -> Lane:
-        """Of the models that a part of a trial has."""
-        return cls(models, engine.compiled(part.program()), arrays, state, part.settings.epochs)
+    def of(cls, part: Trial, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
+        """Return the lane of the models that a part of a trial has."""
+        loop = engine.compiled(part.program())
+        return cls(part.models, loop, arrays, state, part.settings.epochs)
 
     @property
     def active(self) -> Mask:
@@ -60,7 +64,9 @@ class Lane:
         return int(self.state.epoch) < self.epochs + 1 and bool(self.active.any())
 
     def run(self, steps: int) -> None:
-        """So many steps, or those that are left."""
+        """Run so many steps, or those that are left."""
+        if self.arrays is None:
+            raise ValueError("a lane without arrays cannot be run")
         steps = min(steps, self.epochs + 1 - int(self.state.epoch))
         self.state = self.loop.run(self.arrays, self.state, steps)
         # the call returns before all is done
@@ -69,13 +75,13 @@ class Lane:
 
 @dataclass(eq=False)
 class Lanes:
-    """All lanes of a batch."""
+    """All lanes of a batch, which have one length and share their program."""
 
     lanes: Sequence[Lane]
     models: Index
     """(n,): the numbers of all models of the batch."""
     ended: tuple[tuple[Index, Trained], ...] = ()
-    """Those that were left behind when lanes were made of the others."""
+    """Models that were left behind when lanes were made of the others, as they ended."""
 
     @property
     def goes_on(self) -> bool:
@@ -89,36 +95,36 @@ class Lanes:
 
     @property
     def length(self) -> int:
-        """Models of a lane."""
+        """Number of models of a lane."""
         return len(self.lanes[0].models)
 
     @property
     def compiled(self) -> bool:
-        """Whether the program is there."""
+        """Whether the program has been compiled."""
         return self.lanes[0].loop.traces > 0
 
     def compile(self) -> None:
-        """Lanes are of one length and share their program."""
+        """Compile the program, unless that has been done."""
         self.lanes[0].run(0)
 
     def run(self, steps: int) -> None:
-        """Drive all lanes on."""
-        left = [lane for lane in self.lanes if lane.goes_on]
-        if len(left) == 1:
-            left[0].run(steps)
+        """Run so many steps of all lanes that go on."""
+        going_on = [lane for lane in self.lanes if lane.goes_on]
+        if len(going_on) == 1:
+            going_on[0].run(steps)
             return
-        with ThreadPoolExecutor(len(left)) as threads:
+        with ThreadPoolExecutor(len(going_on)) as threads:
             # a list, so that errors of the threads come out
-            list(threads.map(lambda lane: lane.run(steps), left))
+            list(threads.map(lambda lane: lane.run(steps), going_on))
 
     def monitored(self, name: str) -> NDArray[Any]:
-        """An entry of `n3hyper.fitting.training.stopping.Monitor`, of all models in lanes."""
+        """Return an entry of `n3hyper.fitting.training.stopping.Monitor` of all models in lanes."""
         parts = [getattr(lane.state.monitor, name).numpy() for lane in self.lanes]
         _, first = np.unique(self._numbers, return_index=True)
         return np.asarray(np.concatenate(parts)[first])
 
     def training(self) -> Index:
-        """The models that still train, in the order of the batch."""
+        """Return the models that still train, in the order of the batch."""
         active = np.concatenate([lane.active for lane in self.lanes])
         return self.models[np.isin(self.models, self._numbers[active])]
 
@@ -128,26 +134,31 @@ class Lanes:
         ahead = int(np.argmax([int(lane.state.epoch) for lane in self.lanes]))
         places = _places(self._numbers, models)
 
-        def taken(*parts: Any) -> Any:
+        def taken(*tensors: Tensor) -> Tensor:
+            if tensors[0].shape.rank:
+                return tf.gather(tf.concat(tensors, 0), places)
             # what all models share, such as the number of the epoch: a lane stands still from the
             # epoch on in which its last model stopped
-            return tf.gather(tf.concat(parts, 0), places) if parts[0].shape.rank else parts[ahead]
+            return tensors[ahead]
 
         return engine.State(
             *tf.nest.map_structure(taken, *(tuple(lane.state) for lane in self.lanes))
         )
 
     def left_behind(self, models: Index) -> tuple[tuple[Index, Trained], ...]:
-        """All of these lanes and earlier ones but for some models, as they have ended."""
-        parts = [(lane.models, Trained.of(lane.state)) for lane in self.lanes]
-        kept = [(numbers, np.flatnonzero(~np.isin(numbers, models)), its) for numbers, its in parts]
-        return (*self.ended, *((each[at], its.taken(at)) for each, at, its in kept if at.size))
+        """Return all models, of these lanes and earlier ones, but for some, as they have ended."""
+        parts = []
+        for lane in self.lanes:
+            places = np.flatnonzero(~np.isin(lane.models, models))
+            if places.size:
+                parts.append((lane.models[places], Trained.of(lane.state).taken(places)))
+        return (*self.ended, *parts)
 
     def trained(self) -> Trained:
-        """What became of all models, in the order of the batch."""
+        """Return what became of all models, in the order of the batch."""
         parts = self.left_behind(np.array([], dtype=np.int64))
-        places = _places(np.concatenate([numbers for numbers, _ in parts]), self.models)
-        return Trained.joined([its for _, its in parts]).taken(places)
+        places = _places(np.concatenate([models for models, _ in parts]), self.models)
+        return Trained.joined([trained for _, trained in parts]).taken(places)
 
     @property
     def _numbers(self) -> Index:
@@ -155,38 +166,33 @@ class Lanes:
 
 
 def _places(numbers: Index, wanted: Index) -> Index:
-    """Where each of some numbers stands first."""
+    """Return the first place of each wanted number."""
     found, first = np.unique(numbers, return_index=True)
     return np.asarray(first[np.searchsorted(found, wanted)])
 
 
-def lanes_for(shared: Mapping[str, Any], most: int) -> int:
-    """How many of `most` lanes it pays to have, with such arrays that all models share."""
-    arrays = [
-        each
-        for entry in shared.values()
-        for each in (entry if isinstance(entry, tuple) else (entry,))
-    ]
-    return most if sum(np.size(each) for each in arrays) < LARGE else 1
+def lanes_for(shared: SharedArrays, most: int) -> int:
+    """Return how many of `most` lanes it pays to have, with such arrays that all models share."""
+    return most if sum(np.size(array) for array in leaves(shared)) < LARGE else 1
 
 
 def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
-    """The models of a batch by lanes, of one length.
+    """Return the models of a batch by lanes, of one length.
 
     Parameters
     ----------
     together
-        So many models in a row stay together.
+        How many models in a row stay together.
     lanes
-        At most.
+        Number of lanes at most.
     smallest
-        Models of a lane, if there are so many.
+        Number of models of a lane, if there are so many.
 
-    >>> [its.tolist() for its in cut(np.arange(10), 2, 2, 4)]
+    >>> [lane.tolist() for lane in cut(np.arange(10), 2, 2, 4)]
     [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 8, 9]]
-    >>> [its.tolist() for its in cut(np.arange(9), 1, 2, 4)]
+    >>> [lane.tolist() for lane in cut(np.arange(9), 1, 2, 4)]
     [[0, 1, 2, 3, 4], [5, 6, 7, 8, 8]]
-    >>> [its.tolist() for its in cut(np.arange(7), 1, 2, 4)]
+    >>> [lane.tolist() for lane in cut(np.arange(7), 1, 2, 4)]
     [[0, 1, 2, 3, 4, 5, 6]]
     """
     units = models.reshape(-1, together)
@@ -195,9 +201,9 @@ def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:
 
 
 def shorter(length: int, lanes: int, left: int, smallest: int) -> int:
-    """The length of as many lanes at most, halved as often as so many models leave room.
+    """Return the length of lanes, halved as often as `left` models fit into as many lanes.
 
-    Lengths are few, so that programs are, which must be compiled for each.
+    Lengths are few, so that programs are, of which there is one for each length.
 
     >>> [shorter(16, 2, left, 4) for left in (32, 17, 16, 9, 8, 1)]
     [16, 16, 8, 8, 4, 4]

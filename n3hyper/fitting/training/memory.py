@@ -1,4 +1,4 @@
-"""How much memory a batch of models takes, and how much there is.
+"""Estimate of the memory that a batch of models takes.
 
 A batch that would not fit is trained in several, one after the other. That changes no bit of the
 results (`n3hyper.fitting.products`), so that the estimate need not be exact, and the memory of the
@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from n3hyper.errors import RuncardError
-from n3hyper.fitting.loss.covariance_blocks import BlockCovariance
-from n3hyper.fitting.loss.panels import panel_numbers
 from n3hyper.fitting.loss.tables import Product
 from n3hyper.fitting.training.optimizers import OPTIMIZERS
 from n3hyper.fitting.training.trial import Trial
@@ -20,17 +18,17 @@ from n3hyper.runcard.model import Runcard
 from n3hyper.system.memory import USABLE, available, in_words, resident
 
 SMALLEST: Final = 4
-"""Models of the smallest batch: below three the bits would depend on the number."""
+"""Number of models of the smallest batch: below three the bits would depend on it."""
 COMPILING: Final = 400 * 2**20
-"""Bytes that the compilation of a program takes beside its batch, and what else comes and goes."""
+"""Bytes that compiling a program takes beside its batch, with what else comes and goes."""
 MARGIN: Final = 1.25
-"""On what can be counted: a step holds some things twice, measured on a problem of 1,804 points."""
+"""Factor on what can be counted: a step holds some of it twice (measured, of 1,804 points)."""
 WEIGHT_BYTES: Final = 40
-"""Of each weight of a model at least: it is drawn in float64, and a step holds six float32."""
+"""Bytes of a weight of a model at least: it is drawn in float64, and a step holds six float32."""
 
 
 def model_bytes(trial: Trial, item: int) -> int:
-    """What one more model adds to the memory of a batch, at its highest.
+    """Return what one more model adds to the memory of a batch, at its highest.
 
     The covariances of training and validation, which are made in float64; and in
     the precision of the training, what a step holds at a time: activations and their gradients at
@@ -43,18 +41,11 @@ def model_bytes(trial: Trial, item: int) -> int:
         Bytes of a number of the training: 4 or 8.
     """
     inputs, shape = trial.inputs, trial.layout.architecture
-    features = inputs.features
-    covariances = exact = 0
-    if inputs.problem.mode_masks is None:
-        forms = panel_numbers(features.size, features.attachments)
-        covariances = 2 * (_squares(features.rest) + forms)
-        exact = 2 * _squares(features.whole)
-    elif features.size:
-        covariances = 2 * panel_numbers(features.size + features.order.size, 0)
+    covariances, exact = inputs.likelihood.numbers_of_a_model
     nodes = inputs.problem.theory.xgrid.size + inputs.quadrature.nodes.size
     hidden = shape.blocks * shape.hidden * (shape.depth - 1) * (2 + shape.dropout)
     activations = nodes * (shape.blocks * shape.inputs + hidden + 4 * shape.nfit)
-    rows = 2 * sum(_rows(product) for product in features.products)
+    rows = 2 * sum(_rows(product) for product in inputs.likelihood.features.products)
     data = 12 * inputs.problem.theory.npredictions
     optimizer = OPTIMIZERS[trial.settings.optimizer.name]
     weights = (6 + len(optimizer.initial)) * shape.size
@@ -62,19 +53,13 @@ def model_bytes(trial: Trial, item: int) -> int:
     return int(MARGIN * (step + 8 * (covariances + exact)))
 
 
-def _squares(covariance: BlockCovariance) -> int:
-    """Numbers of A^-1 of all blocks."""
-    widths = [int(block.systematics.shape[1]) for block in covariance.blocks]
-    return sum(width * width for width in widths)
-
-
 def _rows(product: Product) -> int:
-    """Numbers that a product gives of a model."""
+    """Return how many numbers a product gives of a model."""
     return len(product.matrix) * (1 + len(product.forms))
 
 
 def largest_batch(trial: Trial, item: int, memory: int | None, device: int | None = None) -> int:
-    """How many models may be trained together, at least `SMALLEST`.
+    """Return how many models may be trained together, at least `SMALLEST`.
 
     Parameters
     ----------
@@ -83,12 +68,12 @@ def largest_batch(trial: Trial, item: int, memory: int | None, device: int | Non
     device
         Bytes of the GPU, where there is one.
     """
-    each = model_bytes(trial, item)
+    needed = model_bytes(trial, item)
     free = available() if memory is None else memory - resident()
     rooms = [] if free is None else [free - COMPILING]
     if device is not None:
         rooms.append(int(USABLE * device))
-    fitting = min((room // each for room in rooms), default=trial.inputs.models)
+    fitting = min((room // needed for room in rooms), default=trial.inputs.models)
     return max(fitting, SMALLEST)
 
 
@@ -116,7 +101,7 @@ def refuse_wide_networks(runcard: Runcard, memory: int | None = None) -> None:
 
 
 def _widest_networks(runcard: Runcard) -> Iterator[tuple[str, Sequence[int]]]:
-    """Key and widths of each network that a scan may come to, of ranges those of the widest."""
+    """Yield key and widths of each network that a scan may draw, of ranges those of the widest."""
     yield "parameters.nodes_per_layer", runcard.parameters["nodes_per_layer"]
     for number, setup in enumerate(runcard.hyperscan.get("parameters", ())):
         yield f"hyperscan_config.parameters[{number}].nodes_per_layer", setup["nodes_per_layer"]

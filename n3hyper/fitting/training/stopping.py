@@ -8,15 +8,21 @@ model counts the epochs since the best one, and it stops when they are more than
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from n3hyper.fitting.backend import tensorflow
-
-Tensor = Any
-Tensors = dict[str, Any]
+from n3hyper.fitting.backend import Tensor, tensorflow
 
 INITIAL_LOSS: Final = 1e9
 """A validation loss above it is never the best one."""
+
+
+class StoppingArrays(NamedTuple):
+    """The numbers of the rules, each a scalar."""
+
+    threshold_chi2: Tensor
+    delta: Tensor
+    patience: Tensor
+    """int32, in epochs."""
 
 
 class Monitor(NamedTuple):
@@ -56,7 +62,7 @@ class Judgement(NamedTuple):
 
 
 def start(weights: Tensor, epochs: Tensor) -> Monitor:
-    """The state before the first epoch."""
+    """Return the state before the first epoch."""
     tf = tensorflow()
     models = weights.shape[0]
     no, zero = tf.zeros(models, tf.bool), tf.zeros(models, tf.int32)
@@ -74,27 +80,25 @@ def start(weights: Tensor, epochs: Tensor) -> Monitor:
 
 
 def observe(
-    monitor: Monitor, arrays: Tensors, epoch: Tensor, weights: Tensor, result: Judgement
+    monitor: Monitor, rules: StoppingArrays, epoch: Tensor, weights: Tensor, result: Judgement
 ) -> Monitor:
-    """The state after an epoch (before epoch 0 nothing has happened: -1 changes nothing).
+    """Return the state after an epoch (before epoch 0 nothing has happened: -1 changes nothing).
 
     Parameters
     ----------
-    arrays
-        threshold_chi2, delta (scalars), patience (int32).
     weights
         (m, P), after the update of the epoch.
     """
     tf = tensorflow()
     seen = monitor.active & (epoch >= 0)
     better = seen & result.positive
-    better &= monitor.counting | (result.chi2 < arrays["threshold_chi2"])
+    better &= monitor.counting | (result.chi2 < rules.threshold_chi2)
     better &= result.loss < monitor.best_loss
-    better &= result.loss < monitor.best_loss - arrays["delta"]
+    better &= result.loss < monitor.best_loss - rules.delta
     waited = monitor.waited + tf.cast(seen & monitor.counting, tf.int32)
     waited = tf.where(better, 0, waited)
     counting = monitor.counting | better
-    exhausted = seen & counting & (waited > arrays["patience"])
+    exhausted = seen & counting & (waited > rules.patience)
     nan = seen & ~result.finite
     ended = exhausted | nan
     return Monitor(

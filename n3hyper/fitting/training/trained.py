@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.fitting.training import engine
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from n3hyper.physics.arrays import Array, Index, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +19,7 @@ class Trained:
     """(m, P): the best ones, the last ones of a model that has no best epoch."""
     nan: Mask
     best_epoch: Index
-    """(m,): -1 where there is none."""
+    """(m,): -1 for a model without one."""
     stop_epoch: Index
     best_loss: Array
     epochs_run: int
@@ -35,7 +31,7 @@ class Trained:
 
     @classmethod
     def of(cls, state: engine.State) -> Trained:
-        """From the state of a batch."""
+        """Return what the state of a batch says of its models."""
         monitor = state.monitor
         best_epoch = monitor.best_epoch.numpy()
         found = best_epoch >= 0
@@ -50,11 +46,11 @@ class Trained:
         )
 
     def first(self, models: int) -> Trained:
-        """The first of them."""
+        """Return the first models."""
         return self.taken(np.arange(models))
 
     def taken(self, places: Index) -> Trained:
-        """Those at some places."""
+        """Return the models at some places."""
         return replace(
             self,
             **{
@@ -65,7 +61,7 @@ class Trained:
 
     @classmethod
     def joined(cls, parts: Sequence[Trained]) -> Trained:
-        """All models of several batches."""
+        """Return all models of several batches."""
         return cls(
             np.concatenate([part.weights for part in parts]),
             np.concatenate([part.nan for part in parts]),
@@ -78,9 +74,9 @@ class Trained:
 
 
 def split(units: Index, size: int) -> list[Index]:
-    """The models in as few batches of at most `size` as will do, all of the same length.
+    """Return the models in as few batches of at most `size` as possible, all of one length.
 
-    Where they do not come out even the last batch is filled up with its last models, so that one
+    Where models do not come out even the last batch is filled up with its last models, so that one
     compiled program does for all.
 
     Parameters
@@ -100,7 +96,7 @@ def split(units: Index, size: int) -> list[Index]:
 
 
 def fill(units: Index, length: int) -> list[Index]:
-    """The models in batches of just that length, of which the last is filled up with its last ones.
+    """Return the models in batches of just that length, the last filled up with its last models.
 
     >>> [batch.tolist() for batch in fill(np.arange(5)[:, None], 4)]
     [[0, 1, 2, 3], [4, 4, 4, 4]]

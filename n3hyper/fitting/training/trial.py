@@ -1,274 +1,59 @@
-"""A trial as arrays: what of a problem stays from trial to trial, and what a trial adds to it."""
+"""A trial: one set of hyperparameters, ready to train all models or some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Final
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.problem import FitProblem
 from n3hyper.errors import HyperparameterError
-from n3hyper.fitting.loss import modes
-from n3hyper.fitting.loss import points as likelihood
-from n3hyper.fitting.loss.features import Features, make_features, make_features_of_modes
-from n3hyper.fitting.loss.lagrange import lagrange_arrays
-from n3hyper.fitting.loss.points import ModelMasks, points
-from n3hyper.fitting.loss.table_maker import make_tables
-from n3hyper.fitting.loss.tables import Tables
-from n3hyper.fitting.network.forward import PDFInputs
-from n3hyper.fitting.network.initial import fold_seeds, initial_exponents, initial_layers
+from n3hyper.fitting.loss.lagrange import LagrangeArrays, lagrange_arrays
+from n3hyper.fitting.loss.predictions import TheoryShape
+from n3hyper.fitting.network.dropout import DropoutArrays
+from n3hyper.fitting.network.forward import NetworkArrays, PDFInputs
+from n3hyper.fitting.network.initial import initial_layers
 from n3hyper.fitting.network.layout import Architecture, Layout
 from n3hyper.fitting.network.pdf_model import PDFModel
 from n3hyper.fitting.network.scaling import InputScaling, feature_scaling
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.training.engine import Program
-from n3hyper.physics.bases import fitbasis_to_evolution
-from n3hyper.physics.preprocessing import Preprocessing
-from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature
-from n3hyper.physics.sum_rules import SumRules, sum_rules
+from n3hyper.fitting.training.engine import (
+    Program,
+    StepArrays,
+    UpdateArrays,
+    WeightArrays,
+)
+from n3hyper.fitting.training.inputs import FitInputs, ModelArrays, SharedArrays
+from n3hyper.fitting.training.optimizers import VariableArrays
+from n3hyper.fitting.training.stopping import StoppingArrays
+from n3hyper.physics.arrays import Array, Index
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
-TRAINING_AND_VALIDATION: Final = ("masks", "inverses", "chi2_offset", "chi2_start")
-"""Arrays with an entry for the training of each model, and then for each validation."""
+class TrialArrays(NamedTuple):
+    """What a trial adds to `SharedArrays` and `ModelArrays`."""
 
-
-@dataclass(frozen=True, eq=False)
-class FitInputs:
-    """All of a scan that does not change from trial to trial.
-
-    It is that of all models (folds x replicas, fold by fold), or a `part` of some of them.
-    """
-
-    problem: FitProblem
-    preprocessing: Preprocessing
-    rotation: Array
-    """(nfit, 14)"""
-    rules: SumRules | None
-    quadrature: Quadrature
-    whole: FitInputs | None = None
-    """Of which it is a part; None for all models."""
-    chosen: Index | None = None
-    """The numbers of the models of a part."""
-
-    @classmethod
-    def of(
-        cls, problem: FitProblem, fitbasis: str, basis: Sequence[Any], mode: str | bool | None
-    ) -> FitInputs:
-        """From a problem, the runcard's `fitting` and its `sum_rules`."""
-        preprocessing = Preprocessing.from_basis(basis)
-        return cls(
-            problem=problem,
-            preprocessing=preprocessing,
-            rotation=fitbasis_to_evolution(fitbasis, preprocessing.flavours),
-            rules=sum_rules(mode, fitbasis),
-            quadrature=sum_rule_quadrature(),
-        )
-
-    def part(self, models: Index) -> FitInputs:
-        """The inputs of some of all models; what models share is shared with the whole."""
-        return replace(self, whole=self, chosen=models)
-
-    @cached_property
-    def tables(self) -> Tables:
-        """The theory, as the fit reads it."""
-        if self.whole is not None:
-            return self.whole.tables
-        return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
-
-    @cached_property
-    def features(self) -> Features:
-        """The theory, as a step of the training reads it."""
-        if self.whole is not None:
-            return self.whole.features
-        make = make_features if self.problem.mode_masks is None else make_features_of_modes
-        return make(self.tables, self.problem.fit_covariance)
-
-    @cached_property
-    def _modes(self) -> Array:
-        """The eigenmodes of all folds, where these are split."""
-        return modes.modes_of(self.problem) if self.whole is None else self.whole._modes
-
-    @property
-    def _by_fold(self) -> bool:
-        """Whether models of a fold share its modes in a step."""
-        return self.problem.mode_masks is not None and not self.features.size
-
-    @property
-    def _folds_of_models(self) -> Index:
-        return self.numbers // self.problem.replicas
-
-    @cached_property
-    def masks(self) -> ModelMasks:
-        """The points that each model is fitted to."""
-        if self.whole is not None:
-            return self.whole.masks.of_models(self.numbers)
-        return ModelMasks.of(self.problem)
-
-    @property
-    def folds(self) -> int:
-        """Number of folds of the problem, at least one."""
-        return max(len(self.problem.folds), 1)
-
-    @property
-    def numbers(self) -> Index:
-        """Of these models among all, (m,)."""
-        return np.arange(self.folds * self.problem.replicas) if self.chosen is None else self.chosen
-
-    @property
-    def models(self) -> int:
-        """How many: folds times replicas, or those of a part."""
-        return len(self.numbers)
-
-    @cached_property
-    def seeds(self) -> tuple[int, ...]:
-        """The seed of each model, fold by fold."""
-        if self.whole is not None:
-            return tuple(self.whole.seeds[number] for number in self.numbers)
-        replicas = [int(seed) for seed in self.problem.nn_seeds]
-        return tuple(seed for fold in range(self.folds) for seed in fold_seeds(replicas, fold))
-
-    @cached_property
-    def constants(self) -> Array:
-        """(models, 14), see `SumRules.constants`."""
-        if self.rules is None:
-            return np.ones((self.models, self.rotation.shape[1]))
-        return self.rules.constants(self.seeds)
-
-    @cached_property
-    def exponents(self) -> tuple[Array, Array]:
-        """Initial alpha and beta, each (models, nfit)."""
-        if self.whole is not None:
-            alpha, beta = self.whole.exponents
-            return alpha[self.numbers], beta[self.numbers]
-        return initial_exponents(self.preprocessing, self.seeds)
-
-    @cached_property
-    def shared_arrays(self) -> dict[str, Any]:
-        """Tables and covariance: what all models share."""
-        if self.whole is not None:
-            return self.whole.shared_arrays
-        products = self.features.products
-        return {
-            "matrices": tuple(product.matrix for product in products),
-            "transposed": tuple(product.matrix.T.copy() for product in products),
-            "signs": tuple(product.signs for product in products),
-            "forms": tuple(product.forms for product in products),
-            **self._covariance_arrays(),
-        }
-
-    def _covariance_arrays(self) -> dict[str, Any]:
-        if self.problem.mode_masks is None:
-            return likelihood.shared_arrays(self.features, self.problem.ndata)
-        if self._by_fold:
-            return modes.shared_arrays(self._modes, self.features.order)
-        return modes.scale(self.features)
-
-    @cached_property
-    def model_arrays(self) -> dict[str, Any]:
-        """Data, masks and covariances, of each model its own."""
-        if self.whole is not None and self.whole.keeps_arrays:
-            return self.whole.select(self.whole.model_arrays, self.numbers) | self._fold_arrays()
-        return {
-            "unvalidated": (~self.masks.validated).astype(np.float64),
-            "validation_points": points(self.masks.validation),
-            "training_points": points(self.masks.training),
-            **self._arrays_of_data(),
-            **self._fold_arrays(),
-        }
-
-    @property
-    def keeps_arrays(self) -> bool:
-        """Whether those of models are there, so that parts need not make theirs."""
-        return "model_arrays" in vars(self)
-
-    @property
-    def _data(self) -> Array:
-        """(m, ndata): what each model is fitted to."""
-        return self.problem.replica_data[self.numbers % self.problem.replicas]
-
-    def _arrays_of_data(self) -> dict[str, Any]:
-        masks = self.masks
-        if self.problem.mode_masks is None:
-            return likelihood.model_arrays(self.features, masks, self._data)
-        training, validation = masks.training, masks.validation
-        if self._by_fold:
-            return modes.model_arrays(training, validation, self._data, self.features.order)
-        return modes.arrays_of_features(
-            self.features,
-            self._modes,
-            self._folds_of_models,
-            (training, validation),
-            self._data,
-        )
-
-    def _fold_arrays(self) -> dict[str, Any]:
-        return modes.fold_arrays(self._folds_of_models) if self._by_fold else {}
-
-    @cached_property
-    def exact_arrays(self) -> dict[str, Any]:
-        """Data and covariances of all points, for the chi2 of results in float64."""
-        if self.problem.mode_masks is not None:
-            shared = modes.exact_shared_arrays(self._modes)
-        else:
-            shared = likelihood.exact_shared_arrays(self.features.whole)
-        if self.whole is not None and self.whole.keeps_arrays:
-            return shared | self.whole.select(self.whole.exact_model_arrays, self.numbers)
-        return shared | self.exact_model_arrays
-
-    @cached_property
-    def exact_model_arrays(self) -> dict[str, Any]:
-        """Those of `exact_arrays` that each model has of its own."""
-        masks = self.masks
-        if self.problem.mode_masks is None:
-            return likelihood.exact_model_arrays(self.features.whole, masks, self._data)
-        every = np.arange(self.problem.ndata)
-        made = modes.model_arrays(masks.training, masks.validation, self._data, every)
-        return {**made, "folds": self._folds_of_models}
-
-    @property
-    def units(self) -> Index:
-        """(u, w): the numbers of models that are trained in the same batch.
-
-        Single ones; where models of a fold share its eigenmodes, those of a replica in all folds.
-        """
-        together = self.folds if self._by_fold else 1
-        return np.arange(self.models).reshape(together, -1).T
-
-    def select(self, arrays: dict[str, Any], places: Index) -> dict[str, Any]:
-        """Of arrays with an entry for each of these models, those of some."""
-        twice = np.concatenate([places, places + self.models])
-
-        def chosen(name: str, values: Any) -> Any:
-            if isinstance(values, tuple):
-                return tuple(chosen(name, each) for each in values)
-            return values[twice if name in TRAINING_AND_VALIDATION else places]
-
-        return {name: chosen(name, values) for name, values in arrays.items()}
-
-    @cached_property
-    def fixed_arrays(self) -> dict[str, Any]:
-        """All of them."""
-        return {**self.shared_arrays, **self.model_arrays}
+    lagrange: LagrangeArrays
+    network: NetworkArrays
+    dropout: DropoutArrays
+    weights: WeightArrays
+    update: UpdateArrays
+    stopping: StoppingArrays
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One set of hyperparameters, ready to be trained."""
+    """One set of hyperparameters, and the models that are trained with it."""
 
     inputs: FitInputs
     settings: FitSettings
     scaling: InputScaling
     layout: Layout
+    models: Index
+    """(m,): the numbers of the models."""
 
     @classmethod
     def of(cls, inputs: FitInputs, settings: FitSettings) -> Trial:
-        """A trial.
+        """Return the trial of all models.
 
         Raises
         ------
@@ -286,40 +71,42 @@ class Trial:
         nodes = theory.xgrid if theory.table_nodes is None else theory.table_nodes
         scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
-        return cls(inputs, settings, scaling, Layout.of(settings, architecture))
+        layout = Layout.of(settings, architecture)
+        return cls(inputs, settings, scaling, layout, np.arange(inputs.models))
 
     def part(self, models: Index) -> Trial:
-        """The trial of some of all models."""
-        inputs, shape = self.inputs.part(models), self.layout.architecture
-        layout = replace(self.layout, architecture=replace(shape, models=len(models)))
-        return replace(self, inputs=inputs, layout=layout)
+        """Return the trial of some models, which may be there more than once."""
+        architecture = replace(self.layout.architecture, models=len(models))
+        return replace(self, layout=replace(self.layout, architecture=architecture), models=models)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each of the models."""
+        return tuple(self.inputs.seeds[model] for model in self.models)
 
     def program(self) -> Program:
-        """What must be compiled for it."""
-        features = self.inputs.features
+        """Return what must be compiled for the trial."""
         return Program(
             architecture=self.layout.architecture,
             optimizer=self.settings.optimizer.name,
-            segments=features.segments,
-            data_segments=features.data_segments,
-            products=tuple((each.start, each.kind) for each in features.products),
+            theory=TheoryShape.of(self.inputs.likelihood.features),
         )
 
     def initial_weights(self) -> Array:
-        """(models, P)"""
+        """Return the weights before the first epoch, (m, P)."""
         layers = initial_layers(
             self.settings.nodes,
             self.settings.activations,
-            self.inputs.seeds,
+            self.seeds,
             inputs=self.scaling.ninputs,
             initializer=self.settings.initializer,
             layer_type=self.settings.layer_type,
         )
-        alpha, beta = self.inputs.exponents
+        alpha, beta = (exponents[self.models] for exponents in self.inputs.exponents)
         return self.layout.flatten(layers, alpha, 0.0 * beta if self.scaling.subtracts else beta)
 
     def pdf_model(self, weights: Array, models: slice) -> PDFModel:
-        """Some of the models with their weights (models, P) as PDFs."""
+        """Return some of the models with their weights (m, P) as PDFs."""
         layers, alpha, beta = self.layout.unflatten(weights[models])
         return PDFModel(
             layers=layers,
@@ -327,13 +114,13 @@ class Trial:
             beta=beta,
             rotation=self.inputs.rotation,
             rules=self.inputs.rules,
-            constants=self.inputs.constants[models],
+            constants=self.inputs.constants[self.models][models],
             inputs=self.scaling,
             quadrature=self.inputs.quadrature,
         )
 
-    def arrays(self) -> dict[str, Any]:
-        """What the trial adds to `FitInputs.fixed_arrays`."""
+    def arrays(self) -> TrialArrays:
+        """Return what the trial adds to what its models have in all trials, in NumPy."""
         inputs, settings = self.inputs, self.settings
         pdf_inputs = PDFInputs(
             xgrid=inputs.problem.theory.xgrid,
@@ -342,45 +129,68 @@ class Trial:
             rotation=inputs.rotation,
             flavours=inputs.tables.basis.flavours,
             rules=inputs.rules,
-            constants=inputs.constants,
+            constants=inputs.constants[self.models],
         )
         constraints = inputs.tables.order[inputs.tables.ndata :]
-        return {
-            **pdf_inputs.arrays(self.layout),
-            **lagrange_arrays(inputs.problem, settings, constraints),
-            **self._weight_arrays(),
-            "learning_rate": settings.optimizer.learning_rate,
-            "clipnorm": settings.optimizer.clipnorm,
-            "threshold_chi2": settings.threshold_chi2,
-            "delta": settings.stopping_delta,
-            "dropout": settings.dropout,
-            "l1": settings.regularizer.l1,
-            "l2": settings.regularizer.l2,
-            "patience": np.int32(settings.patience),
-            "epochs": np.int32(settings.epochs),
-            "dropout_seeds": np.array(inputs.seeds, dtype=np.uint64).astype(np.uint32),
-        }
+        return TrialArrays(
+            lagrange=lagrange_arrays(inputs.problem, settings, constraints),
+            network=pdf_inputs.arrays(self.layout),
+            dropout=DropoutArrays(
+                rate=settings.dropout,
+                seeds=np.array(self.seeds, dtype=np.uint64).astype(np.uint32),
+            ),
+            weights=self._weight_arrays(),
+            update=UpdateArrays(
+                learning_rate=settings.optimizer.learning_rate,
+                clipnorm=settings.optimizer.clipnorm,
+                l1=settings.regularizer.l1,
+                l2=settings.regularizer.l2,
+                epochs=np.int32(settings.epochs),
+            ),
+            stopping=StoppingArrays(
+                threshold_chi2=settings.threshold_chi2,
+                delta=settings.stopping_delta,
+                patience=np.int32(settings.patience),
+            ),
+        )
 
-    def _weight_arrays(self) -> dict[str, Array]:
-        """By weight (P,): walls, whether it trains, is of a kernel; variables (P, nv), (nv, P)."""
+    def step_arrays(self, shared: SharedArrays, own: ModelArrays) -> StepArrays:
+        """Return all numbers of a step.
+
+        Parameters
+        ----------
+        shared, own
+            Of `FitInputs`, in NumPy or as tensors.
+        """
+        likelihood = self.inputs.likelihood.step(shared.likelihood, own.likelihood, self.models)
+        return StepArrays(
+            theory=shared.theory,
+            likelihood=likelihood,
+            validation=own.validation,
+            **self.arrays()._asdict(),
+        )
+
+    def _weight_arrays(self) -> WeightArrays:
         shape, preprocessing = self.layout.architecture, self.inputs.preprocessing
         lowest, highest = np.full(shape.size, -np.inf), np.full(shape.size, np.inf)
         trainable = np.ones(shape.size)
-        for where, ranges in ((shape.alpha, "smallx"), (shape.beta, "largex")):
+        for where, ranges in (
+            (shape.alpha, preprocessing.smallx),
+            (shape.beta, preprocessing.largex),
+        ):
             fixed = ~preprocessing.trainable
             if where == shape.beta and self.scaling.subtracts:
                 fixed = np.ones_like(fixed)
             trainable[where] = ~fixed
-            low, high = getattr(preprocessing, ranges).T
+            low, high = ranges.T
             lowest[where] = np.where(fixed, -np.inf, low)
             highest[where] = np.where(fixed, np.inf, high)
         number = self.layout.variable_of_weight()
         variables = np.equal.outer(number, np.arange(shape.variables)).astype(np.float64)
-        return {
-            "lowest": lowest,
-            "highest": highest,
-            "trainable": trainable,
-            "kernels": self.layout.kernels(),
-            "variables": variables,
-            "members": variables.T.copy(),
-        }
+        return WeightArrays(
+            lowest=lowest,
+            highest=highest,
+            trainable=trainable,
+            kernels=self.layout.kernels(),
+            variables=VariableArrays(variables, variables.T.copy()),
+        )

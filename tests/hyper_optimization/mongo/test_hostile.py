@@ -6,7 +6,6 @@ import datetime
 import io
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from hypothesis import strategies as st
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.identity import complete_identity
-from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_records import checked_result, record_of
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument, checked_point, decode_scan
+from n3hyper.hyper_optimization.mongo.archive import extract_archive, restore
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.records import checked_result, record_of
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, checked_point, decode_scan
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import check_record, to_json
 from n3hyper.hyper_optimization.suggest import Suggester
@@ -31,6 +30,7 @@ from n3hyper.services.worker import Worker
 from n3hyper.services.worker_process import teller
 from n3hyper.services.worker_settings import WorkerSettings
 from tests.support.toy_processes import toy
+from tests.support.waiting import HANGS, until
 
 GOOD = ScanDocument("key", "runcard: 1", 2, {"data": "toy"}, 60.0).encode()
 ANYTHING = st.recursive(
@@ -230,7 +230,7 @@ def test_a_worker_that_ends_gives_its_job_back(store: MongoFileTrials) -> None:
 
         def slow(setup: Any) -> None:
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(HANGS)
 
         trainer.fail = slow
         return trainer, scanner, identity
@@ -238,11 +238,11 @@ def test_a_worker_that_ends_gives_its_job_back(store: MongoFileTrials) -> None:
     worker = Worker(WorkerSettings(store.uri, max_jobs=1), lambda text: None, prepare)
     thread = threading.Thread(target=worker.run)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(HANGS)
     assert len(store.live_workers(10.0)) == 1
     worker.leave()
     go_on.set()
-    thread.join(20)
+    thread.join(HANGS)
     store.refresh()
     # another could have it, and no attempt counts
     assert store.headers[0]["state"] == 0
@@ -304,11 +304,11 @@ def test_a_worker_beats_in_time_for_a_scan_with_a_short_lease(store: MongoFileTr
         trainer, scanner, identity = toy()
 
         def slow(setup: Any) -> None:
-            for _ in range(400):
+            def beaten() -> bool:
                 seen.add(store.handle.jobs.find_one({"state": 1})["refresh_time"])
-                if len(seen) > 2:
-                    return
-                time.sleep(0.02)
+                return len(seen) > 2
+
+            until(beaten)
 
         trainer.fail = slow
         return trainer, scanner, identity

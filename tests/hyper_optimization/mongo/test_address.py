@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from n3hyper.cli import main
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import (
+from n3hyper.hyper_optimization.mongo.address import (
     VARIABLE,
     AddressError,
     checked,
@@ -21,10 +21,10 @@ from n3hyper.hyper_optimization.mongo_address import (
     parse_uri,
     without_password,
 )
-from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
+from n3hyper.hyper_optimization.mongo.connection import address_of, open_database
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SECRET = "mongodb://me:geheim@localhost:27017/x"
 UGLY = [
     f"mongodb://me:{password}@localhost:1/x"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import logging
 import os
 import secrets
 import shutil
@@ -18,13 +19,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import (
+from n3hyper.hyper_optimization.mongo.address import (
     DATABASE,
     PORT,
     URI_FILE,
@@ -33,7 +34,9 @@ from n3hyper.hyper_optimization.mongo_address import (
     make_uri,
     parse_uri,
 )
-from n3hyper.hyper_optimization.mongo_connection import answers, open_database
+from n3hyper.hyper_optimization.mongo.archive import opened_dump, restore, unpacked_files
+from n3hyper.hyper_optimization.mongo.connection import answers, open_database
+from n3hyper.hyper_optimization.mongo.data_folder import EMBEDDED, SERVERS, server_of_folder
 from n3hyper.system.atomic_write import write_atomically
 from n3hyper.system.folder_lock import locked_folder
 from n3hyper.system.own_files import open_log
@@ -53,6 +56,7 @@ _ENDING: Final = 5.0
 """Seconds that a server before this one may take to end."""
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class PortError(StoreError):
@@ -113,12 +117,13 @@ class MongodRunner:
     auth
         Ask for user and password, which are made at the first start.
     engine, mongod
-        See `find_engine`.
+        See `find_engine`; by default that which has made the data.
 
     Raises
     ------
     StoreError
-        Others could reach the address without a password; there is no server to start.
+        Others could reach the address without a password; there is no server to start, or none
+        that could read the data.
     """
 
     def __init__(
@@ -139,7 +144,9 @@ class MongodRunner:
             )
         self.db_name, self.db_port, self.bind_ip, self.auth = db_name, db_port, bind_ip, auth
         self.dbpath = Path(db_name if dbpath is None else dbpath)
-        self.command = find_engine(engine, mongod)
+        self.command = self._fitting_engine(engine, mongod)
+        self.restored = 0
+        """How many documents the last start has taken from an unpacked archive."""
         self.process: subprocess.Popen[bytes] | None = None
         self._lock = ExitStack()
 
@@ -180,8 +187,34 @@ class MongodRunner:
         except OSError as err:
             raise StoreError(f"{self.dbpath}: cannot be made: {err.strerror or err}") from err
 
+    def _fitting_engine(self, engine: str, mongod: Path | str | None) -> list[str]:
+        """The command of a server that can read what the folder holds."""
+        made_by = server_of_folder(self.dbpath)
+        if made_by is not None and engine == "auto" and mongod is None:
+            engine = made_by
+        try:
+            command = find_engine(engine, mongod)
+        except StoreError as err:
+            if made_by is None:
+                raise
+            raise StoreError(f"{self.dbpath}: holds data of {SERVERS[made_by]}; {err}") from err
+        if made_by is not None and is_embedded(command) != (made_by == EMBEDDED):
+            raise StoreError(
+                f"{self.dbpath}: holds data of {SERVERS[made_by]}, which no other server can read; "
+                f"give --engine {made_by}, or choose another --dbpath"
+            )
+        return command
+
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the server and wait until it answers; its process.
+        """Start the server and wait until it answers.
+
+        Where the folder holds an archive that was unpacked there (`extract_archive`), its documents
+        are put into the database, once: the files get another name then.
+
+        Returns
+        -------
+        subprocess.Popen
+            Of the server.
 
         Raises
         ------
@@ -195,13 +228,51 @@ class MongodRunner:
             if self.auth and self._credentials() == (None, None):
                 self._make_user()
             self.db_port = self.db_port or free_port(self.bind_ip)
-            _patiently(lambda: refuse_used_port(self.bind_ip, self.db_port))
-            self.process = _patiently(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
+            _retried(lambda: refuse_used_port(self.bind_ip, self.db_port))
+            self.process = _retried(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
             write_secret(self.uri_file, self.uri)
+            self.restored = self._take_up_unpacked()
         except BaseException:
-            self._lock.close()
+            self.stop()
             raise
         return self.process
+
+    def restore(self, source: Path | str) -> int:
+        """Put what an archive of a database holds into this one, which is running.
+
+        Documents that are there already stay as they are.
+
+        Parameters
+        ----------
+        source
+            The archive, or the folder that it was unpacked to.
+
+        Returns
+        -------
+        int
+            How many documents the archive holds.
+
+        Raises
+        ------
+        StoreError
+            It is no archive of documents, or the database does not take them.
+        """
+        with opened_dump(Path(source)) as dump, closing(open_database(self.uri).client) as client:
+            return restore(client[self.db_name], dump)
+
+    def _take_up_unpacked(self) -> int:
+        """Restore the documents that an unpacked archive has left in the folder of the data."""
+        files = unpacked_files(self.dbpath)
+        if not files:
+            return 0
+        try:
+            number = self.restore(self.dbpath)
+        except StoreError as err:
+            raise StoreError(f"{err}; move the file away to start without it") from err
+        for file in files:
+            file.replace(file.with_name(f"{file.name}.restored"))
+        log.info("%s: restored %d documents of an archive", self.dbpath, number)
+        return number
 
     def revive(self) -> None:
         """Start the server again if it has ended by itself, with the same data."""
@@ -304,7 +375,7 @@ class MongodRunner:
         write_secret(self.uri_file, make_uri(_LOOPBACK, PORT, self.db_name, USER, password))
 
 
-def _patiently(attempt: Callable[[], T]) -> T:
+def _retried(attempt: Callable[[], T]) -> T:
     """Try again for a while: a server that was killed a moment ago may not have ended yet."""
     deadline = time.monotonic() + _ENDING
     while True:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from n3hyper.hyper_optimization.evaluation import LONGEST_TRACEBACK
-from n3hyper.hyper_optimization.mongo_connection import printable
+from n3hyper.hyper_optimization.mongo.connection import printable
 from n3hyper.hyper_optimization.record import (
     FINISHED,
     FOLD_SCORES,

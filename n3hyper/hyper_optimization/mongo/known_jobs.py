@@ -12,10 +12,10 @@ from typing import Any
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo_files import signed
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_records import record_of
-from n3hyper.hyper_optimization.mongo_scan import evaluate_point, space_labels
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.mirror import signed
+from n3hyper.hyper_optimization.mongo.records import record_of
+from n3hyper.hyper_optimization.mongo.scan_document import evaluate_point, space_labels
 from n3hyper.hyper_optimization.record import (
     FINISHED,
     STATE_ERROR,

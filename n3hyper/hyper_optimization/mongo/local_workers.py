@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.hyper_optimization.mongo_address import VARIABLE
+from n3hyper.hyper_optimization.mongo.address import VARIABLE
 from n3hyper.system.own_files import open_log
 from n3hyper.system.processes import leashed, stop_process
 
 WORKER_LOG: Final = "workers.log"
-_PATIENCE: Final = 20.0
+_ENDING: Final = 20.0
 """Seconds that workers are given to end."""
 
 
@@ -81,5 +81,5 @@ class LocalWorkers:
     def stop(self) -> None:
         """End it, and the workers with it."""
         if self._process is not None:
-            stop_process(self._process, _PATIENCE)
+            stop_process(self._process, _ENDING)
             self._process = None

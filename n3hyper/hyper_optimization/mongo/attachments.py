@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from n3hyper.errors import ObjectiveError
-from n3hyper.hyper_optimization.mongo_jobs import Jobs
+from n3hyper.hyper_optimization.mongo.jobs import Jobs
 
 
 class TrialAttachments(MutableMapping[str, bytes]):

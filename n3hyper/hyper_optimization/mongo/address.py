@@ -165,7 +165,7 @@ def checked(uri: str) -> str:
     >>> checked("node7:27018")
     Traceback (most recent call last):
     ...
-    n3hyper.hyper_optimization.mongo_address.AddressError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
+    n3hyper.hyper_optimization.mongo.address.AddressError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
 
     Raises
     ------
@@ -202,6 +202,17 @@ def without_password(uri: str) -> str:
     _, at, shown = rest.rpartition("@")
     known = scheme if re.fullmatch(r"[a-z+]*", scheme) else _HIDDEN
     return f"{known}{separator}{_HIDDEN if at else ''}{at}{shown.partition('?')[0]}"
+
+
+def as_option(given: str | None) -> str | None:
+    """What was given to find the database by, for a command that is printed.
+
+    None where it names a user: such a URI belongs into a file or the environment.
+
+    >>> as_option("mongodb://node7/db"), as_option("mongodb://me:secret@node7/db")
+    ('mongodb://node7/db', None)
+    """
+    return None if given is None or _HIDDEN in without_password(given) else given
 
 
 def make_uri(

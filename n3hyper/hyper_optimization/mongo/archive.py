@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.mongo.data_folder import (
+    data_in_archive,
+    data_in_folder,
+    server_of,
+    server_of_folder,
+)
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -69,6 +77,8 @@ def _checked(path: Path, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             raise StoreError(f"{path}: {member.name!r} is neither a file nor a folder")
         if name.is_absolute() or ".." in name.parts or not name.parts:
             raise StoreError(f"{path}: {member.name!r} leads out of the folder")
+        if server := server_of([member.name]):
+            raise StoreError(data_in_archive(path, server, name.parts[0]))
         yield member
 
 
@@ -78,6 +88,30 @@ def _top(path: Path, members: list[tarfile.TarInfo]) -> str:
     if len(tops) != 1:
         raise StoreError(f"{path}: not the archive of one database")
     return tops.pop()
+
+
+@contextmanager
+def opened_dump(source: Path) -> Iterator[Path]:
+    """Give the folder of an archive's documents, unpacked for the time of the block.
+
+    Parameters
+    ----------
+    source
+        An archive, or the folder that it was unpacked to.
+
+    Raises
+    ------
+    StoreError
+        It is something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="n3hyper-") as scratch:
+        yield source if source.is_dir() else extract_archive(source, Path(scratch))
+
+
+def unpacked_files(folder: Path) -> list[Path]:
+    """The files of documents in a folder that an archive was unpacked to."""
+    files = (folder / f"{name}.bson" for name in COLLECTIONS)
+    return [file for file in files if file.is_file()]
 
 
 def restore(database: Database[dict[str, Any]], folder: Path) -> int:
@@ -94,13 +128,17 @@ def restore(database: Database[dict[str, Any]], folder: Path) -> int:
     from pymongo import UpdateOne
     from pymongo.errors import PyMongoError
 
-    files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
-    if not any(file.is_file() for file in files.values()):
-        raise StoreError(f"{folder}: holds no {' or '.join(f.name for f in files.values())}")
+    files = {file.stem: file for file in unpacked_files(folder)}
+    if not files:
+        server = server_of_folder(folder)
+        if server is not None:
+            raise StoreError(data_in_folder(folder, server))
+        wanted = " or ".join(f"{name}.bson" for name in COLLECTIONS)
+        raise StoreError(f"{folder}: holds no {wanted}")
     number = 0
     for name, file in files.items():
         try:
-            documents = bson.decode_all(file.read_bytes()) if file.is_file() else []
+            documents = bson.decode_all(file.read_bytes())
             updates = [
                 UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
                 for each in documents

@@ -9,25 +9,47 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_connection import address_of, printable
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongo.connection import address_of, printable
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, encode_point
-
-if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 
 log = logging.getLogger(__name__)
 
 _LOOK: Final = 1.0
 """Seconds between looks at who is working."""
-SEEN: Final = 25.0
-"""Seconds for which a worker counts as alive that has not been seen."""
 _ALONE: Final = 5.0
 """Seconds without a worker after which the user is told."""
+
+
+class Searched(Protocol):
+    """What a search is asked for; see `MongoFileTrials`."""
+
+    handle: Jobs
+    workers_started: bool
+
+    @property
+    def exp_key(self) -> str:
+        """Name of the search in the database."""
+
+    @property
+    def headers(self) -> dict[int, dict[str, Any]]:
+        """By number, the state of trials that have not finished."""
+
+    @property
+    def workers_running(self) -> bool:
+        """Whether the workers that were started here still are."""
+
+    @property
+    def worker_log(self) -> Path:
+        """The file that they write to."""
+
+    def live_workers(self) -> list[dict[str, Any]]:
+        """Workers that work for this search or wait for one."""
 
 
 class Search:
@@ -43,7 +65,7 @@ class Search:
         From which hyperopt draws.
     """
 
-    def __init__(self, trials: MongoFileTrials, document: ObjectiveDocument, space: Any) -> None:
+    def __init__(self, trials: Searched, document: ObjectiveDocument, space: Any) -> None:
         self.trials, self.document, self.space = trials, document, space
         self._stale = StaleJobs(document.lease)
         self._begun = self._looked = time.monotonic()
@@ -83,11 +105,10 @@ class Search:
                 f"the workers of this search have ended; the end of {self.trials.worker_log} "
                 "says why"
             )
-        workers = self.trials.live_workers(SEEN)
+        workers = self.trials.live_workers()
         for worker in workers:
-            note = str(worker.get("note") or "")
-            if self.trials.exp_key in note:
-                self._tell(f"a worker refuses: {printable(note)[:500]}")
+            if worker.get("refuses") == self.trials.exp_key:
+                self._tell(f"a worker refuses: {printable(str(worker.get('note')))[:500]}")
         if not workers and not own and now - self._begun > _ALONE:
             name, address = self.document.objective, address_of(self.trials.handle.db)
             self._tell(

@@ -85,13 +85,13 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     Parameters
     ----------
     database
-        See `n3hyper.hyper_optimization.mongo_connection.open_database`.
+        See `n3hyper.hyper_optimization.mongo.connection.open_database`.
 
     Attributes
     ----------
     scans
-        Of each scan what its workers need (`n3hyper.hyper_optimization.mongo_scan`), and the next
-        number of a trial.
+        Of each scan what its workers need (`n3hyper.hyper_optimization.mongo.scan_document`), and
+        the next number of a trial.
     workers
         Of each worker when it was last seen, and what it has to say.
     close

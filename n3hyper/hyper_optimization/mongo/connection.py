@@ -1,4 +1,4 @@
-"""Connections to the database, and patience with one that goes away for a while."""
+"""Connections to the database, and requests that are repeated while it is away."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import AddressError, parse_uri, without_password
+from n3hyper.hyper_optimization.mongo.address import AddressError, parse_uri, without_password
 
 if TYPE_CHECKING:
     from pymongo.database import Database
 
 SELECTION: Final = 2.0
 """Seconds in which a server has to answer before it counts as away."""
-PATIENCE: Final = 600.0
+DATABASE_TIMEOUT: Final = 600.0
 """Seconds for which a database that is away is waited for."""
 _PAUSE: Final = 0.5
 
@@ -94,15 +94,15 @@ def answers(database: Database[Document]) -> bool:
 
 
 @dataclass
-class Patience:
+class Retrying:
     """Repeats what a database that is away has not answered.
 
     Parameters
     ----------
     address
         As messages name it.
-    seconds
-        After which it gives up.
+    timeout
+        Seconds after which it gives up.
     say
         Is told once that the database is away, and once that it is back.
     revive
@@ -110,7 +110,7 @@ class Patience:
     """
 
     address: str
-    seconds: float = PATIENCE
+    timeout: float = DATABASE_TIMEOUT
     say: Callable[[str], None] = lambda text: None
     revive: Callable[[], None] = lambda: None
     outages: int = 0
@@ -137,9 +137,9 @@ class Patience:
                     self.outages += 1
                     self.say(
                         f"the database at {self.address} does not answer; "
-                        f"waiting up to {self.seconds:.0f} s"
+                        f"waiting up to {self.timeout:.0f} s"
                     )
-                if now - away_since >= self.seconds:
+                if now - away_since >= self.timeout:
                     raise StoreError(
                         f"the database at {self.address} has not answered for "
                         f"{time.monotonic() - away_since:.0f} s: given up"

@@ -16,16 +16,16 @@ import pymongo
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import mongo_server
-from n3hyper.hyper_optimization.mongo_address import find_uri
-from n3hyper.hyper_optimization.mongo_connection import (
-    Patience,
+from n3hyper.hyper_optimization.mongo.address import find_uri
+from n3hyper.hyper_optimization.mongo.connection import (
+    Retrying,
     address_of,
     answers,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
+from n3hyper.hyper_optimization.mongo.server import MongodRunner, find_engine, free_port
 from tests.support.mongo_servers import engines, running
+from tests.support.waiting import HANGS
 
 
 @pytest.mark.parametrize("engine", engines())
@@ -39,7 +39,7 @@ def test_data_outlive_the_server_however_it_ends(engine: str, tmp_path: Path) ->
     process.wait()
     # again on the same port, as workers expect it
     runner.revive()
-    assert Patience("it", 30.0)(lambda: database["c"].count_documents({})) == 2
+    assert Retrying("it", 30.0)(lambda: database["c"].count_documents({})) == 2
     runner.stop(runner.process)
     assert not answers(database)
     database.client.close()
@@ -67,7 +67,7 @@ def test_a_server_for_other_hosts_wants_a_password(engine: str, tmp_path: Path) 
             with pytest.raises(pymongo.errors.OperationFailure):
                 open_one["c"].find_one()
             with pytest.raises(StoreError, match="wants a user and a password"):
-                Patience("it")(lambda opened=open_one: opened["c"].find_one())
+                Retrying("it")(lambda opened=open_one: opened["c"].find_one())
             open_one.client.close()
             assert uri.split("@")[0] not in Path(server.log_file).read_text()
     assert server.uri.partition("@")[0] == uri.partition("@")[0]
@@ -77,7 +77,7 @@ def test_a_server_for_other_hosts_wants_a_password(engine: str, tmp_path: Path) 
 def test_folder_and_port_in_use(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     with running(engine, tmp_path / "db") as server:
         with pytest.raises(StoreError, match="another server is running here"):
             MongodRunner(db_port=0, dbpath=tmp_path / "db", engine=engine).start()
@@ -88,7 +88,7 @@ def test_folder_and_port_in_use(
 def test_a_server_that_does_not_come_up_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     program = tmp_path / "mongod"
     program.write_text("#!/bin/sh\necho cannot do it >&2\nexit 3\n")
     program.chmod(0o755)
@@ -124,7 +124,7 @@ def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
         database = open_database(find_uri(str(uri)))
         assert answers(database)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(HANGS) == 0
         assert "stopped; the data stay in hyperopt-db" in process.stderr.read()
         process.stderr.close()
         assert not answers(database)
@@ -155,12 +155,12 @@ def test_a_server_ends_with_its_command(order: str, tmp_path: Path) -> None:
             number, whom = step.split()
             target = server.pid if whom == "server" else process.pid
             os.kill(target, getattr(signal, f"SIG{number.upper()}"))
-        server.wait(120)
-        process.communicate(timeout=120)
+        server.wait(HANGS)
+        process.communicate(timeout=HANGS)
 
 
 def test_who_holds_the_port_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.server._ENDING", 0.1)
     code = (
         "import signal, socket\n"
         "probe = socket.create_server(('127.0.0.1', 0))\n"
