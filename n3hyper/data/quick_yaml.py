@@ -10,7 +10,7 @@ from n3hyper.foreign.yaml_text import NotPlain, from_events
 
 
 def read_plain_yaml(text: str) -> Any:
-    """The document, as ``YAML(typ="safe").load(text)`` would have it.
+    """Return the document, as ``YAML(typ="safe").load(text)`` would.
 
     Whatever is not plain (a tag, an anchor, a date, a hexadecimal number, a key that comes twice)
     is left to ruamel.yaml.
@@ -18,7 +18,7 @@ def read_plain_yaml(text: str) -> Any:
     Raises
     ------
     YAMLError
-        for what is no YAML 1.2, or more than one document.
+        for text that is not YAML 1.2, or is more than one document.
 
     >>> read_plain_yaml("{a: [1, 2.5e1, 0x1F], b: yes, c: ~}")
     {'a': [1, 25.0, 31], 'b': 'yes', 'c': None}
@@ -34,21 +34,21 @@ def read_plain_yaml(text: str) -> Any:
 
 
 class _Loader:
-    """Stands in for a ``ruamel.yaml.YAML``."""
+    """Stand-in for a ``ruamel.yaml.YAML``."""
 
     load = staticmethod(read_plain_yaml)
 
 
 @contextmanager
 def quick_nnpdf_data() -> Iterator[None]:
-    """Let nnpdf_data's parser read with `read_plain_yaml`."""
+    """Make nnpdf_data's parser use `read_plain_yaml` during the block."""
     from nnpdf_data import utils
 
-    if not hasattr(utils, "yaml_fast"):  # another version, which reads in another way
+    if not hasattr(utils, "yaml_fast"):  # another version, which reads YAML in another way
         yield
         return
-    kept, utils.yaml_fast = utils.yaml_fast, _Loader
+    original, utils.yaml_fast = utils.yaml_fast, _Loader
     try:
         yield
     finally:
-        utils.yaml_fast = kept
+        utils.yaml_fast = original

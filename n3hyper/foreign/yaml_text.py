@@ -121,7 +121,8 @@ def load_yaml(text: str) -> Any:
             return from_events(text, text_keys=True, most=MOST_VALUES)
         except (NotPlain, ImportError):
             raise YAMLError(
-                "too large for a file that is not plain: tags, anchors, dates, keys that are no text"
+                "too large for a file that is not plain: it has tags, anchors, dates or keys that "
+                "are no text"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""FK tables: what theory makes of the PDFs at the scale Q0, read with PineAPPL.
+"""FK tables, which turn PDFs at the scale Q0 into predictions, read with PineAPPL.
 
 A table gives the prediction of each of its rows as a sum over x-grid nodes and flavours,
 sum FK(n; f, x) x f(x) for structure functions and sum FK(n; f, g, x, y) x f(x) y g(y) for
@@ -91,12 +91,12 @@ def read_fktable(
 
 
 def read_cfactor(path: Path) -> Array:
-    """The K-factor of each row: first column of a ``CF_*.dat`` file, below its starred header.
+    """Return the K-factor of each row, the first column of a ``CF_*.dat`` file below its header.
 
     Raises
     ------
     TheoryError
-        for a file of another form.
+        for a file of another format.
     """
     try:
         lines = read_regular(path, _LARGEST_CFACTOR).decode().splitlines()
@@ -118,7 +118,7 @@ def read_cfactor(path: Path) -> Array:
 
 
 def pid_to_evolution(pid: int) -> Array:
-    """A parton as a combination of the 14 evolution flavours, (14,).
+    """Return a parton as a combination of the 14 evolution flavours, shape (14,).
 
     >>> np.flatnonzero(pid_to_evolution(21))
     array([2])
@@ -145,7 +145,7 @@ _MINUS: Final = [3, 4, 5, 6, 7, 8]  # V V3 V8 V15 V24 V35
 
 
 def _quarks_to_evolution() -> Array:
-    """(6, 6): rows Sigma T3 T8 T15 T24 T35 (or V V3 ...) of u d s c b t."""
+    """Return the matrix (6, 6) of Sigma T3 T8 T15 T24 T35 (or V V3 ...) in terms of u d s c b t."""
     matrix = np.zeros((6, 6))
     matrix[0] = 1
     for row in range(1, 6):
@@ -155,7 +155,7 @@ def _quarks_to_evolution() -> Array:
 
 
 def evolution_matrix() -> tuple[Index, Array]:
-    """Partons and the matrix that makes evolution flavours of them.
+    """Return the partons and the matrix that turns them into evolution flavours.
 
     Returns
     -------
@@ -174,17 +174,19 @@ def evolution_matrix() -> tuple[Index, Array]:
 
 
 def _to_evolution(raw: Array, pids: list[list[int]], path: Path) -> tuple[Array, Index]:
-    """The table by evolution flavours (or pairs of them), whatever its channels were.
+    """Return the table in terms of evolution flavours (or pairs), whatever its channels were.
 
-    Channels that are evolution flavours already are only renamed; any other parton is expanded,
-    f_p = sum over e of M[p, e] f_e, and so is each pair of them.
+    Channels that are evolution flavours already are only renamed. Any other parton is expanded,
+    f_p = sum over e of M[p, e] f_e, and so is any pair of them.
     """
     try:
         factors = [[pid_to_evolution(pid) for pid in channel] for channel in pids]
     except TheoryError as error:
         raise TheoryError(f"{path}: {error}") from error
     # (channels, 14) for one hadron, (channels, 196) for two
-    weights = np.array([each[0] if len(each) == 1 else np.outer(*each).ravel() for each in factors])
+    weights = np.array(
+        [factor[0] if len(factor) == 1 else np.outer(*factor).ravel() for factor in factors]
+    )
     used = np.flatnonzero(np.abs(weights).max(axis=0) > 0)
     single = ((weights != 0).sum(axis=1) == 1).all() and weights.max() == 1.0
     if single and len(used) == len(pids):

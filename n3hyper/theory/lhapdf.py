@@ -1,8 +1,7 @@
-"""PDF sets in LHAPDF's grid format (``lhagrid1``): reading, and interpolation at one scale.
+"""PDF sets in LHAPDF's grid format (``lhagrid1``): reading and interpolating them at one scale.
 
-Only what t0 predictions and closure tests need: the central member at the scale Q0. Interpolation
-is LHAPDF's own (log-bicubic; below the first node in x its continuation), arXiv:1412.7420
-section 3.
+t0 predictions and closure tests need only the central member at the scale Q0. The interpolation is
+LHAPDF's own: log-bicubic, and continued below the first node in x (arXiv:1412.7420, section 3).
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from n3hyper.theory.fktable import evolution_matrix
 from n3hyper.theory.folders import share_folders
 
 VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
-"""LHAPDF's variables that name folders of sets, separated as in ``$PATH``."""
+"""LHAPDF's environment variables that list folders of sets, separated as in ``$PATH``."""
 
 PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
 }
-"""What a set may be needed for, and how to do without."""
+"""Purposes that a set may be needed for, and how to do without it."""
 
 _LARGEST: Final = 16 * 2**20
 """Bytes of a member's file; those of NNPDF4.0 have 3 MB."""
@@ -42,7 +41,7 @@ _SMALL: Final = 1e-3  # LHAPDF extrapolates log(xf) where xf is above it, xf its
 
 @dataclass(frozen=True, eq=False)
 class SubGrid:
-    """The values between two flavour thresholds."""
+    """Values of a PDF set between two flavour thresholds."""
 
     x: Array
     """(nx,)"""
@@ -54,7 +53,7 @@ class SubGrid:
     """(nx, nq, npid): x f(x, Q)."""
 
     def evaluate(self, x: Array, q: float) -> Array:
-        """x f(x, Q) at each `x`, (len(x), npid)."""
+        """Return x f(x, Q) at each `x`, shape (len(x), npid)."""
         inside = np.clip(x, self.x[0], self.x[-1])
         result = self._interpolate(inside, q)
         below = x < self.x[0]
@@ -74,7 +73,7 @@ class SubGrid:
         return value
 
     def _continue(self, x: Array, q: float) -> Array:
-        """LHAPDF's extrapolation towards small x, a straight line through the first two knots."""
+        """Extrapolate towards small x as LHAPDF does, along a line through the first two knots."""
         low, high = self._interpolate(self.x[:2], q)
         slope = (np.log(x) - np.log(self.x[0])) / np.log(self.x[1] / self.x[0])
         line = low + slope[:, np.newaxis] * (high - low)
@@ -85,12 +84,12 @@ class SubGrid:
 
 
 def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> Array:
-    """The central member of a set at Q0 in the evolution basis, (nx, 14).
+    """Return the central member of a set at Q0 in the evolution basis, shape (nx, 14).
 
     Parameters
     ----------
     name
-        Name of the set; see `find_set` for where it is looked for.
+        Name of the set, which `find_set` looks for.
     xgrid
         (nx,)
     q0
@@ -110,7 +109,7 @@ def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> A
     if q0 < lowest * (1 - 1e-6):
         raise DataError(f"PDF set {name} begins at Q = {lowest:g} GeV, above Q0 = {q0:g} GeV")
     # at a threshold LHAPDF takes the grid that begins there
-    grid = [each for each in grids if each.q[0] <= max(q0, lowest)][-1]
+    grid = [candidate for candidate in grids if candidate.q[0] <= max(q0, lowest)][-1]
     values = grid.evaluate(np.asarray(xgrid, dtype=float), max(q0, lowest))
     pids, matrix = evolution_matrix()
     partons = np.zeros((len(xgrid), len(pids)))
@@ -122,10 +121,10 @@ def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> A
 
 
 def find_set(name: str, purpose: str = "t0") -> Path:
-    """The file of the central member of a set.
+    """Return the file of the central member of a set.
 
-    It is looked for in ``$LHAPDF_DATA_PATH``, ``$LHAPATH``, where LHAPDF of this Python or of the
-    system keeps its sets, and in NNPDF's share folders.
+    It is looked for in ``$LHAPDF_DATA_PATH``, in ``$LHAPATH``, where this Python's or the system's
+    LHAPDF keeps its sets, and in NNPDF's share folders.
 
     Raises
     ------
@@ -148,7 +147,7 @@ def find_set(name: str, purpose: str = "t0") -> Path:
 
 
 def lhapdf_folders() -> tuple[Path, ...]:
-    """The folders that may hold sets, in the order in which they are looked into."""
+    """Return the folders that may hold sets, in the order in which they are searched."""
     named = [
         Path(entry).expanduser()
         for variable in VARIABLES
@@ -162,7 +161,7 @@ def lhapdf_folders() -> tuple[Path, ...]:
 
 
 def read_member(path: Path) -> tuple[SubGrid, ...]:
-    """All sub-grids of a member's ``.dat`` file, by rising Q.
+    """Return all sub-grids of a member's ``.dat`` file, by rising Q.
 
     Raises
     ------
@@ -210,10 +209,10 @@ def _numbers(line: str, name: str, least: int) -> Array:
 
 
 def _cubic(knots: Array, values: Array, points: Array) -> Array:
-    """Hermite cubics through `values` (knots, ...) with slopes by central differences.
+    """Interpolate `values` (knots, ...) by Hermite cubics with slopes from central differences.
 
-    The slope at a knot is the mean of those of its two neighbouring intervals; at either end it is
-    that of the only one. Returns (points, ...).
+    The slope at a knot is the mean slope of its two neighbouring intervals; at either end it is
+    that of the only interval. The result has shape (points, ...).
     """
     shape = (-1, *[1] * (values.ndim - 1))
     step = np.diff(knots)

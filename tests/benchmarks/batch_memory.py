@@ -1,4 +1,4 @@
-"""What a batch takes of memory, and what was expected: ``python -m tests.benchmarks.batch_memory``.
+"""Memory of a batch, measured and estimated: ``python -m tests.benchmarks.batch_memory``.
 
 Four folds of the synthetic problem of mid.yml's size and more and more replicas, a few epochs each
 in a process of its own. Memory is the largest that the process had; what a model adds is to be
@@ -43,12 +43,12 @@ def measure(replicas: int, memory: int | None) -> None:
     card, parameters = runcard(), {**PARAMETERS, "epochs": 3}
     fitting = card.fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, card.sum_rules)
-    each = model_bytes(Trial.of(inputs, FitSettings.from_params(parameters)), 4)
+    bytes_per_model = model_bytes(Trial.of(inputs, FitSettings.from_params(parameters)), 4)
     begin = time.perf_counter()
     fit = ModelTrainer(problem, card, memory=memory).fit(parameters)
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(FOLDS * replicas, fit.batches, peak, each / MEGABYTE, seconds)
+    print(FOLDS * replicas, fit.batches, peak, bytes_per_model / MEGABYTE, seconds)
 
 
 def main() -> None:

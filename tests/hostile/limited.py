@@ -20,7 +20,7 @@ from tests.hostile import crafted, mutations, readers
 ROOM = 200 * 2**20
 """Bytes that reading a file may take, beyond what the program takes itself."""
 SECONDS = 3.0
-"""Processor time of this process for a file: one second, of a machine that is three times slower."""
+"""Processor time of this process for a file: one second, on a machine three times slower."""
 
 
 class TooLong(BaseException):

@@ -60,7 +60,10 @@ def report(path: Path, format_: str) -> None:
     except SystemExit as ended:
         if ended.code == 2:
             raise Refusal(said.getvalue()) from None
-        assert ended.code in (0, None), said.getvalue()[-500:]
+        status = ended.code
+    else:
+        status = 0
+    assert status in (0, None), said.getvalue()[-500:]
 
 
 def read_archive(path: Path) -> None:
