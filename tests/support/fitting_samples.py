@@ -72,7 +72,7 @@ def arrays_of_step(trial: Trial) -> StepArrays:
     return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
 
 
-def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
+def assert_same_bits(first: BatchFit, second: BatchFit) -> None:
     """Whether two fits are the same to the last bit."""
     for field in dataclasses.fields(BatchFit):
         if isinstance(getattr(first, field.name), np.ndarray):
