@@ -54,6 +54,8 @@ class FitInputs:
     """Of which it is a part; None for all models."""
     chosen: Index | None = None
     """The numbers of the models of a part."""
+    alike: FitInputs | None = None
+    """Inputs of other replicas of the same data and theory, whose tables are used."""
 
     @classmethod
     def of(
@@ -69,29 +71,38 @@ class FitInputs:
             quadrature=sum_rule_quadrature(),
         )
 
+    def with_problem(self, problem: FitProblem) -> FitInputs:
+        """The inputs of other replicas of the same data and theory, with the tables of these."""
+        return replace(self, problem=problem, alike=self.alike or self)
+
     def part(self, models: Index) -> FitInputs:
         """The inputs of some of all models; what models share is shared with the whole."""
         return replace(self, whole=self, chosen=models)
 
+    @property
+    def _first(self) -> FitInputs | None:
+        """The inputs that have what does not depend on replicas; None for these themselves."""
+        return self.whole if self.whole is not None else self.alike
+
     @cached_property
     def tables(self) -> Tables:
         """The theory, as the fit reads it."""
-        if self.whole is not None:
-            return self.whole.tables
+        if self._first is not None:
+            return self._first.tables
         return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
 
     @cached_property
     def features(self) -> Features:
         """The theory, as a step of the training reads it."""
-        if self.whole is not None:
-            return self.whole.features
+        if self._first is not None:
+            return self._first.features
         make = make_features if self.problem.mode_masks is None else make_features_of_modes
         return make(self.tables, self.problem.fit_covariance)
 
     @cached_property
     def _modes(self) -> Array:
         """The eigenmodes of all folds, where these are split."""
-        return modes.modes_of(self.problem) if self.whole is None else self.whole._modes
+        return modes.modes_of(self.problem) if self._first is None else self._first._modes
 
     @property
     def _by_fold(self) -> bool:
@@ -150,8 +161,8 @@ class FitInputs:
     @cached_property
     def shared_arrays(self) -> dict[str, Any]:
         """Tables and covariance: what all models share."""
-        if self.whole is not None:
-            return self.whole.shared_arrays
+        if self._first is not None:
+            return self._first.shared_arrays
         products = self.features.products
         return {
             "matrices": tuple(product.matrix for product in products),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -68,6 +69,19 @@ class ModelTrainer:
         self.hyperopt = False
         self._keys: tuple[str, ...] = ()
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
+
+    def with_problem(self, problem: FitProblem) -> ModelTrainer:
+        """A trainer of other replicas of the same data and theory, with the tables of this one.
+
+        Parameters
+        ----------
+        problem
+            See `FitProblem.of_replicas`.
+        """
+        other = copy.copy(self)
+        other.problem, other.inputs = problem, self.inputs.with_problem(problem)
+        other.training = self.training.with_inputs(other.inputs)
+        return other
 
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
         """Whether parameters come from a scan, and the keys of its dictionaries to unroll."""
@@ -138,6 +152,7 @@ class ModelTrainer:
             seconds=seconds,
             models=models,
             batches=trained.batches,
+            curves=trained.curves.reshape(*shape, -1, 2),
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:
