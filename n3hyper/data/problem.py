@@ -167,6 +167,8 @@ class DatasetInfo:
     weight: float = 1.0
     process: str = ""
     """Process type, e.g. ``DIS_NC``."""
+    points: Index | None = None
+    """(ndata,): the points that pass the cuts, counted in the whole set; None where unknown."""
 
     @property
     def ndata(self) -> int:

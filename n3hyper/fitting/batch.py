@@ -20,7 +20,7 @@ from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
 from n3hyper.fitting.likelihood import ModelMasks, points
 from n3hyper.fitting.network import PDFInputs
-from n3hyper.fitting.pdf_model import PDFModel
+from n3hyper.fitting.pdf_model import NetworkWeights, PDFModel
 from n3hyper.fitting.scaling import InputScaling, feature_scaling
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.table_maker import make_tables
@@ -275,15 +275,20 @@ class Trial:
     settings: FitSettings
     scaling: InputScaling
     layout: Layout
+    start: NetworkWeights | None = None
+    """Of all models; None where weights are drawn."""
 
     @classmethod
-    def of(cls, inputs: FitInputs, settings: FitSettings) -> Trial:
+    def of(
+        cls, inputs: FitInputs, settings: FitSettings, start: NetworkWeights | None = None
+    ) -> Trial:
         """A trial.
 
         Raises
         ------
         FitError
-            when the network does not end with the number of fitted flavours.
+            when the network does not end with the number of fitted flavours, or is not of the shape
+            of the weights that it is to start from.
         """
         nfit = inputs.preprocessing.nfit
         if settings.nodes[-1] != nfit:
@@ -296,13 +301,17 @@ class Trial:
         nodes = theory.xgrid if theory.table_nodes is None else theory.table_nodes
         scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
-        return cls(inputs, settings, scaling, Layout.of(settings, architecture))
+        layout = Layout.of(settings, architecture)
+        if start is not None:
+            layout.check(start)
+        return cls(inputs, settings, scaling, layout, start)
 
     def part(self, models: Index) -> Trial:
         """The trial of some of all models."""
         inputs, shape = self.inputs.part(models), self.layout.architecture
         layout = replace(self.layout, architecture=replace(shape, models=len(models)))
-        return replace(self, inputs=inputs, layout=layout)
+        start = None if self.start is None else self.start.select(models)
+        return replace(self, inputs=inputs, layout=layout, start=start)
 
     def program(self) -> Program:
         """What must be compiled for it."""
@@ -317,6 +326,8 @@ class Trial:
 
     def initial_weights(self) -> Array:
         """(models, P)"""
+        if self.start is not None:
+            return self.layout.flatten(self.start.layers, self.start.alpha, self.start.beta)
         layers = initial_layers(
             self.settings.nodes,
             self.settings.activations,

@@ -25,6 +25,7 @@ from n3hyper.fitting.tables import FACTORS, FORMS, Segment, evaluate_segment
 Tensor = Any
 Tensors = dict[str, Any]
 
+
 @dataclass(frozen=True)
 class Program:
     """All that the compiled loop depends on beside the shapes of its arguments."""

@@ -13,6 +13,7 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.likelihood import chi2_numpy, points
+from n3hyper.fitting.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.trained import Trained
@@ -94,8 +95,13 @@ class ModelTrainer:
             raise TypeError("ModelTrainer was made without a score")
         return self.score(self.fit(params))
 
-    def fit(self, params: Mapping[str, Any]) -> BatchFit:
+    def fit(self, params: Mapping[str, Any], start: NetworkWeights | None = None) -> BatchFit:
         """Train all models, together or, where memory is short, some after the others.
+
+        Parameters
+        ----------
+        start
+            Weights to start from, fold by fold; None to draw them.
 
         Raises
         ------
@@ -104,7 +110,8 @@ class ModelTrainer:
         """
         clock = Clock()
         with clock("setup"):
-            trial = Trial.of(self.inputs, FitSettings.from_params(self._unrolled(params)))
+            settings = FitSettings.from_params(self._unrolled(params))
+            trial = Trial.of(self.inputs, settings, start)
         trained = self.training.train(trial, clock)
         with clock("evaluate"):
             fit = self._result(trial, trained, clock.seconds)

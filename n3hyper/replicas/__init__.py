@@ -1,1 +1,1 @@
-"""The final fit: replicas whose setups are drawn from an ensemble, from the runcard to its folder."""
+"""The final fit: replicas with setups of an ensemble, from the runcard to the fit folder."""

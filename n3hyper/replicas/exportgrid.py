@@ -39,13 +39,14 @@ def export_xgrid() -> Array:
 
     >>> x = export_xgrid()
     >>> x.size, float(x[0]), float(x[100]), float(x[-1])
-    (196, 1e-09, 0.256345699358723, 1.0)
+    (196, 1e-09, 0.225880487124054, 1.0)
     """
     low, high = np.log(_LOWEST) + _LINEAR * _LOWEST, _LINEAR
     even = np.linspace(low, high, _POINTS)
     exact = lambertw(_LINEAR * np.exp(even)).real / _LINEAR
     # as NNPDF's files have them, in 15 digits
     nodes = np.array([float(f"{x:.14e}") for x in exact])
+    nodes[[0, -1]] = _LOWEST, 1.0
     nodes.setflags(write=False)
     return nodes
 
