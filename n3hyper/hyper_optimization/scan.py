@@ -146,7 +146,7 @@ def run_scan(
         if suggester is None:
             suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
         if restart:
-            _mend(trials, folder, notes)
+            mend(trials, folder, notes)
         if on_open:
             on_open(trials, notes)
         if hasattr(model_trainer, "set_hyperopt"):
@@ -191,7 +191,7 @@ def _open_store(
     return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 
 
-def _mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
+def mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
     """Make the files of a store that was opened again whole, and remove what a kill left."""
     for name in (PICKLE, JSON):
         remove_leftovers(folder / name)

@@ -130,10 +130,10 @@ class FitFolder:
         for data in problem.datasets:
             if data.points is not None:
                 mask = self._folder("filter", data.name) / f"FKMASK_{data.name}.dat"
-                _write(mask, "".join(f"{point}\n" for point in data.points))
+                write(mask, "".join(f"{point}\n" for point in data.points))
         self._folder("nnfit")
-        _write(self.runcard, content)
-        _write(self.path / "md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
+        write(self.runcard, content)
+        write(self.path / "md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
 
     def _folder(self, *parts: str) -> Path:
         folder = self.path.joinpath(*parts)
@@ -160,8 +160,7 @@ class FitFolder:
             f"{self.name}.json": fit_json(fit, basis, setup, seconds),
         }
         for name, content in files.items():
-            remove_leftovers(folder / name)
-            _write(folder / name, content)
+            write(folder / name, content)
 
     def has_replica(self, number: int) -> bool:
         """Whether the folder of a replica is whole."""
@@ -190,15 +189,15 @@ class FitFolder:
         if chosen:
             mean = mean_grid([export_grid(fit, scale) for fit in chosen])
             (part / "replica_0").mkdir()
-            _write(part / "replica_0" / f"{self.name}.exportgrid", mean.text())
-        _write(part / "veto_count.json", json.dumps(vetoes.record()))
-        _write(part / "postfit.log", log)
+            write(part / "replica_0" / f"{self.name}.exportgrid", mean.text())
+        write(part / "veto_count.json", json.dumps(vetoes.record()))
+        write(part / "postfit.log", log)
         shutil.rmtree(self.postfit, ignore_errors=True)
         part.rename(self.postfit)
 
     def write_summary(self, content: dict[str, Any]) -> None:
         """Write the fit in numbers."""
-        _write(self.summary, json.dumps(content, indent=1) + "\n")
+        write(self.summary, json.dumps(content, indent=1) + "\n")
 
 
 def export_grid(fit: ReplicaFit, scale: PDFScale) -> ExportGrid:
@@ -206,5 +205,7 @@ def export_grid(fit: ReplicaFit, scale: PDFScale) -> ExportGrid:
     return ExportGrid(fit.number, scale.q0, export_xgrid(), partons(fit.pdf, scale.active))
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file of a folder that is held, so that it is whole or as before."""
+    remove_leftovers(path)
     write_atomically(path, [content.encode() if isinstance(content, str) else content])
