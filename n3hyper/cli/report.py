@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,9 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     """Show what a scan found.
 
-    PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), or mongodb://...;
-    several are shown together. Without PATH: the newest scan below the current folder.
+    PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), mongodb://...,
+    or a file that holds such an address; several are shown together. Without PATH: the newest scan
+    below the current folder.
     """
     from n3hyper.report.prepare import Request, prepare
 
@@ -167,24 +169,40 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    files = tuple(Path(path) for path in paths if "://" not in path)
+    from n3hyper.hyper_optimization.mongo_address import without_password
+
+    addresses = [path for path in paths if _is_address(path)]
+    said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
     view = prepare(
         Request(
-            paths=files,
-            databases=tuple(scan for path in paths if "://" in path for scan in _databases(path)),
+            paths=tuple(Path(path) for path in paths if path not in addresses),
+            databases=tuple(scan for address in addresses for scan in _databases(address)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
             keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
-            command=" ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
+            command=shlex.join(["n3hyper", "report", *said]) if said else "",
             **options,
         )
     )
     return _write(view, **outputs)
 
 
+def _is_address(path: str) -> bool:
+    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
+    from n3hyper.hyper_optimization.mongo_address import without_password
+
+    if "://" in path:
+        return True
+    try:
+        if not Path(path).is_file():
+            return not Path(path).exists() and without_password(path) != path
+        with Path(path).open("rb") as content:
+            return content.read(7) == b"mongodb"
+    except (OSError, ValueError):  # no name of a file
+        return without_password(path) != path
+
+
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database."""
-    if not uri.startswith(("mongodb://", "mongo://", "mongodb+srv://")):
-        raise click.UsageError(f"{uri}: not a database; mongodb://host:port/name is one")
+    """Name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -12,14 +13,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.budget import Budget
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.identity import complete_identity
-from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
-from n3hyper.hyper_optimization.scan import ScanOutcome, mend, run_scan
-from n3hyper.hyper_optimization.session import WARM_UP, Listener
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome, mend, run_scan
 from n3hyper.replicas.card import load_fit_card
 from n3hyper.replicas.folder import FitFolder, write
 from n3hyper.replicas.jobs import JobSpace, JobSuggester, jobs_of_rounds, rounds_of
@@ -29,6 +27,10 @@ from n3hyper.replicas.results import FitResults, next_round
 from n3hyper.replicas.summary import fit_summary
 from n3hyper.replicas.trainer import make_trainer
 from n3hyper.replicas.vetoes import Thresholds, Vetoes, with_files
+from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.listener import Listener
+from n3hyper.scanning.prepare import WARM_UP
 
 ALGORITHM: Final = "replicas"
 """What the store of a fit says in place of the algorithm of a scan."""
@@ -137,7 +139,7 @@ def perform_fit(request: FitRequest, listener: FitListener) -> FitOutcome:
     folder = request.folder
     with ExitStack() as held:
         if request.restart:
-            held.enter_context(locked_folder(folder.store))
+            held.enter_context(locked_scan(folder.store))
         else:
             folder.check_name()
             folder.refuse_used()
@@ -317,7 +319,7 @@ def claimed(folder: FitFolder) -> AbstractContextManager[None]:
         folder.store.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder.path}: {error.strerror or error}") from error
-    return locked_folder(folder.store)
+    return locked_scan(folder.store)
 
 
 def begin(request: FitRequest, prepared: PreparedFit) -> None:
@@ -327,7 +329,8 @@ def begin(request: FitRequest, prepared: PreparedFit) -> None:
         # while this one was reading, another may have begun here
         folder.refuse_used()
         folder.begin(prepared.card, prepared.problem)
-    wanted = {"replicas": request.replicas, "at_most": request.at_most}
+    path = None if request.theory_path is None else os.path.abspath(request.theory_path)
+    wanted = {"replicas": request.replicas, "at_most": request.at_most, "theory_path": path}
     write(folder.store / _REQUEST, json.dumps(wanted))
 
 
@@ -351,6 +354,9 @@ def restart_request(
         raise StoreError(f"{output}: no fit of n3hyper; a new one begins with a runcard")
     before = _asked_before(folder)
     wanted = replicas or before.get("replicas") or 1
+    theory = before.get("theory_path")
+    if options.get("theory_path") is None and theory is not None and Path(theory).is_dir():
+        options["theory_path"] = Path(theory)
     limit = at_most or (before.get("at_most") if replicas is None else None) or at_most_of(wanted)
     return FitRequest(
         runcard=folder.runcard,
@@ -371,9 +377,11 @@ def at_most_of(replicas: int) -> int:
     return replicas + max(replicas // 2, 10)
 
 
-def _asked_before(folder: FitFolder) -> dict[str, int]:
+def _asked_before(folder: FitFolder) -> dict[str, Any]:
+    """What `begin` has kept; nothing where it is lost."""
     try:
         found = json.loads((folder.store / _REQUEST).read_text(encoding="utf-8"))
-        return {name: int(found[name]) for name in ("replicas", "at_most")}
-    except (OSError, ValueError, KeyError, TypeError):
+        numbers = {name: int(found[name]) for name in ("replicas", "at_most")}
+        return {**numbers, "theory_path": found.get("theory_path")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

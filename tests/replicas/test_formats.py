@@ -23,7 +23,7 @@ from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import TOTAL, judge
 from n3hyper.replicas.weights_file import read_weights, weights_bytes
 from n3hyper.runcard import Runcard, load_runcard
-from tests.replicas.toy_replicas import toy_fit
+from tests.support.toy_replicas import toy_fit
 
 REFERENCE = Path(__file__).parent / "reference"
 TRAINABLE = [True] * 8

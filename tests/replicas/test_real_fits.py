@@ -16,7 +16,7 @@ from n3hyper.replicas.exportgrid import export_xgrid, read_exportgrid
 from n3hyper.replicas.preparation import prepare_fit
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.trainer import ReplicaTrainer
-from tests.cli.small_card import small_card, write_card
+from tests.support.small_card import small_card, write_card
 
 SETUPS = [{"epochs": 130}, {"nodes_per_layer": [4, 5, 8], "activation_per_layer": ["tanh"] * 2
            + ["linear"], "epochs": 120}]  # fmt: skip

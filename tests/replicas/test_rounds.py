@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import atomic_write
 from n3hyper.replicas.exportgrid import read_exportgrid
 from n3hyper.replicas.session import restart_request
-from tests.hyper_optimization.toy_scans import in_child
-from tests.replicas.toy_replicas import ToyReplicas, contents, toy_run
+from n3hyper.system import atomic_write
+from tests.support.toy_replicas import ToyReplicas, contents, toy_run
+from tests.support.toy_scans import in_child
 
 
 @pytest.fixture(scope="module")
