@@ -24,7 +24,7 @@ from n3hyper.scanning.request import ScanRequest
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.space import SearchSpace
 
 WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
 """What the process of the fits has to load, whatever the scan."""
@@ -35,7 +35,7 @@ class PreparedScan(NamedTuple):
 
     trainer: Any
     """Object with ``hyperparametrizable(params) -> result``, a `ModelTrainer` but in tests."""
-    scanner: HyperScanner
+    scanner: SearchSpace
     identity: dict[str, str]
     """What tells this scan from others: hashes of data, theory, folds, ..."""
 
