@@ -95,6 +95,7 @@ def run_scan(
     stop: Callable[[], str] | None = None,
     lock: bool = True,
     suggester: Suggests | None = None,
+    take: Callable[[int, Record], None] | None = None,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -132,6 +133,9 @@ def run_scan(
         Hold the folder; False for a caller that holds it already.
     suggester
         Who says what is run next; None for the algorithm of the scan.
+    take
+        Called with number and result of a trial before it is saved: takes out what is kept
+        elsewhere.
 
     Raises
     ------
@@ -157,7 +161,7 @@ def run_scan(
         while trials.number_finished < max_evals:
             if reason := stop() if stop else "":
                 return ScanOutcome(trials, reason)
-            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start)
+            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start, take)
             if on_trial:
                 on_trial(record)
             failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
@@ -245,6 +249,7 @@ def _run_trial(
     model_trainer: Any,
     hyperscanner: SearchSpace,
     on_start: Callable[[int, dict[str, Any]], None] | None,
+    take: Callable[[int, Record], None] | None,
 ) -> Record:
     """Suggest, evaluate and save one trial."""
     (tid,) = trials.new_trial_ids(1)
@@ -265,6 +270,8 @@ def _run_trial(
             **(seconds if isinstance(seconds, dict) else {}),
             "total": time.perf_counter() - begin,
         }
+        if take:
+            take(tid, result)
         result["seed"] = suggester.seed
         result["scan"] = trial_origin(trials.scan)
         trial["result"] = result

@@ -17,8 +17,8 @@ from n3hyper.fitting.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, failed_result
 from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrability_numbers
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.ensemble import Job, setup_of
-from n3hyper.replicas.exportgrid import export_xgrid
 from n3hyper.replicas.replica_fit import ReplicaFit, Weights
 from n3hyper.runcard import Runcard
 

@@ -37,6 +37,7 @@ from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
+from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.listener import Listener
@@ -143,6 +144,7 @@ def perform_parallel_scan(
             shared_trials(uri, files, document, request, parallel, listener, worker_command)
         )
         trials = shared.trials
+        trials.known.take = BestPDFs(request.replica_folder, request.keep).take
         return ParallelScan(
             trials,
             Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),

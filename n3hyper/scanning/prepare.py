@@ -115,6 +115,7 @@ def make_trainer(
     """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.trial_pdfs import with_pdfs
 
-    score = make_scorer(problem, require_scan(runcard))
+    score = with_pdfs(make_scorer(problem, require_scan(runcard)))
     return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)

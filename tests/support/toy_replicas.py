@@ -11,9 +11,9 @@ import numpy as np
 
 from n3hyper.hyper_optimization.record import Record, read_tries
 from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.ensemble import Job, setup_of
-from n3hyper.replicas.exportgrid import export_xgrid
 from n3hyper.replicas.folder import PDFScale
 from n3hyper.replicas.preparation import PreparedFit
 from n3hyper.replicas.replica_fit import ReplicaFit, Weights
