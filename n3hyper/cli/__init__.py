@@ -59,7 +59,11 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="n3hyper")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    """Find the hyperparameters of neural-network fits of parton distributions."""
+    """Find the hyperparameters of neural-network fits of parton distributions.
+
+    Ctrl-C, SIGTERM and SIGUSR1 end a command; what has finished is saved. A command that a script
+    starts in the background ignores Ctrl-C, as shells have it: kill PID ends it.
+    """
 
 
 def main(args: Sequence[str] | None = None) -> Any:

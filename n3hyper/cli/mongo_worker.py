@@ -78,7 +78,7 @@ def command(
     divide its cores and memory. They run no code but n3hyper's and the functions that are allowed
     by name.
     """
-    from n3hyper.hyper_optimization.mongo_address import find_uri
+    from n3hyper.hyper_optimization.mongo.address import find_uri
     from n3hyper.hyper_optimization.objectives import find_objective
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
@@ -96,7 +96,7 @@ def command(
         poll_interval=poll_interval,
         max_jobs=max_jobs,
         reserve_timeout=reserve_timeout,
-        patience=database_timeout,
+        database_timeout=database_timeout,
         theory_path=None if theory_path is None else theory_path.resolve(),
         memory=share(memory, workers),
         objectives=objectives,

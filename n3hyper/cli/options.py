@@ -153,13 +153,13 @@ def parallel_request(
                 "--mongo-uri, --workers, --lease and --database-timeout belong to --parallel"
             )
         return None
-    from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
+    from n3hyper.hyper_optimization.mongo.scan_document import LONGEST_LEASE, SHORTEST_LEASE
     from n3hyper.scanning.parallel import ParallelRequest
 
     if lease is not None and not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise click.UsageError(
             f"--lease: {lease:g} s is not a time from {SHORTEST_LEASE:g} s to {LONGEST_LEASE:g} s"
         )
-    times = {"lease": lease, "patience": database_timeout}
+    times = {"lease": lease, "database_timeout": database_timeout}
     given = {name: value for name, value in times.items() if value is not None}
     return ParallelRequest(workers=workers, mongo_uri=mongo_uri, **given)

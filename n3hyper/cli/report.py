@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-STATISTICS = click.Choice(["average", "average_best", "best_worst", "std"])
+from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+
+_STATISTIC = click.Choice(STATISTICS)
 
 
 def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -94,11 +96,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 )
 @click.option(
     "--loss",
-    type=click.Choice(["chi2", "phi2", "logp", "chi2p"]),
+    type=click.Choice(LOSS_TYPES),
     help="Score again by this loss, without fitting.",
 )
-@click.option("-l", "--fold-statistic", type=STATISTICS, help="Score again: over the folds.")
-@click.option("--replica-statistic", type=STATISTICS, help="Score again: over the replicas.")
+@click.option("-l", "--fold-statistic", type=_STATISTIC, help="Score again: over the folds.")
+@click.option("--replica-statistic", type=_STATISTIC, help="Score again: over the replicas.")
 @click.option("--penalties/--no-penalties", default=None, help="Score again: in the loss or not.")
 @click.option(
     "-v",
@@ -169,7 +171,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     addresses = [path for path in paths if _is_address(path)]
     said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
@@ -188,7 +190,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
 
 def _is_address(path: str) -> bool:
     """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
         return True

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from n3hyper.report.prepare import Database
     from n3hyper.runcard.model import Runcard
 
-_PATIENCE: Final = 20.0
+_TIMEOUT: Final = 20.0
 """Seconds: somebody waits for the report."""
 
 
@@ -33,23 +33,23 @@ def read_database(uri: str) -> list[Database]:
     ReportError
         It holds no scan.
     """
-    from n3hyper.hyper_optimization.mongo_address import find_uri
-    from n3hyper.hyper_optimization.mongo_connection import Patience, address_of, open_database
-    from n3hyper.hyper_optimization.mongo_jobs import Jobs
-    from n3hyper.hyper_optimization.mongo_records import record_of
+    from n3hyper.hyper_optimization.mongo.address import find_uri
+    from n3hyper.hyper_optimization.mongo.connection import Retrying, address_of, open_database
+    from n3hyper.hyper_optimization.mongo.jobs import Jobs
+    from n3hyper.hyper_optimization.mongo.records import record_of
     from n3hyper.hyper_optimization.record import FINISHED
 
     jobs = Jobs(open_database(find_uri(uri)))
     address = address_of(jobs.jobs.database)
-    patiently = Patience(address, _PATIENCE)
+    retrying = Retrying(address, _TIMEOUT)
     try:
-        scans = patiently(partial(_all, jobs.scans, {}))
+        scans = retrying(partial(_all, jobs.scans, {}))
         found: list[Database] = []
         for scan in scans:
             key = str(scan["_id"])
             runcard, card = _runcard(scan.get("runcard"))
             wanted = {"exp_key": scan["_id"], "state": {"$in": list(FINISHED)}}
-            documents = patiently(partial(_all, jobs.jobs, wanted))
+            documents = retrying(partial(_all, jobs.jobs, wanted))
             tids = [document.get("tid") for document in documents]
             records = [
                 _with_setup(record_of(document, tid, key), runcard)
@@ -89,7 +89,7 @@ def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
 def _with_setup(record: Record, runcard: Runcard | None) -> Record:
     """The record with the readable values of its setup, where they can be known."""
     from n3hyper.hyper_optimization.filetrials import space_eval_trial
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
     if runcard is None or "space_vals" in record["misc"]:
         return record

@@ -30,17 +30,16 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
     }
     if parallel is not None:
-        from n3hyper.hyper_optimization.mongo_address import without_password
-        from n3hyper.hyper_optimization.mongo_connection import PATIENCE
-        from n3hyper.hyper_optimization.mongo_scan import LEASE
+        from n3hyper.hyper_optimization.mongo.address import as_option
+        from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
+        from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 
-        uri = parallel.mongo_uri
         options |= {
             "parallel": True,
-            "mongo_uri": without_password(uri) if uri and "://" in uri else uri,
+            "mongo_uri": as_option(parallel.mongo_uri),
             "workers": parallel.workers,
             "lease": time_span(_unless(parallel.lease, LEASE)),
-            "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),
+            "database_timeout": time_span(_unless(parallel.database_timeout, DATABASE_TIMEOUT)),
         }
     return command_line("restart", pkl=request.pickle, n=n, **options)
 

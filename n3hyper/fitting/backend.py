@@ -9,7 +9,10 @@ from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final, TypeAlias
+
+Tensor: TypeAlias = Any
+"""A tensor of TensorFlow, which has no types to check."""
 
 _log = logging.getLogger(__name__)
 _LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"

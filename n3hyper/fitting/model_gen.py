@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from n3hyper.fitting.initial import initial_exponents, initial_layers
-from n3hyper.fitting.pdf_model import PDFModel
-from n3hyper.fitting.scaling import InputScaling
+from n3hyper.fitting.network.initial import initial_exponents, initial_layers
+from n3hyper.fitting.network.pdf_model import PDFModel
+from n3hyper.fitting.network.scaling import InputScaling
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.sum_rules import sum_rules
@@ -43,8 +43,8 @@ def generate_pdf_model(
     impose_sumrule
         ``All`` (also None), ``MSR``, ``VSR``, ... or False.
     scaling
-        What the network sees of x (`n3hyper.fitting.scaling.feature_scaling`); x and log x by
-        default.
+        What the network sees of x (`n3hyper.fitting.network.scaling.feature_scaling`); by default
+        x and log x.
 
     Returns
     -------

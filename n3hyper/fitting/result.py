@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.fitting.pdf_model import PDFModel
+from n3hyper.fitting.network.pdf_model import PDFModel
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -29,15 +29,18 @@ from n3hyper.hyper_optimization.attachments import decode_attachments, encode_at
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     FINISHED,
+    STATE_RUNNING,
     STATUS_FAIL,
     STATUS_OK,
     Record,
     check_record,
     failed_result,
+    finished_state,
     from_json,
     not_finite,
     plain,
     to_json,
+    utc_now,
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
 from n3hyper.hyper_optimization.safe_pickle import (
@@ -46,6 +49,7 @@ from n3hyper.hyper_optimization.safe_pickle import (
     read_state,
 )
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
+from n3hyper.hyper_optimization.store import OwnStore
 from n3hyper.system.atomic_write import write_atomically
 
 FORMAT: Final = 1
@@ -73,7 +77,7 @@ def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> Any:
 
     Examples
     --------
-    >>> from n3hyper.hyper_optimization.hyper_scan import hp_choice
+    >>> from n3hyper.hyper_optimization.samplers import hp_choice
     >>> space = {"initializer": hp_choice("initializer", ["glorot_normal", "glorot_uniform"])}
     >>> space_eval_trial(space, {"misc": {"vals": {"initializer": [1]}}})
     {'initializer': 'glorot_uniform'}
@@ -81,7 +85,7 @@ def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> Any:
     return plain(evaluate_space(space, trial["misc"]["vals"]))
 
 
-class FileTrials(Trials):  # type: ignore[misc]
+class FileTrials(Trials, OwnStore):  # type: ignore[misc]
     """hyperopt's Trials, kept in the replica folder of a scan.
 
     A user's own `hyperopt.fmin` takes it as its ``trials``. It differs from hyperopt's class in
@@ -258,6 +262,20 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._not_finite.clear()
         self._ids.clear()
         super().delete_all()
+
+    def begin(self, document: Record) -> Record:
+        """Take in a trial that is about to be evaluated; the document as the store has it."""
+        self.insert_trial_docs([document])
+        trial: Record = self._dynamic_trials[-1]
+        trial["state"] = STATE_RUNNING
+        trial["book_time"] = trial["refresh_time"] = utc_now()
+        return trial
+
+    def finish(self, trial: Record, result: Record) -> None:
+        """Give a trial that was begun its result; it is final then."""
+        trial["result"] = result
+        trial["refresh_time"] = utc_now()
+        trial["state"] = finished_state(result)
 
     def discard_unfinished(self) -> None:
         """Forget trials that have not finished: they will be done again from their start."""

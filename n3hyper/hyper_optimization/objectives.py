@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.mongo_scan import (
+from n3hyper.hyper_optimization.mongo.scan_document import (
     LEASE,
     ScanDocument,
     checked_lease,

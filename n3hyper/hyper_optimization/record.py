@@ -282,6 +282,12 @@ def finished_result(result: Any) -> Record:
     return failed_result("exception", "the objective gave no reason", **scores)
 
 
+def utc_now() -> datetime.datetime:
+    """UTC to the millisecond, without a zone, as hyperopt and its database keep times."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def finished_state(result: Mapping[str, Any]) -> int:
     """hyperopt's state of a finished trial: `STATE_ERROR` where a fold has no score.
 

@@ -7,13 +7,13 @@ one is. They are found in `n3hyper.hyper_optimization.hyper_scan` as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from n3hyper.errors import RuncardError, nearest
-
-_RANGE: Final = ("min", "max", "sampling")
+from n3hyper.errors import RuncardError
+from n3hyper.runcard.hyperscan import read_sampler
+from n3hyper.runcard.node import Node
 
 
 def _ordered(key: str, lower_end: float, higher_end: float) -> None:
@@ -23,7 +23,7 @@ def _ordered(key: str, lower_end: float, higher_end: float) -> None:
             "minimum above maximum",
             key=f"hyperscan_config ({key})",
             value=[lower_end, higher_end],
-            hint="the minimum comes first",
+            hint="the smaller one comes first",
         )
 
 
@@ -122,21 +122,12 @@ def optimizer_arg_wrapper(hp_key: str, option_dict: float | Mapping[str, Any]) -
     >>> optimizer_arg_wrapper("Adam_learning_rate", 0.001)
     0.001
     """
+    read_sampler(Node(option_dict, hp_key))
     if not isinstance(option_dict, Mapping):
         return float(option_dict)
-    for key in option_dict:
-        if key not in _RANGE:
-            raise RuncardError("unknown key", key=f"{hp_key}.{key}", hint=nearest(str(key), _RANGE))
     samplers = {"uniform": hp_uniform, "log": hp_loguniform}
-    sampling = option_dict.get("sampling", "uniform")
-    if sampling not in samplers:
-        raise RuncardError(
-            "unknown sampling", key=hp_key, value=sampling, hint=nearest(sampling, samplers)
-        )
-    ends = {"min", "max"}
-    if not ends <= set(option_dict):
-        raise RuncardError("a range needs both min and max", key=hp_key, value=dict(option_dict))
-    return samplers[sampling](hp_key, option_dict["min"], option_dict["max"])
+    sampler = samplers[option_dict.get("sampling", "uniform")]
+    return sampler(hp_key, option_dict["min"], option_dict["max"])
 
 
 class ActivationStr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,20 +14,24 @@ from n3hyper.errors import FitError, StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
-    STATE_RUNNING,
     STATUS_OK,
     Record,
-    finished_state,
     plain,
 )
 from n3hyper.hyper_optimization.recovery import reopen, trial_origin
 from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
-from n3hyper.hyper_optimization.suggest import Suggester, Suggests, scored, trial_generator
+from n3hyper.hyper_optimization.store import OwnStore, TrialStore
+from n3hyper.hyper_optimization.suggest import (
+    HYPEROPT_SEED,
+    Suggester,
+    Suggests,
+    scored,
+    trial_generator,
+)
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 
@@ -207,7 +210,7 @@ def mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
         trials.write_json()
 
 
-def save(trials: FileTrials) -> None:
+def save(trials: TrialStore) -> None:
     """Write both files; a signal that comes meanwhile acts afterwards.
 
     The pickle is first: it is what a restart reads, and what the JSON is mended from.
@@ -218,7 +221,7 @@ def save(trials: FileTrials) -> None:
 
 
 def _settle(
-    trials: FileTrials,
+    trials: OwnStore,
     hyperscanner: SearchSpace,
     seed: int | None,
     algo: str | None,
@@ -244,7 +247,7 @@ def _settle(
 
 
 def _run_trial(
-    trials: FileTrials,
+    trials: OwnStore,
     suggester: Suggests,
     model_trainer: Any,
     hyperscanner: SearchSpace,
@@ -255,10 +258,7 @@ def _run_trial(
     (tid,) = trials.new_trial_ids(1)
     try:
         (document,) = suggester.suggest(trials, tid)
-        trials.insert_trial_docs([document])
-        trial: Record = trials._dynamic_trials[-1]
-        trial["state"] = STATE_RUNNING
-        trial["book_time"] = trial["refresh_time"] = _now()
+        trial = trials.begin(document)
         parameters = evaluate_space(hyperscanner.as_dict(), trial["misc"]["vals"])
         trial["misc"]["space_vals"] = plain(parameters)
         if on_start:
@@ -274,18 +274,10 @@ def _run_trial(
             take(tid, result)
         result["seed"] = suggester.seed
         result["scan"] = trial_origin(trials.scan)
-        trial["result"] = result
-        trial["refresh_time"] = _now()
-        trial["state"] = finished_state(result)
+        trials.finish(trial, result)
     except BaseException:
         trials.discard_unfinished()
         raise
     trials.rstate = trial_generator(suggester.seed, tid + 1)
     save(trials)
     return trial
-
-
-def _now() -> datetime.datetime:
-    """UTC to the millisecond, without a zone, as hyperopt and its database keep times."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

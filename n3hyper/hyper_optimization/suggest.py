@@ -30,6 +30,8 @@ from n3hyper.hyper_optimization.record import (
 )
 from n3hyper.hyper_optimization.space import LIST_LABEL
 
+HYPEROPT_SEED: Final = 42
+"""Seed of a scan that is given none."""
 ALGORITHMS: Final = ("tpe", "anneal", "random")
 _SEED_LIMIT: Final = 2**31 - 1
 """hyperopt's bound on the seed of one suggestion."""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from n3hyper.hyper_optimization.identity import complete_identity
-from n3hyper.hyper_optimization.mongo_scan import FIT, ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -68,7 +68,7 @@ def perform_parallel_fit(
         else:
             prepared = prepare(card)
         if uri is not None:
-            await_database(uri, parallel.patience, listener)
+            await_database(uri, parallel.database_timeout, listener)
         return prepared
 
     with ExitStack() as held:
@@ -105,7 +105,7 @@ def perform_parallel_fit(
                 shared.trials,
                 JobSuggester(rounds, prepared.setups),
                 jobs,
-                shared.patience,
+                shared.retrying,
                 max_failures=request.max_failures,
                 on_trial=on_trial,
                 on_status=listener.status,

@@ -11,10 +11,10 @@ import numpy as np
 
 from n3hyper.data.build import build_problem
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.memory import SMALLEST
 from n3hyper.fitting.model_trainer import ModelTrainer
-from n3hyper.fitting.pdf_model import NetworkWeights
+from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
+from n3hyper.fitting.training.memory import SMALLEST
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, failed_result
 from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrability_numbers
 from n3hyper.physics.xgrid import export_xgrid

@@ -1,6 +1,6 @@
 """Scoring trials again from their stored folds and replicas, by another loss or statistic.
 
-It is the scoring of `n3hyper.hyper_optimization.scoring` on all trials at once: a trial gets the
+The loss is made by the functions of the scan (`n3hyper.hyper_optimization.loss`): a trial gets the
 loss, or the failure, that a scan with these settings would have given it. What a record does not
 hold cannot be had again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
 of the scan, and the statistics over whole fits (fit_distance, fit_future_tests) are not known.
@@ -10,25 +10,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.hyper_optimization.loss import (
+    BEST_PROPORTION,
+    ENSEMBLE_FIGURE,
+    LOSS_TYPES,
+    STATISTICS,
+    THRESHOLD,
+    WHOLE_FITS,
+    LossRule,
+    best_replicas,
+    enough,
+    fold_failure,
+    fold_loss,
+    trial_loss,
+)
 from n3hyper.report.errors import ReportError
-from n3hyper.report.scan import FOLD_REDUCTIONS, Scan, partitions
+from n3hyper.report.scan import Scan, partitions
 from n3hyper.report.text import number
 from n3hyper.report.trial import Trial
 
 Array = NDArray[np.float64]
 
-LOSSES: Final = ("chi2", "phi2", "logp", "chi2p")
-STATISTICS: Final = ("average", "average_best", "best_worst", "std")
-WHOLE_FITS: Final = ("fit_distance", "fit_future_tests")
-"""Statistics over the PDFs of all folds, of which a record holds no more than the number."""
-_METRIC: Final = {"phi2": "phi2", "logp": "logp", "chi2p": "chi2"}
 _LASTING: Final = (
     "setup",
     "exception",
@@ -38,19 +47,12 @@ _LASTING: Final = (
     "positivity",
     "threshold_chi2",
 )
-_MIN_USABLE: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(LossRule):
     """How trials are scored, by the keys of a runcard's ``kfold``."""
 
-    loss_type: str = "chi2"
-    replica_statistic: str = "average"
-    fold_statistic: str = "average"
-    penalties_in_loss: bool = True
-    reduce_proportion: float = 1.0
-    threshold: float = math.inf
     weights: tuple[float, ...] = ()
     """Of the folds; 1 where there is none."""
 
@@ -61,11 +63,10 @@ class Settings:
         >>> Settings(loss_type="phi2", penalties_in_loss=False).in_words
         '1/phi2, average of folds'
         """
-        reciprocal = "1/" if self.loss_type == "phi2" else ""
-        words = [f"{reciprocal}{self.loss_type}, {self.fold_statistic} of folds"]
+        words = [f"{self.name}, {self.fold_statistic} of folds"]
         if self.loss_type == "chi2":
             words.append(f"{self.replica_statistic} of replicas")
-        if self.loss_type != "phi2":
+        if not self.larger_is_better:
             words.append("penalties added" if self.penalties_in_loss else "no penalties")
         return ", ".join(words)
 
@@ -78,19 +79,24 @@ def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
     fold = kfold.get("fold_statistic", kfold.get("target", "average"))
     loss = kfold.get("loss_type", "chi2")
     penalties = kfold.get("penalties_in_loss", ours)
-    default = 1.0 if ours and replica != "average_best" else 0.85
+    everyone = ours and replica != "average_best"
+    default = LossRule.reduce_proportion if everyone else BEST_PROPORTION
     proportion = number(kfold.get("reduce_proportion", default))
-    threshold = number(kfold.get("threshold", 50.0 if ours else math.inf))
+    threshold = number(kfold.get("threshold", THRESHOLD if ours else math.inf))
     weights = [number(each.get("weight", 1.0)) for each in partitions(runcard)]
     return Settings(
-        loss_type=loss if loss in LOSSES else "chi2",
-        replica_statistic=replica if replica in STATISTICS else "average",
-        fold_statistic=fold if fold in FOLD_REDUCTIONS else "average",
+        loss_type=_known(loss, LOSS_TYPES, LossRule.loss_type),
+        replica_statistic=_known(replica, STATISTICS, LossRule.replica_statistic),
+        fold_statistic=_known(fold, STATISTICS, LossRule.fold_statistic),
         penalties_in_loss=penalties if isinstance(penalties, bool) else ours,
         reduce_proportion=proportion if 0 < proportion <= 1 else default,
         threshold=threshold if math.isfinite(threshold) else math.inf,
         weights=tuple(weight if math.isfinite(weight) else 1.0 for weight in weights),
     )
+
+
+def _known(name: Any, known: Collection[str], default: str) -> str:
+    return name if isinstance(name, str) and name in known else default
 
 
 def rescore(scan: Scan, settings: Settings) -> Scan:
@@ -162,19 +168,13 @@ def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float,
     metrics = [trial.fold(f"hyper_losses_{name}") for name in ("chi2", "phi2", "logp")]
     for place, value in enumerate(folds):
         where = f"fold {place + 1}"
-        if used is not None and place < len(used) and used[place].mean() < _MIN_USABLE:
+        if used is not None and place < len(used) and not enough(used[place] > 0):
             return math.nan, trial.reason or "nan", trial.failure or f"{where}: too few replicas"
-        if not math.isfinite(value):
-            return math.nan, "nan", f"{where}: the loss is not a number"
         stored = [each[place] for each in metrics if each is not None and place < each.size]
-        if trial.ours and not all(map(math.isfinite, stored)):
-            return math.nan, "nan", f"{where}: chi2, phi2 or logp is not a number"
-        target = _reciprocal(value) if settings.loss_type == "phi2" else value
-        if target > settings.threshold:
-            text = f"{where}: the loss {target:.6g} is above {settings.threshold:g}"
-            return math.nan, "threshold", text
-    loss = float(FOLD_REDUCTIONS[settings.fold_statistic](folds * _weights(settings, folds.size)))
-    loss = _reciprocal(loss) if settings.loss_type == "phi2" else loss
+        failure = fold_failure(settings, value, stored if trial.ours else ())
+        if failure is not None:
+            return math.nan, failure[0], f"{where}: {failure[1]}"
+    loss = trial_loss(settings, folds, _weights(settings, folds.size))
     if not math.isfinite(loss):
         return math.nan, "nan", "the loss is not a number"
     return loss, "", ""
@@ -185,66 +185,47 @@ def _weights(settings: Settings, folds: int) -> Array:
     return np.array(weights)
 
 
-def _reciprocal(value: float) -> float:
-    return 1.0 / value if value else math.inf
-
-
 def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) -> Array | None:
     """(k,): the loss of each fold before its weight; None when the record does not hold it."""
-    if settings.loss_type == "phi2" or (
-        settings.loss_type != "chi2" and not settings.penalties_in_loss
-    ):
-        return trial.fold(f"hyper_losses_{_METRIC[settings.loss_type]}")
     penalties = list(trial.penalties.values())
-    experimental = trial.matrix("hyper_losses")
-    if experimental is None:
-        experimental = trial.matrix("experimental_losses")
-    if settings.loss_type != "chi2":
-        metric = trial.fold(f"hyper_losses_{_METRIC[settings.loss_type]}")
-        if metric is None or not penalties:
-            return metric
-        experimental = np.zeros_like(penalties[0])
-        shape = experimental.shape
-    elif experimental is None:
-        return None
+    figures, losses = None, None
+    if settings.loss_type in ENSEMBLE_FIGURE:
+        figures = trial.fold(f"hyper_losses_{ENSEMBLE_FIGURE[settings.loss_type]}")
+        if figures is None or settings.larger_is_better or not settings.penalties_in_loss:
+            return figures
+        if not penalties:
+            return figures
+        losses = np.zeros_like(penalties[0])
     else:
-        metric, shape = None, experimental.shape
-    if any(each.shape != shape for each in penalties):
+        losses = trial.matrix("hyper_losses")
+        losses = trial.matrix("experimental_losses") if losses is None else losses
+    if losses is None or any(each.shape != losses.shape for each in penalties):
         return None
-    extra = sum(penalties, np.zeros(shape))
-    if contaminated and metric is None:
-        experimental = experimental - extra
-    extra = extra if settings.penalties_in_loss else np.zeros(shape)
-    used = _matrix(trial, "replicas_used", shape, 1.0) > 0
-    validation = _matrix(trial, "validation_losses", shape, math.nan)
-    if metric is not None and metric.size != shape[0]:
+    if contaminated and figures is None:
+        losses = losses - sum(penalties, np.zeros(losses.shape))
+    if figures is not None and figures.size != len(losses):
         return None
-    found = np.full(shape[0], math.nan)
-    for fold in range(shape[0]):
-        rows = used[fold]
-        if not rows.any():
-            continue
-        best = _best(validation[fold][rows], settings.reduce_proportion)
-        if metric is not None:
-            found[fold] = metric[fold] + extra[fold][rows][best].mean()
-            continue
-        losses = (experimental[fold] + extra[fold])[rows]
-        chosen = best if settings.replica_statistic == "average_best" else slice(None)
-        found[fold] = FOLD_REDUCTIONS[settings.replica_statistic](losses[chosen])
+    used = _matrix(trial, "replicas_used", losses.shape, 1.0) > 0
+    validation = _matrix(trial, "validation_losses", losses.shape, math.nan)
+    found = np.full(len(losses), math.nan)
+    for fold, rows in enumerate(used):
+        if rows.any():
+            best = best_replicas(
+                validation[fold][rows], int(rows.sum()), settings.reduce_proportion
+            )
+            found[fold] = fold_loss(
+                settings,
+                losses[fold][rows],
+                [each[fold][rows] for each in penalties],
+                best,
+                math.nan if figures is None else figures[fold],
+            )
     return found
 
 
 def _matrix(trial: Trial, name: str, shape: tuple[int, ...], default: float) -> Array:
     found = trial.matrix(name)
     return found if found is not None and found.shape == shape else np.full(shape, default)
-
-
-def _best(validation: Array, proportion: float) -> NDArray[np.intp]:
-    """The replicas that make the ensemble, as the rewards choose them."""
-    if not np.isfinite(validation).any():
-        return np.arange(validation.size)
-    count = math.ceil(round(proportion * validation.size, 9))
-    return np.sort(np.argsort(validation, kind="stable")[:count])
 
 
 def mix_validation(scan: Scan, share: float) -> Scan:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.hyper_optimization.loss import STATISTICS
 from n3hyper.report.columns import PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
 from n3hyper.report.reading import Matrices, Tries, no_collection, read_records
@@ -24,13 +25,6 @@ from n3hyper.report.trial import Trial, trial_of
 Array = NDArray[np.float64]
 
 METRICS: Final = ("chi2", "phi2", "logp")
-FOLD_REDUCTIONS: Final[Mapping[str, Callable[[Array], Any]]] = {
-    "average": lambda folds: folds.mean(axis=-1),
-    "average_best": lambda folds: folds.mean(axis=-1),
-    "best_worst": lambda folds: folds.max(axis=-1),
-    "std": lambda folds: folds.std(axis=-1),
-}
-"""How numbers (..., k) over folds become one, by the names that runcards use."""
 _MOST_COLUMNS: Final = 300
 
 
@@ -165,7 +159,7 @@ class Scan:
 
     def reduced(self, name: str, statistic: str | None = None) -> Array:
         """Of each trial the folds of `name` as one number (trials,)."""
-        reduce = FOLD_REDUCTIONS.get(statistic or self.fold_statistic, FOLD_REDUCTIONS["average"])
+        reduce = STATISTICS.get(statistic or self.fold_statistic, STATISTICS["average"])
         rows = self.folds(name)
         found = np.full(len(rows), math.nan)
         by_length: dict[int, list[int]] = {}
@@ -174,7 +168,7 @@ class Scan:
                 by_length.setdefault(row.size, []).append(place)
         for places in by_length.values():
             with np.errstate(over="ignore", invalid="ignore"):
-                found[places] = reduce(np.array([rows[place] for place in places]))
+                found[places] = reduce(np.array([rows[place] for place in places]), axis=-1)
         found[~np.isfinite(found)] = math.nan
         return found
 
@@ -315,4 +309,4 @@ def _fold_statistic(runcard: Mapping[str, Any]) -> str:
     if not isinstance(kfold, Mapping):
         return "average"
     statistic = kfold.get("fold_statistic", kfold.get("target", "average"))
-    return statistic if isinstance(statistic, str) and statistic in FOLD_REDUCTIONS else "average"
+    return statistic if isinstance(statistic, str) and statistic in STATISTICS else "average"

@@ -12,31 +12,30 @@ from typing import Any, Final, NamedTuple, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
-from n3hyper.hyper_optimization.mongo_address import DATABASE, DEFAULT_URI, PORT, find_uri
-from n3hyper.hyper_optimization.mongo_connection import (
-    PATIENCE,
-    Patience,
+from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
+from n3hyper.hyper_optimization.mongo.connection import (
+    DATABASE_TIMEOUT,
+    Retrying,
     address_of,
     answers,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_files import with_name
-from n3hyper.hyper_optimization.mongo_scan import LEASE, ScanDocument
-from n3hyper.hyper_optimization.mongo_server import (
+from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG
+from n3hyper.hyper_optimization.mongo.mirror import with_name
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument
+from n3hyper.hyper_optimization.mongo.server import (
     LOG_FILE,
     MongodRunner,
     PortError,
     find_engine,
 )
-from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
-from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
+from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, trial_generator
 from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
@@ -68,10 +67,10 @@ class ParallelRequest:
     workers
         To start on this host; None for one where the scan starts its own database, else none.
     mongo_uri
-        Of the database; see `n3hyper.hyper_optimization.mongo_address.find_uri`. None for the one
+        Of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. None for the one
         that the scan was begun with in its own folder, the one on the usual port of this host, or
         one of its own.
-    patience
+    database_timeout
         Seconds for which a database that is away is waited for.
     lease
         Seconds without a heartbeat after which a worker counts as gone.
@@ -79,7 +78,7 @@ class ParallelRequest:
 
     workers: int | None = None
     mongo_uri: str | None = None
-    patience: float = PATIENCE
+    database_timeout: float = DATABASE_TIMEOUT
     lease: float = LEASE
 
 
@@ -120,7 +119,7 @@ def perform_parallel_scan(
         # the trainer is not used here, and costs next to nothing before its first fit
         prepared = prepare(request, runcard, listener)
         if uri is not None:
-            await_database(uri, parallel.patience, listener)
+            await_database(uri, parallel.database_timeout, listener)
         return prepared
 
     with ExitStack() as held:
@@ -149,7 +148,7 @@ def perform_parallel_scan(
             trials,
             Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
             request.max_evals,
-            shared.patience,
+            shared.retrying,
             max_failures=request.max_failures,
             on_trial=_recorder(listener, budget),
             on_status=listener.status,
@@ -183,7 +182,7 @@ class SharedTrials(NamedTuple):
     """Trials in a database, whose workers have been told of them."""
 
     trials: MongoFileTrials
-    patience: Patience
+    retrying: Retrying
     tend: Callable[[], None]
     """To be called again and again: keeps the local workers running."""
 
@@ -218,15 +217,15 @@ def shared_trials(
         trials = MongoFileTrials(None, uri=address, files=files, refresh=False)
         held.callback(trials.handle.close)
         trials.replica_path = run.replica_folder
-        patience = Patience(address_of(trials.handle.db), parallel.patience, listener.stage)
+        retrying = Retrying(address_of(trials.handle.db), parallel.database_timeout, listener.stage)
         if server is not None:
-            patience.revive = server.revive
-        patience(trials.handle.create_jobs_indexes)
-        patience(lambda: trials.publish(replace(document, exp_key=trials.exp_key)))
+            retrying.revive = server.revive
+        retrying(trials.handle.create_jobs_indexes)
+        retrying(lambda: trials.publish(replace(document, exp_key=trials.exp_key)))
         tend = _local_workers(
             held, trials, run, parallel, server is not None, listener, worker_command
         )
-        yield SharedTrials(trials, patience, tend)
+        yield SharedTrials(trials, retrying, tend)
 
 
 def open_files(
@@ -289,12 +288,12 @@ def database_in_use(
     return None
 
 
-def await_database(uri: str, patience: float, listener: Listener) -> None:
+def await_database(uri: str, timeout: float, listener: Listener) -> None:
     """Wait until the database answers, and lets this scan in."""
     database = open_database(uri)
     try:
-        patiently = Patience(address_of(database), patience, listener.stage)
-        patiently(lambda: database["scans"].find_one({}, ["_id"]))
+        retrying = Retrying(address_of(database), timeout, listener.stage)
+        retrying(lambda: database["scans"].find_one({}, ["_id"]))
     finally:
         database.client.close()
 

@@ -86,9 +86,9 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
         The input is wrong.
     """
     from n3hyper.data.build import build_problem
-    from n3hyper.fitting.memory import refuse_wide_networks
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.fitting.training.memory import refuse_wide_networks
     from n3hyper.hyper_optimization.identity import scan_identity
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
     require_scan(runcard)
     for note in runcard.notes:

@@ -20,15 +20,15 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
-from n3hyper.hyper_optimization.mongo_connection import (
+from n3hyper.hyper_optimization.mongo.attachments import TrialAttachments
+from n3hyper.hyper_optimization.mongo.connection import (
     SELECTION,
-    Patience,
+    Retrying,
     address_of,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.objectives import (
     ObjectiveDocument,
     decode_document,
@@ -83,7 +83,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         database = open_database(settings.uri)
         self.jobs = Jobs(database)
-        self.patiently = Patience(address_of(database), settings.patience, say)
+        self.retrying = Retrying(address_of(database), settings.database_timeout, say)
         self.done = 0
         self._evaluator: Evaluator | ObjectiveEvaluator | None = None
         self._refused: dict[str, float] = {}
@@ -104,8 +104,8 @@ class Worker:
         StoreError
             The database is away for too long, or refuses.
         """
-        self.patiently(self.jobs.create_jobs_indexes)
-        self.say(f"waiting for jobs at {self.patiently.address}")
+        self.retrying(self.jobs.create_jobs_indexes)
+        self.say(f"waiting for jobs at {self.retrying.address}")
         heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         heart.start()
         try:
@@ -133,12 +133,12 @@ class Worker:
 
     def _one_job(self) -> bool:
         """Find a job, take it, do it; whether there was one."""
-        for candidate in self.patiently(self._candidates):
+        for candidate in self.retrying(self._candidates):
             key = candidate.get("exp_key")
             evaluator = self._evaluator_of(key) if isinstance(key, str) else None
             if evaluator is None:
                 continue
-            claim = self.patiently(partial(self.jobs.claim, candidate["_id"], self.name))
+            claim = self.retrying(partial(self.jobs.claim, candidate["_id"], self.name))
             if claim is not None:
                 self._do(claim, evaluator)
                 return True
@@ -167,7 +167,7 @@ class Worker:
             return self._evaluator
         if key in self._refused:
             return None
-        document = self.patiently(lambda: self.jobs.scans.find_one({"_id": key}))
+        document = self.retrying(lambda: self.jobs.scans.find_one({"_id": key}))
         try:
             scan = decode_document(key, document)
             self.say(f"preparing for scan {key}")
@@ -201,14 +201,14 @@ class Worker:
             self._note = text
             self.say(f"refused: {text}")
         with suppress(StoreError):
-            self.patiently(self._sign_of_life)
+            self.retrying(self._sign_of_life)
 
     # ------------------------------------------------------------ one job
     def _do(self, claim: Claim, evaluator: Evaluator | ObjectiveEvaluator) -> None:
         self._claim = claim
         begin = time.perf_counter()
         try:
-            misc = self.patiently(lambda: self.jobs.point(claim))
+            misc = self.retrying(lambda: self.jobs.point(claim))
             result = self._attached(claim, evaluator(misc))
             seconds = result.get("seconds")
             result["seconds"] = {
@@ -230,7 +230,7 @@ class Worker:
         attachments = TrialAttachments(self.jobs, claim.id)
         for name, value in result.pop("attachments", {}).items():
             try:
-                self.patiently(partial(attachments.__setitem__, name, value))
+                self.retrying(partial(attachments.__setitem__, name, value))
             except ObjectiveError as err:
                 return failed_result("exception", str(err))
         return result
@@ -239,11 +239,11 @@ class Worker:
         from pymongo.errors import PyMongoError
 
         try:
-            kept = self.patiently(lambda: self.jobs.finish(claim, result))
+            kept = self.retrying(lambda: self.jobs.finish(claim, result))
         except (PyMongoError, OverflowError, ValueError) as err:
             # too long for the database, or of a type that it does not know
             failure = failed_result("exception", f"the result cannot be stored: {err}")
-            kept = self.patiently(lambda: self.jobs.finish(claim, failure))
+            kept = self.retrying(lambda: self.jobs.finish(claim, failure))
         loss = result.get("loss")
         outcome = f"failed: {result['failure']['reason']}" if loss is None else f"loss {loss:.4f}"
         late = "" if kept else " (too late: another worker has taken it)"

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from n3hyper.errors import N3HyperError
-from n3hyper.hyper_optimization.mongo_connection import printable
+from n3hyper.hyper_optimization.mongo.connection import printable
 
 if TYPE_CHECKING:
     from n3hyper.services.evaluator import PrepareFits

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.mongo_connection import PATIENCE
+from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class WorkerSettings:
         After which the worker ends; None for no limit.
     reserve_timeout
         Seconds without a job after which the worker ends.
-    patience
+    database_timeout
         Seconds for which a database that is away is waited for.
     theory_path
         Where to look for the theory first.
@@ -42,7 +42,7 @@ class WorkerSettings:
     poll_interval: float = 0.1
     max_jobs: int | None = None
     reserve_timeout: float = 600.0
-    patience: float = PATIENCE
+    database_timeout: float = DATABASE_TIMEOUT
     theory_path: Path | None = None
     memory: int | None = None
     objectives: tuple[str, ...] = ()

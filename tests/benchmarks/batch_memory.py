@@ -2,7 +2,7 @@
 
 Four folds of the synthetic problem of mid.yml's size and more and more replicas, a few epochs each
 in a process of its own. Memory is the largest that the process had; what a model adds is to be
-compared to `n3hyper.fitting.memory.model_bytes`.
+compared to `n3hyper.fitting.training.memory.model_bytes`.
 
     --replicas N ...   of each fold (default: 2 25 100)
     --memory BYTES     a bound, which makes several batches
@@ -16,10 +16,11 @@ import subprocess
 import sys
 import time
 
-from n3hyper.fitting.batch import FitInputs, Trial
-from n3hyper.fitting.memory import model_bytes
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.memory import model_bytes
+from n3hyper.fitting.training.trial import Trial
 from tests.benchmarks.engine import PARAMETERS, runcard
 from tests.support.synthetic import synthetic_problem
 

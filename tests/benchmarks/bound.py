@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from n3hyper.fitting.backend import lanes_at_most, tensorflow
-from n3hyper.fitting.engine import Program
-from n3hyper.fitting.tables import FORMS
+from n3hyper.fitting.loss.tables import FORMS
+from n3hyper.fitting.training.engine import Program
 
 
 @dataclass(frozen=True)

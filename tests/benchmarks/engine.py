@@ -26,9 +26,10 @@ import numpy as np
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.trial import Trial
 from tests.benchmarks.bound import Machine, Work, work
 from tests.benchmarks.cards import EXPONENTS
 from tests.support.synthetic import synthetic_problem

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.mongo_jobs import job_id
+from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongofiletrials import MongodRunner, MongoFileTrials
 from n3hyper.hyper_optimization.record import plain, read_tries
 from n3hyper.hyper_optimization.serial_loop import evaluate

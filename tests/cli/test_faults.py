@@ -14,7 +14,7 @@ import pytest
 from tests.support.small_card import small_card, write_card
 
 BROKEN = """
-from n3hyper.fitting.training import Training
+from n3hyper.fitting.training.batches import Training
 
 def train(self, trial, clock):
     if trial.settings.epochs % 2:
@@ -82,7 +82,7 @@ def test_what_is_to_be_reported_shows_where(
     first, *arguments = shlex.split(command)
     assert first == "n3hyper"
     again = n3hyper(folder, *arguments)
-    assert 'File "n3hyper/fitting/model_trainer.py", line ' in again.stderr
+    assert "n3hyper.fitting.model_trainer, line " in again.stderr
     assert again.stderr.rstrip().splitlines()[-2] == "StopIteration"
 
 

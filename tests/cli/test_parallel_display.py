@@ -60,7 +60,7 @@ def test_options_of_parallel_scans() -> None:
             parallel_request(True, None, None, lease, None)
     request = parallel_request(True, "db/uri", 3, 20.0, 5.0)
     assert request is not None
-    assert (request.lease, request.patience) == (20.0, 5.0)
+    assert (request.lease, request.database_timeout) == (20.0, 5.0)
 
 
 def test_the_way_to_go_on_is_that_of_the_scan(tmp_path: Path) -> None:

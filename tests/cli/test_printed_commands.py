@@ -17,7 +17,7 @@ from n3hyper.cli.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.scanning.restart import restart_request
@@ -80,10 +80,17 @@ def test_a_shell_takes_each_word_as_it_was_meant(folder: str) -> None:
 
 
 def test_no_password_is_printed() -> None:
-    parallel = parallel_request(True, "mongodb://me:secret@node7/db", None, None, None)
-    line = restart_command(ScanRequest(Path("x.yml"), Path("out"), 9), 9, parallel)
-    assert "secret" not in line
-    assert parsed(line)["mongo_uri"] == "mongodb://me@node7/db"
+    for uri, printed in (
+        ("mongodb://me:secret@node7/db", None),
+        ("mongodb://me:sec/ret@node7/db", None),
+        ("me:secret@node7/db", None),
+        ("mongodb://me@node7/db", None),
+        ("mongodb://node7/db?replicaSet=r", "mongodb://node7/db?replicaSet=r"),
+        ("db/uri", "db/uri"),
+    ):
+        parallel = parallel_request(True, uri, None, None, None)
+        line = restart_command(ScanRequest(Path("x.yml"), Path("out"), 9), 9, parallel)
+        assert parsed(line)["mongo_uri"] == printed
 
 
 def test_the_greeting_of_a_database_can_be_pasted(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import FitError
-from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.training import engine
 from tests.support.fitting_samples import BASIS, make_trial, parameters, runcard, small_problem
 
 tf = tensorflow()

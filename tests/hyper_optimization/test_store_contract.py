@@ -19,12 +19,13 @@ from hyperopt import fmin, rand
 
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import failed_result, plain, read_tries
 from n3hyper.hyper_optimization.space import evaluate_space
+from n3hyper.hyper_optimization.store import OwnStore, TrialStore
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
 from tests.support.mongo_servers import engines, fresh_database
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
@@ -112,8 +113,38 @@ def ok(loss: float) -> dict[str, Any]:
     return {"status": "ok", "loss": loss, "kfold_meta": {"m": np.array([[loss, np.nan]])}}
 
 
+def test_a_store_that_breaks_its_promises_cannot_be_made() -> None:
+    class Forgetful(OwnStore):
+        def refresh(self) -> None:
+            """Nothing is written."""
+
+    with pytest.raises(TypeError, match="abstract"):
+        Forgetful()
+
+
+def test_trials_are_begun_and_finished_or_forgotten(tmp_path: Path, space: Any) -> None:
+    """As a scan does that evaluates its trials itself."""
+    store: OwnStore = FileTrials(tmp_path, parameters=space)
+    records = []
+    for number in range(2):
+        (tid,) = store.new_trial_ids(1)
+        trial = store.begin(Suggester(space, 1).suggest(store, tid)[0])
+        assert (trial["tid"], trial["state"], store.number_finished) == (number, 1, number)
+        store.finish(trial, failed_result("nan", "no") if number else ok(1.0))
+        store.refresh()
+        records = read_tries(tmp_path / "tries.json")
+        assert [each["tid"] for each in records] == list(range(number + 1))
+    assert [each["state"] for each in records] == [2, 3]
+    (tid,) = store.new_trial_ids(1)
+    store.begin(Suggester(space, 1).suggest(store, tid)[0])
+    store.discard_unfinished()
+    assert store.new_trial_ids(1) == [tid]
+    assert len(store.finished) == store.number_finished == 2
+
+
 def test_a_new_store_is_empty(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
+    assert isinstance(trials, TrialStore)
     assert len(trials) == 0
     assert trials.losses() == []
 

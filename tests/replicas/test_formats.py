@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import FitError, StoreError
-from n3hyper.fitting.pdf_model import Layer, PDFModel
+from n3hyper.fitting.network.pdf_model import Layer, PDFModel
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrability_numbers
 from n3hyper.physics.preprocessing import Preprocessing

@@ -12,9 +12,9 @@ import pytest
 from n3hyper.cli import main
 from n3hyper.hyper_optimization.filetrials import space_eval_trial
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.record import plain
 from n3hyper.report.trial import flat_values
 from n3hyper.runcard import load_runcard

@@ -20,9 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.mongo.server import free_port
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.hyper_optimization.record import read_tries
+from tests.support.waiting import HANGS
 
 N3HYPER = (sys.executable, "-m", "n3hyper.cli")
 KINDS = ("worker", "worker", "workers", "fit", "fleet", "scan", "database", "server")
@@ -110,7 +111,7 @@ class Chaos:
     def end(self, process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(30)
+            process.wait(HANGS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import mongo_address
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.scanning import parallel as parallel_session
@@ -25,7 +24,7 @@ from n3hyper.scanning.parallel import ParallelRequest
 from n3hyper.scanning.request import ScanRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
 from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy
-from tests.support.waiting import until
+from tests.support.waiting import HANGS, until, until_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNCARD = ROOT / "runcards" / "quickstart.yml"
@@ -36,7 +35,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /
 
 def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, env=environment(**variables), capture_output=True, text=True, timeout=120
+        command, env=environment(**variables), capture_output=True, text=True, timeout=HANGS
     )
 
 
@@ -52,7 +51,7 @@ def process(command: list[str], log: Path, **variables: str) -> Iterator[subproc
         with suppress(ProcessLookupError):
             started.terminate()
         try:
-            started.wait(30)
+            started.wait(HANGS)
         except subprocess.TimeoutExpired:
             started.kill()
             started.wait()
@@ -108,7 +107,7 @@ def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> N
         with process(fleet, tmp_path / "later.log", **slow):
             until(lambda: len(database["jobs"].distinct("owner", {"state": 2})) == 2)
             driver.send_signal(signal.SIGINT)
-            assert driver.wait(40) == 130, (tmp_path / "scan.log").read_text()
+            assert driver.wait(HANGS) == 130, (tmp_path / "scan.log").read_text()
     database.client.close()
     records = read_tries(out / REPLICA / "tries.json")
     assert len({record["tid"] for record in records}) == len(records) > 1
@@ -130,7 +129,7 @@ def test_two_scan_processes_make_n_trials_together(tmp_path: Path, mongo_uri: st
             shutil.copy(one / name, other / name)
         done = run(scan(other, 20, *where))
         assert done.returncode == 0, done.stdout + done.stderr
-        assert first.wait(60) == 0, (tmp_path / "one.log").read_text()
+        assert first.wait(HANGS) == 0, (tmp_path / "one.log").read_text()
     assert check(one, 20) == check(other, 20) == {"ok": 20}
     trials = [
         {each["tid"]: each for each in read_tries(at / REPLICA / "tries.json")}
@@ -160,7 +159,7 @@ def test_a_worker_that_would_fit_something_else_refuses(tmp_path: Path, mongo_ur
 def test_a_job_that_kills_its_worker_three_times_is_lost(tmp_path: Path) -> None:
     """One that kills the process of the fits alone has failed at once, as for lack of memory."""
     out = tmp_path / "out"
-    done = run(scan(out, 6, "--workers", "2", "--lease", "0.6"), TOY_DEADLY="40", TOY_HUNGRY="30")
+    done = run(scan(out, 6, "--workers", "2", "--lease", "2"), TOY_DEADLY="40", TOY_HUNGRY="30")
     assert done.returncode == 0, done.stdout + done.stderr
     ends = check(out, 6)
     records = read_tries(out / REPLICA / "tries.json")
@@ -182,7 +181,7 @@ def test_kills_of_every_kind_lose_nothing_and_do_nothing_twice(tmp_path: Path) -
                 *(*N3HYPER, "mongod", "--dbpath", str(tmp_path / "db"), "--port", str(port))
             ],
             "fleet": lambda: [*FLEET, "--workers", "3", "--mongo-uri", where],
-            "scan": lambda: scan(tmp_path / "out", 40, "--mongo-uri", where),
+            "scan": lambda: scan(tmp_path / "out", 40, "--mongo-uri", where, "--lease", "2"),
         },
         tmp_path,
         environment(TOY_SECONDS="0.5"),
@@ -190,7 +189,7 @@ def test_kills_of_every_kind_lose_nothing_and_do_nothing_twice(tmp_path: Path) -
         pause=0.8,
         kills=9,
     )
-    chaos.run(timeout=240)
+    chaos.run(timeout=HANGS)
     assert chaos.done.total() > 4
     assert sum(check(tmp_path / "out", 40).values()) == 40
 
@@ -207,7 +206,8 @@ def test_what_a_scan_started_ends_with_it_even_when_it_is_killed(tmp_path: Path)
         assert len(family) == 4  # the server, the fleet, its worker and the process of its fits
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), 30)
+        for each in family:
+            until_ended(each)
 
 
 def test_the_database_of_another_scan_is_let_alone(
@@ -218,7 +218,7 @@ def test_the_database_of_another_scan_is_let_alone(
     usual = f"mongodb://localhost:{port}/hyperopt-db"
     monkeypatch.setattr(parallel_session, "PORT", port)
     monkeypatch.setattr(parallel_session, "DEFAULT_URI", usual)
-    monkeypatch.setattr(mongo_address, "DEFAULT_URI", usual)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.address.DEFAULT_URI", usual)
     one, other, third = (
         ScanRequest(RUNCARD, tmp_path / name, max_evals=1) for name in ("one", "other", "third")
     )
@@ -242,7 +242,7 @@ def test_the_database_of_another_scan_is_let_alone(
 def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
     """Nothing has been written: the same command will do when it is there."""
     address = uri_file(tmp_path, f"mongodb://127.0.0.1:{free_port()}/x")
-    done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--patience", "1"))
+    done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--database-timeout", "1"))
     assert done.returncode == 1
     assert "waiting up to 1 s" in done.stdout
     assert "given up" in done.stderr
@@ -255,11 +255,11 @@ def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
     out, log = tmp_path / "out", tmp_path / "log"
     with MongodRunner(dbpath=tmp_path / "db", db_port=0) as server:
         where = ["--mongo-uri", str(server.uri_file)]
-        command = scan(out, 100, *where, "--patience", "1", "--workers", "1")
+        command = scan(out, 100, *where, "--database-timeout", "1", "--workers", "1")
         with process(command, log, TOY_SECONDS="0.1") as driver:
             until(lambda: (out / REPLICA / "tries.json").exists())
             server.stop()
-            assert driver.wait(60) == 1
+            assert driver.wait(HANGS) == 1
     assert "waiting up to 1 s" in log.read_text()
     assert "given up" in log.read_text()
     assert run(scan(out, 3, "--workers", "1")).returncode == 0

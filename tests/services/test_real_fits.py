@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.replicas.exportgrid import read_exportgrid
 from tests.services.chaos import N3HYPER
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_processes import environment
+from tests.support.waiting import HANGS
 
 
 @pytest.mark.slow
@@ -26,7 +27,7 @@ def test_a_worker_fits(tmp_path: Path) -> None:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=HANGS,
         )
     assert done.returncode == 0, done.stdout + done.stderr
     records = read_tries(out / "nnfit" / "replica_1" / "tries.json")

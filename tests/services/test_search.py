@@ -16,10 +16,9 @@ import pytest
 from hyperopt import Trials, fmin, hp, rand
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization import mongo_search
-from n3hyper.hyper_optimization.mongo_address import VARIABLE
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.address import VARIABLE
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
 from n3hyper.hyper_optimization.record import read_tries
@@ -28,6 +27,7 @@ from tests.services import own_objectives
 from tests.services.own_objectives import deadly_once, parabola, troubled, typed
 from tests.support.mongo_servers import fresh_database
 from tests.support.toy_processes import environment
+from tests.support.waiting import HANGS
 
 X = hp.uniform("x", -5, 5)
 MODULE = own_objectives.__name__
@@ -193,7 +193,7 @@ def test_workers_run_what_they_were_told_to_allow_and_nothing_else(
         other.known.point_of = lambda vals: encode_point(vals)
         misc = {"tid": 0, "idxs": {}, "vals": {}, "cmd": None}
         other.insert_trial_docs(other.new_trial_docs([0], [None], [{"status": "new"}], [misc]))
-        watch = mongo_search.Search(other, other.scan_document, SPACE)
+        watch = search.Search(other, other.scan_document, SPACE)
         while not caplog.messages:
             other.refresh()
             watch.look()
@@ -207,7 +207,7 @@ def test_workers_run_what_they_were_told_to_allow_and_nothing_else(
 def test_a_search_without_workers_says_so(
     tmp_path: Path, uri: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_search, "_ALONE", 0.0)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.search._ALONE", 0.0)
     trials = MongoFileTrials(tmp_path, uri=uri)
 
     class Told(Exception):
@@ -216,7 +216,7 @@ def test_a_search_without_workers_says_so(
     def told(*_: Any) -> None:
         raise Told
 
-    monkeypatch.setattr(mongo_search.log, "warning", told)
+    monkeypatch.setattr(search.log, "warning", told)
     with pytest.raises(Told):
         search(parabola, trials)
     trials.handle.close()
@@ -259,7 +259,7 @@ def test_the_command_says_that_an_objective_cannot_be_imported(uri: str) -> None
         env=environment(**{VARIABLE: uri}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
     )
     assert done.returncode == 2
     assert "objective no_such_module:f: no_such_module cannot be imported here" in done.stderr

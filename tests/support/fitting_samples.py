@@ -10,9 +10,10 @@ import numpy as np
 
 from n3hyper.data.masks import mode_masks
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.trial import Trial
 from tests.support.synthetic import synthetic_problem
 
 RANGES = {

@@ -14,6 +14,7 @@ from typing import Any
 from n3hyper.hyper_optimization.scoring import make_scorer
 from tests.support.toy_scans import KFOLD, PROBLEM, sometimes_fails
 from tests.support.toy_trainer import ToyTrainer
+from tests.support.waiting import HANGS
 
 
 def eat(megabytes: int) -> bytearray:
@@ -41,7 +42,7 @@ class Fits(ToyTrainer):
         elif deed == "exit":
             os._exit(3)
         elif deed == "wait":
-            time.sleep(60)
+            time.sleep(HANGS)
         return super().hyperparametrizable(params)
 
 

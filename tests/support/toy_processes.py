@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.mongo_address import find_uri
-from n3hyper.hyper_optimization.mongo_scan import FIT, ScanDocument
+from n3hyper.hyper_optimization.mongo.address import find_uri
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import PreparedScan
 from n3hyper.services.fleet import Fleet, run_fleet
@@ -122,15 +122,16 @@ def scan(arguments: list[str]) -> int:
     parser.add_argument("-n", type=int, required=True)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--mongo-uri")
-    parser.add_argument("--lease", type=float, default=2.0)
-    parser.add_argument("--patience", type=float, default=60.0)
+    # a worker that a busy machine keeps silent for a while is not taken for dead
+    parser.add_argument("--lease", type=float, default=60.0)
+    parser.add_argument("--database-timeout", type=float, default=60.0)
     given = parser.parse_args(arguments)
     request = ScanRequest(given.runcard, given.output, given.n, replicas=2)
     if request.pickle.exists():
         request = restart_request(request.pickle, given.n)
     outcome = perform_parallel_scan(
         request,
-        ParallelRequest(given.workers, given.mongo_uri, given.patience, given.lease),
+        ParallelRequest(given.workers, given.mongo_uri, given.database_timeout, given.lease),
         Printer(),
         prepare=lambda *_: toy(),
         worker_command=FLEET,
@@ -147,14 +148,14 @@ def fleet(arguments: list[str]) -> int:
     parser.add_argument("--max-consecutive-failures", type=int, default=10)
     parser.add_argument("--reserve-timeout", type=float, default=600.0)
     parser.add_argument("--exp-key")
-    parser.add_argument("--patience", type=float, default=60.0)
+    parser.add_argument("--database-timeout", type=float, default=60.0)
     given = parser.parse_args(arguments)
     settings = WorkerSettings(
         find_uri(given.mongo_uri),
         given.exp_key,
         given.poll_interval,
         reserve_timeout=given.reserve_timeout,
-        patience=given.patience,
+        database_timeout=given.database_timeout,
     )
 
     def say(text: str) -> None:

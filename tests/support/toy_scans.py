@@ -46,12 +46,13 @@ def toy_scan(folder: Path, trials: int, fail: Any = sometimes_fails, **options: 
 
 
 def outcome(folder: Path) -> list[dict[str, Any]]:
-    """The records of ``tries.json``, times and durations aside."""
+    """The records of ``tries.json``, times and tracebacks aside."""
     records = read_tries(folder / "tries.json")
     for record in records:
         for name in ("book_time", "refresh_time"):
             record.pop(name)
         record["result"].pop("seconds")
+        record["result"].get("failure", {}).pop("traceback", None)
     return records
 
 
