@@ -46,17 +46,35 @@ def with_tries(request: ScanRequest) -> ScanRequest:
     """
     if request.restart:
         return request
-    runcard = request.load()
+    card = completed(request.load(), request.runcard)
+    if card is None:
+        return request
+    return dataclasses.replace(request, runcard_text=yaml_text(card))
+
+
+def completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
+    """Return the runcard without reference to another scan; None where it has none.
+
+    Parameters
+    ----------
+    path
+        File of the runcard.
+
+    Raises
+    ------
+    RuncardError
+        See `with_tries`.
+    """
     reference = _reference(runcard)
     if reference is None:
-        return request
+        return None
     key, complete = reference
-    file, card = complete(runcard, request.runcard)
+    file, card = complete(runcard, path)
     try:
-        parse_runcard(card, request.runcard)
+        parse_runcard(card, path)
     except RuncardError as error:
         raise _blamed(error, runcard, key, file) from None
-    return dataclasses.replace(request, runcard_text=yaml_text(card))
+    return card
 
 
 _Completion = Callable[[Runcard, Path], tuple[Path, dict[str, Any]]]
@@ -206,7 +224,7 @@ def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
     file, best = best_setups(
         specs["hyperscan"], path, _SPECS_KEY, specs["thermalization"], specs["number_of_trials"]
     )
-    setups = [_setup(trial, runcard.parameters, specs["override"]) for trial in best]
+    setups = [setup_of_trial(trial, runcard.parameters, specs["override"]) for trial in best]
     card = {name: value for name, value in runcard.raw.items() if name != TRIAL_SPECS}
     fitting = card.get("fitting")
     if "parameters" not in card and isinstance(fitting, Mapping):  # where old runcards have them
@@ -216,7 +234,7 @@ def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
     return file, with_setups(card, setups)
 
 
-def _setup(
+def setup_of_trial(
     trial: Mapping[str, Any], parameters: Mapping[str, Any], override: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The parameters of a trial within those of a runcard, with what replaces both."""

@@ -24,7 +24,7 @@ from n3hyper.scanning.request import ScanRequest
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.search_space import HyperScanner
+    from n3hyper.hyper_optimization.space import SearchSpace
 
 WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
 """What the process of the fits has to load, whatever the scan."""
@@ -35,7 +35,7 @@ class PreparedScan(NamedTuple):
 
     trainer: Any
     """Object with ``hyperparametrizable(params) -> result``, a `ModelTrainer` but in tests."""
-    scanner: HyperScanner
+    scanner: SearchSpace
     identity: dict[str, str]
     """What tells this scan from others: hashes of data, theory, folds, ..."""
 
@@ -115,6 +115,7 @@ def make_trainer(
     """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.trial_pdfs import with_pdfs
 
-    score = make_scorer(problem, require_scan(runcard))
+    score = with_pdfs(make_scorer(problem, require_scan(runcard)))
     return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)

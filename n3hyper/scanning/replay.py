@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.record import Record, as_array, is_finite
+from n3hyper.hyper_optimization.trial_pdfs import PDFS
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.scanning.listener import Listener
 
-_NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure")
+_NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure", PDFS)
 """Parts of a result that are no outcome of the fit."""
 
 

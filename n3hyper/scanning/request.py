@@ -39,6 +39,8 @@ class ScanRequest:
         Go on with the trials in `output`.
     max_failures
         Failed trials in a row that end the scan; None for no limit.
+    keep
+        Of how many of the best trials the PDFs are kept.
     memory
         Bytes that the fits may take; None for most of what is free.
     done
@@ -65,6 +67,7 @@ class ScanRequest:
     restart: bool = False
     max_failures: int | None = None
     memory: int | None = None
+    keep: int = 5
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None

@@ -224,7 +224,7 @@ def test_the_database_of_another_scan_is_let_alone(
     )
 
     def in_use(request: ScanRequest) -> str | None:
-        return parallel_session._database_in_use(request, ParallelRequest(), Printer())
+        return parallel_session.database_in_use(request, ParallelRequest(), Printer())
 
     assert in_use(one) is None
     with parallel_session._database(None, one, Printer()) as (uri, _):
