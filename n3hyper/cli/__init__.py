@@ -19,6 +19,7 @@ COMMANDS = {
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
     "restart": ("n3hyper.cli.restart", "Go on with a scan."),
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
+    "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
     "report": ("n3hyper.cli.report", "Show what a scan found."),
     "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
     "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),

@@ -236,6 +236,7 @@ def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
             frac=one.asked.frac,
             weight=one.asked.weight,
             process=one.data.process,
+            points=frozen(one.source.points),
         )
         for one, place in zip(loaded, slices, strict=True)
     )

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,8 @@ class TheoryCard:
     """Flavour-number scheme; with `intrinsic_charm` it says how charm production is cut."""
     intrinsic_charm: bool = True
     """Whether charm is fitted."""
+    active_flavours: int = 4
+    """Number of quark flavours that PDFs have at Q0: those below their threshold are zero there."""
     comments: str = ""
 
 
@@ -257,10 +259,26 @@ def _read_card(file: Path, theoryid: int) -> TheoryCard:
             q0=float(card["Q0"]),
             fns=str(card.get("FNS", "FONLL-C")),
             intrinsic_charm=bool(card.get("IC", True)),
+            active_flavours=_active_flavours(card),
             comments=str(card.get("Comments") or ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TheoryError(f"{file}: not a theory card with numbers PTO and Q0") from error
+
+
+def _active_flavours(card: Mapping[str, Any]) -> int:
+    """Three light ones, heavy ones from their threshold on, and charm where it is fitted.
+
+    >>> _active_flavours({"Q0": 1.65, "mc": 1.51, "kcThr": 1.0, "mb": 4.92, "kbThr": 1.0})
+    4
+    """
+    active = 3
+    for quark in ("c", "b", "t"):
+        threshold = float(card.get(f"m{quark}", float("inf"))) * float(card.get(f"k{quark}Thr", 1))
+        if float(card["Q0"]) < threshold:
+            break
+        active += 1
+    return max(active, 4) if card.get("IC", 1) == 1 else active
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

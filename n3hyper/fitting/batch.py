@@ -20,7 +20,7 @@ from n3hyper.fitting.lagrange import lagrange_arrays
 from n3hyper.fitting.layout import Architecture, Layout
 from n3hyper.fitting.likelihood import ModelMasks, points
 from n3hyper.fitting.network import PDFInputs
-from n3hyper.fitting.pdf_model import PDFModel
+from n3hyper.fitting.pdf_model import NetworkWeights, PDFModel
 from n3hyper.fitting.scaling import InputScaling, feature_scaling
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.table_maker import make_tables
@@ -54,6 +54,8 @@ class FitInputs:
     """Of which it is a part; None for all models."""
     chosen: Index | None = None
     """The numbers of the models of a part."""
+    alike: FitInputs | None = None
+    """Inputs of other replicas of the same data and theory, whose tables are used."""
 
     @classmethod
     def of(
@@ -69,29 +71,38 @@ class FitInputs:
             quadrature=sum_rule_quadrature(),
         )
 
+    def with_problem(self, problem: FitProblem) -> FitInputs:
+        """The inputs of other replicas of the same data and theory, with the tables of these."""
+        return replace(self, problem=problem, alike=self.alike or self)
+
     def part(self, models: Index) -> FitInputs:
         """The inputs of some of all models; what models share is shared with the whole."""
         return replace(self, whole=self, chosen=models)
 
+    @property
+    def _first(self) -> FitInputs | None:
+        """The inputs that have what does not depend on replicas; None for these themselves."""
+        return self.whole if self.whole is not None else self.alike
+
     @cached_property
     def tables(self) -> Tables:
         """The theory, as the fit reads it."""
-        if self.whole is not None:
-            return self.whole.tables
+        if self._first is not None:
+            return self._first.tables
         return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
 
     @cached_property
     def features(self) -> Features:
         """The theory, as a step of the training reads it."""
-        if self.whole is not None:
-            return self.whole.features
+        if self._first is not None:
+            return self._first.features
         make = make_features if self.problem.mode_masks is None else make_features_of_modes
         return make(self.tables, self.problem.fit_covariance)
 
     @cached_property
     def _modes(self) -> Array:
         """The eigenmodes of all folds, where these are split."""
-        return modes.modes_of(self.problem) if self.whole is None else self.whole._modes
+        return modes.modes_of(self.problem) if self._first is None else self._first._modes
 
     @property
     def _by_fold(self) -> bool:
@@ -150,8 +161,8 @@ class FitInputs:
     @cached_property
     def shared_arrays(self) -> dict[str, Any]:
         """Tables and covariance: what all models share."""
-        if self.whole is not None:
-            return self.whole.shared_arrays
+        if self._first is not None:
+            return self._first.shared_arrays
         products = self.features.products
         return {
             "matrices": tuple(product.matrix for product in products),
@@ -264,15 +275,20 @@ class Trial:
     settings: FitSettings
     scaling: InputScaling
     layout: Layout
+    start: NetworkWeights | None = None
+    """Of all models; None where weights are drawn."""
 
     @classmethod
-    def of(cls, inputs: FitInputs, settings: FitSettings) -> Trial:
+    def of(
+        cls, inputs: FitInputs, settings: FitSettings, start: NetworkWeights | None = None
+    ) -> Trial:
         """A trial.
 
         Raises
         ------
         FitError
-            when the network does not end with the number of fitted flavours.
+            when the network does not end with the number of fitted flavours, or is not of the shape
+            of the weights that it is to start from.
         """
         nfit = inputs.preprocessing.nfit
         if settings.nodes[-1] != nfit:
@@ -285,13 +301,17 @@ class Trial:
         nodes = theory.xgrid if theory.table_nodes is None else theory.table_nodes
         scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
-        return cls(inputs, settings, scaling, Layout.of(settings, architecture))
+        layout = Layout.of(settings, architecture)
+        if start is not None:
+            layout.check(start)
+        return cls(inputs, settings, scaling, layout, start)
 
     def part(self, models: Index) -> Trial:
         """The trial of some of all models."""
         inputs, shape = self.inputs.part(models), self.layout.architecture
         layout = replace(self.layout, architecture=replace(shape, models=len(models)))
-        return replace(self, inputs=inputs, layout=layout)
+        start = None if self.start is None else self.start.select(models)
+        return replace(self, inputs=inputs, layout=layout, start=start)
 
     def program(self) -> Program:
         """What must be compiled for it."""
@@ -306,6 +326,8 @@ class Trial:
 
     def initial_weights(self) -> Array:
         """(models, P)"""
+        if self.start is not None:
+            return self.layout.flatten(self.start.layers, self.start.alpha, self.start.beta)
         layers = initial_layers(
             self.settings.nodes,
             self.settings.activations,

@@ -25,9 +25,6 @@ from n3hyper.fitting.tables import FACTORS, FORMS, Segment, evaluate_segment
 Tensor = Any
 Tensors = dict[str, Any]
 
-CHUNK: Final = 100
-"""Epochs in a call of the compiled loop."""
-
 
 @dataclass(frozen=True)
 class Program:
@@ -131,8 +128,12 @@ def evaluate(program: Program, arrays: Tensors, weights: Tensor, epoch: Tensor) 
     loss += arrays["unvalidated"] * integrability
     positive = tf.reduce_all(positivity < arrays["positivity_threshold"], axis=1)
     finite = ~tf.math.is_nan(loss + chi2)
-    chi2_per_point = validation / arrays["validation_points"]
-    return Losses(gradient, stopping.Judgement(loss, chi2_per_point, positive, finite))
+    validation_per_point = validation / arrays["validation_points"]
+    training_per_point = chi2 / arrays["training_points"]
+    return Losses(
+        gradient,
+        stopping.Judgement(loss, validation_per_point, positive, finite, training_per_point),
+    )
 
 
 def step(program: Program, arrays: Tensors, state: State) -> State:

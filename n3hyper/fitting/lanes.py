@@ -111,8 +111,13 @@ class Lanes:
             # a list, so that errors of the threads come out
             list(threads.map(lambda lane: lane.run(steps), left))
 
+    @property
+    def numbers(self) -> Index:
+        """The numbers of all models in lanes, each once, ascending."""
+        return np.unique(self._numbers)
+
     def monitored(self, name: str) -> NDArray[Any]:
-        """An entry of `n3hyper.fitting.stopping.Monitor`, of all models in lanes."""
+        """An entry of `n3hyper.fitting.stopping.Monitor`, of all `numbers`."""
         parts = [getattr(lane.state.monitor, name).numpy() for lane in self.lanes]
         _, first = np.unique(self._numbers, return_index=True)
         return np.asarray(np.concatenate(parts)[first])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.likelihood import chi2_numpy, points
+from n3hyper.fitting.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.trained import Trained
@@ -69,6 +71,19 @@ class ModelTrainer:
         self._keys: tuple[str, ...] = ()
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
 
+    def with_problem(self, problem: FitProblem) -> ModelTrainer:
+        """A trainer of other replicas of the same data and theory, with the tables of this one.
+
+        Parameters
+        ----------
+        problem
+            See `FitProblem.of_replicas`.
+        """
+        other = copy.copy(self)
+        other.problem, other.inputs = problem, self.inputs.with_problem(problem)
+        other.training = self.training.with_inputs(other.inputs)
+        return other
+
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
         """Whether parameters come from a scan, and the keys of its dictionaries to unroll."""
         self.hyperopt = hyperopt_on
@@ -80,8 +95,13 @@ class ModelTrainer:
             raise TypeError("ModelTrainer was made without a score")
         return self.score(self.fit(params))
 
-    def fit(self, params: Mapping[str, Any]) -> BatchFit:
+    def fit(self, params: Mapping[str, Any], start: NetworkWeights | None = None) -> BatchFit:
         """Train all models, together or, where memory is short, some after the others.
+
+        Parameters
+        ----------
+        start
+            Weights to start from, fold by fold; None to draw them.
 
         Raises
         ------
@@ -90,7 +110,8 @@ class ModelTrainer:
         """
         clock = Clock()
         with clock("setup"):
-            trial = Trial.of(self.inputs, FitSettings.from_params(self._unrolled(params)))
+            settings = FitSettings.from_params(self._unrolled(params))
+            trial = Trial.of(self.inputs, settings, start)
         trained = self.training.train(trial, clock)
         with clock("evaluate"):
             fit = self._result(trial, trained, clock.seconds)
@@ -138,6 +159,7 @@ class ModelTrainer:
             seconds=seconds,
             models=models,
             batches=trained.batches,
+            curves=trained.curves.reshape(*shape, -1, 2),
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:

@@ -37,6 +37,26 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """Weights of the networks of some replicas, and the exponents of their preprocessing."""
+
+    layers: tuple[Layer, ...]
+    alpha: Array
+    """(replicas, nfit)"""
+    beta: Array
+    """(replicas, nfit)"""
+
+    def select(self, replicas: Sequence[int] | NDArray[np.int64]) -> NetworkWeights:
+        """Return those of some of the replicas."""
+        chosen = np.asarray(replicas)
+        layers = tuple(
+            Layer(layer.kernel[chosen], layer.bias[chosen], layer.activation)
+            for layer in self.layers
+        )
+        return NetworkWeights(layers, self.alpha[chosen], self.beta[chosen])
+
+
+@dataclass(frozen=True, eq=False)
 class PDFModel:
     """x f(x) = A N(x) x^(1 - alpha) (1 - x)^beta of some replicas, in float64.
 
@@ -120,17 +140,13 @@ class PDFModel:
 
     def select(self, replicas: Sequence[int]) -> PDFModel:
         """The model of some of the replicas."""
-        chosen = list(replicas)
-        layers = tuple(
-            Layer(layer.kernel[chosen], layer.bias[chosen], layer.activation)
-            for layer in self.layers
-        )
-        constants = self.constants[chosen] if len(self.constants) > 1 else self.constants
+        chosen = NetworkWeights(self.layers, self.alpha, self.beta).select(replicas)
+        constants = self.constants[list(replicas)] if len(self.constants) > 1 else self.constants
         return replace(
             self,
-            layers=layers,
-            alpha=self.alpha[chosen],
-            beta=self.beta[chosen],
+            layers=chosen.layers,
+            alpha=chosen.alpha,
+            beta=chosen.beta,
             constants=constants,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -86,6 +86,9 @@ class BatchFit:
     """The networks, fold by fold."""
     batches: int = 1
     """How many batches the models were trained in; nothing else depends on it."""
+    curves: Array = field(default_factory=lambda: np.zeros((0, 0, 0, 2)))
+    """(k, R, T, 2): training and validation chi2 per point after each 100 epochs, NaN after the
+    last epoch of a model."""
 
     @property
     def folds(self) -> int:

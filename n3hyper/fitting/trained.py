@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.fitting import engine
+from n3hyper.fitting.curves import joined_curves
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -28,6 +29,9 @@ class Trained:
     best_loss: Array
     epochs_run: int
     """Epochs until the last model stopped."""
+    curves: Array
+    """(m, T, 2): training and validation chi2 per point after each chunk of epochs, see
+    `n3hyper.fitting.curves`."""
     batches: int = 1
 
     def __len__(self) -> int:
@@ -47,6 +51,7 @@ class Trained:
             stop_epoch=monitor.stop_epoch.numpy(),
             best_loss=monitor.best_loss.numpy(),
             epochs_run=max(int(state.epoch) - 1, 0),
+            curves=np.zeros((len(weights), 0, 2)),
         )
 
     def first(self, models: int) -> Trained:
@@ -59,7 +64,7 @@ class Trained:
             self,
             **{
                 name: getattr(self, name)[places]
-                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss")
+                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss", "curves")
             },
         )
 
@@ -73,6 +78,7 @@ class Trained:
             np.concatenate([part.stop_epoch for part in parts]),
             np.concatenate([part.best_loss for part in parts]),
             max(part.epochs_run for part in parts),
+            joined_curves([part.curves for part in parts]),
             len(parts),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from n3hyper.fitting import engine
 from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
+from n3hyper.fitting.curves import CHUNK, CurveRecorder
 from n3hyper.fitting.lanes import Lane, Lanes, cut, lanes_for, shorter
 from n3hyper.fitting.memory import SMALLEST, largest_batch
 from n3hyper.fitting.result import Progress
@@ -60,6 +62,13 @@ class Training:
         self._shared: dict[str, Any] | None = None
         self._fixed: dict[bytes, dict[str, Any]] = {}
 
+    def with_inputs(self, inputs: FitInputs) -> Training:
+        """The training of other replicas; what models share stays on the device."""
+        other = Training(inputs, self.dtype, self.memory, self.on_progress)
+        other.compilation = self.compilation
+        other._shared = self._shared_tensors()
+        return other
+
     def train(self, trial: Trial, clock: Clock) -> Trained:
         """All models together or, where memory is short or runs out, some after the others."""
         units = trial.inputs.units
@@ -103,17 +112,23 @@ class Training:
         with clock("compile"):
             self._report(lanes, trial, "compile", where)
             self.compile(lanes)
+        curves = CurveRecorder(models)
         while lanes.goes_on and not self._hopeless(lost):
             before = lanes.epoch, clock.seconds.get("train", 0.0)
             with clock("train"):
-                lanes.run(engine.CHUNK)
+                # an epoch is judged by the step after it: one more makes the first chunk whole
+                lanes.run(CHUNK + (lanes.epoch == 0))
                 self._report(lanes, trial, "train", where)
+            curves.note(
+                lanes.numbers, lanes.monitored("training_chi2"), lanes.monitored("validation_chi2")
+            )
             for lane in lanes.lanes:
                 monitor = lane.state.monitor
                 lost[lane.models] = monitor.nan.numpy() & (monitor.best_epoch.numpy() < 0)
             pace = (clock.seconds["train"] - before[1]) / (lanes.epoch - before[0])
             lanes = self.without_stopped(trial, lanes, pace, clock)
-        return lanes.trained()
+        trained = lanes.trained()
+        return replace(trained, curves=curves.curves(trained.stop_epoch))
 
     def lanes(self, trial: Trial, models: Index, idle: bool = False) -> Lanes:
         """Some models before their training; without arrays where they will not train."""

@@ -44,7 +44,7 @@ def tries_in_place(request: ScanRequest) -> Iterator[ScanRequest]:
     RuncardError
         The runcard is wrong, or what it points to holds no trial that succeeded, or no ranges.
     """
-    card = None if request.restart else _completed(load_runcard(request.runcard), request.runcard)
+    card = None if request.restart else completed(load_runcard(request.runcard), request.runcard)
     if card is None:
         yield request
         return
@@ -55,7 +55,7 @@ def tries_in_place(request: ScanRequest) -> Iterator[ScanRequest]:
         yield dataclasses.replace(request, runcard=copy)
 
 
-def _completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
+def completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
     """The runcard without reference to another scan; None where it has none."""
     search = runcard.hyperscan
     if OTHER_SCAN in search:
@@ -129,7 +129,7 @@ def _with_trials(runcard: Runcard, specs: Mapping[str, Any], path: Path) -> dict
     best = best_setups(
         specs["hyperscan"], path, key, specs["thermalization"], specs["number_of_trials"]
     )
-    setups = [_setup(trial, runcard.parameters, specs["override"]) for trial in best]
+    setups = [setup_of_trial(trial, runcard.parameters, specs["override"]) for trial in best]
     card = {name: value for name, value in runcard.raw.items() if name != TRIAL_SPECS}
     fitting = card.get("fitting")
     if "parameters" not in card and isinstance(fitting, Mapping):  # where old runcards have them
@@ -139,7 +139,7 @@ def _with_trials(runcard: Runcard, specs: Mapping[str, Any], path: Path) -> dict
     return with_setups(card, setups)
 
 
-def _setup(
+def setup_of_trial(
     trial: Mapping[str, Any], parameters: Mapping[str, Any], override: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The parameters of a trial within those of a runcard, with what replaces both."""

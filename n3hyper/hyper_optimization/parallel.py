@@ -21,7 +21,7 @@ from n3hyper.hyper_optimization.mongo_scan import LEASE
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
 from n3hyper.hyper_optimization.scan import ScanOutcome
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.suggest import Suggests
 
 POLL: Final = 0.1
 """Seconds between looks at the database."""
@@ -141,7 +141,7 @@ class ParallelScan:
     def __init__(
         self,
         trials: MongoFileTrials,
-        suggester: Suggester,
+        suggester: Suggests,
         max_evals: int,
         patience: Patience,
         *,

@@ -16,7 +16,7 @@ from n3hyper.hyper_optimization.atomic_write import remove_leftovers
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.folder_lock import locked_folder
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED, HyperScanner
+from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED
 from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.interruption import uninterrupted
 from n3hyper.hyper_optimization.record import (
@@ -27,8 +27,8 @@ from n3hyper.hyper_optimization.record import (
     plain,
 )
 from n3hyper.hyper_optimization.recovery import JSON, PICKLE, reopen, trial_origin
-from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
-from n3hyper.hyper_optimization.suggest import Suggester, scored, trial_generator
+from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
+from n3hyper.hyper_optimization.suggest import Suggester, Suggests, scored, trial_generator
 
 __all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
 
@@ -78,7 +78,7 @@ class ScanOutcome:
 def run_scan(
     folder: Path,
     model_trainer: Any,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     max_evals: int,
     *,
     seed: int | None = None,
@@ -92,6 +92,7 @@ def run_scan(
     on_open: Callable[[FileTrials, list[str]], None] | None = None,
     stop: Callable[[], str] | None = None,
     lock: bool = True,
+    suggester: Suggests | None = None,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -127,6 +128,8 @@ def run_scan(
         Asked before each trial; a reason ends the scan.
     lock
         Hold the folder; False for a caller that holds it already.
+    suggester
+        Who says what is run next; None for the algorithm of the scan.
 
     Raises
     ------
@@ -140,7 +143,8 @@ def run_scan(
         trials, notes = _open_store(folder, hyperscanner, restart, identity)
         _settle(trials, hyperscanner, seed, algo, identity)
         trials.scan.update(keep or {})
-        suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+        if suggester is None:
+            suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
         if restart:
             _mend(trials, folder, notes)
         if on_open:
@@ -173,7 +177,7 @@ def _gave_up(failures: int, record: Record) -> str:
 
 
 def _open_store(
-    folder: Path, hyperscanner: HyperScanner, restart: bool, identity: Mapping[str, str]
+    folder: Path, hyperscanner: SearchSpace, restart: bool, identity: Mapping[str, str]
 ) -> tuple[FileTrials, list[str]]:
     """A new store, or that of the folder with what had to be put right."""
     if restart:
@@ -209,7 +213,7 @@ def save(trials: FileTrials) -> None:
 
 def _settle(
     trials: FileTrials,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     seed: int | None,
     algo: str | None,
     identity: Mapping[str, str],
@@ -235,9 +239,9 @@ def _settle(
 
 def _run_trial(
     trials: FileTrials,
-    suggester: Suggester,
+    suggester: Suggests,
     model_trainer: Any,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     on_start: Callable[[int, dict[str, Any]], None] | None,
 ) -> Record:
     """Suggest, evaluate and save one trial."""

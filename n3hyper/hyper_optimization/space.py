@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import plain
@@ -25,6 +25,17 @@ OPERATIONS: Final = frozenset(
     )
 )
 """What a space may be made of."""
+
+
+class SearchSpace(Protocol):
+    """What is scanned; `HyperScanner` is one."""
+
+    @property
+    def hyper_keys(self) -> Collection[str]:
+        """Keys of its dictionaries, to unroll."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return values and samplers by name."""
 
 
 def evaluate_space(space: Any, vals: Mapping[str, Any]) -> dict[str, Any]:

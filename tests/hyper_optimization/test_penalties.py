@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n3hyper.hyper_optimization.penalties import (
-    INTEGRABLE_FLAVOURS,
     PENALTIES,
     integrability,
     patience,
     saturation,
 )
 from n3hyper.physics.bases import FK_FLAVOURS
+from n3hyper.physics.distributions import INTEGRABLE_FLAVOURS
 from n3hyper.runcard.names import PENALTIES as NAMES
 
 
