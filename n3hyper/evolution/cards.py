@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,8 @@ class EvolutionCard:
     splitting_variations: tuple[int, ...] = (0,) * 7
     """Variations of the N3LO splitting functions."""
     fhmruvv: bool = True
+    eko_solution: bool = False
+    """Whether the truncated solution is that of eko, see `truncated`."""
 
     @property
     def thresholds(self) -> tuple[float, float, float]:
@@ -111,8 +113,15 @@ class EvolutionCard:
         }
 
 
-def evolution_card(theoryid: int, theory_path: Path | None = None) -> EvolutionCard:
+def evolution_card(
+    theoryid: int, theory_path: Path | None = None, *, eko_solution: bool = False
+) -> EvolutionCard:
     """Return the evolution of a theory, by its number.
+
+    Parameters
+    ----------
+    eko_solution
+        Take the truncated solution as eko has it, see `truncated`.
 
     Raises
     ------
@@ -120,7 +129,8 @@ def evolution_card(theoryid: int, theory_path: Path | None = None) -> EvolutionC
         If there is no card of that number, or it asks for what cannot be done.
     """
     file, content = find_card(theoryid, theory_path)
-    return read_evolution_card(theoryid, content, file)
+    card = read_evolution_card(theoryid, content, file)
+    return replace(card, eko_solution=eko_solution and card.solution == "TRN" and card.pto >= 2)
 
 
 def read_evolution_card(theoryid: int, content: Mapping[str, Any], file: Path) -> EvolutionCard:

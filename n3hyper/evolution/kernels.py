@@ -91,9 +91,8 @@ class _Kernels:
                 ("gamma", nf), lambda n: space_like.gamma_singlet(order, n, nf, *options)
             )
             numbers = iter(gammas)
-            if card.solution == "TRN":
-                singlet.eko_truncated = truncated
-            solve = singlet.dispatcher
+            mended = card.solution == "TRN" and card.pto >= 2 and not card.eko_solution
+            solve = _truncated if mended else singlet.dispatcher
             matrices = self._once(
                 ("singlet", nf, old, new),
                 lambda n: solve(order, method, next(numbers), new, old, nf, card.iterations, (1, 0)),
@@ -131,3 +130,12 @@ class _Kernels:
 
         key = ("matching", nf, step.inverse, label[0] in SINGLET)
         return [each[row, column] for each in self._once(key, matrix)]
+
+
+def _truncated(
+    order: tuple[int, int], _method: Any, gamma: Any, a1: float, a0: float, nf: int, *_: Any
+) -> Complex:
+    """The truncated solution, in the place of eko's."""
+    from eko.beta import beta_qcd
+
+    return truncated(gamma, a1, a0, [beta_qcd((2 + k, 0), nf) for k in range(order[0])], order)

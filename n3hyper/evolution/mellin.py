@@ -30,7 +30,7 @@ Complex = NDArray[np.complex128]
 POINTS: Final = 32
 """Points on a path."""
 SPREAD: Final = 1.25
-"""Largest ratio of log x on one path, near enough to it."""
+"""Largest ratio of log x on one path."""
 _SERIES: Final = 2.0
 """Where integrals of s^m exp(z s) are summed as a series in z."""
 _TERMS: Final = 26
@@ -70,10 +70,18 @@ def _angles() -> tuple[Array, Array]:
     return 0.5 * _END * (nodes + 1), 0.5 * _END * weights
 
 
-def contours(xgrid: Array) -> tuple[Contour, ...]:
-    """Return the paths that serve all nodes below x = 1, from small x to large."""
+def contours(xgrid: Array, spread: float = SPREAD) -> tuple[Contour, ...]:
+    """Return the paths that serve all nodes below x = 1, from small x to large.
+
+    Parameters
+    ----------
+    spread
+        Largest ratio of log x on one path; 1 for a path of its own for each node.
+    """
     distance = _SOFT - np.log(xgrid[xgrid < 1])
-    group = np.floor(np.log(distance / distance.min()) / np.log(SPREAD) + 1e-9)
+    if spread == 1.0:
+        return tuple(Contour(np.array([k]), float(_SCALE / d)) for k, d in enumerate(distance))
+    group = np.floor(np.log(distance / distance.min()) / np.log(spread) + 1e-9)
     found = [np.flatnonzero(group == number) for number in np.unique(group)[::-1]]
     return tuple(Contour(rows, float(_SCALE / distance[rows].min())) for rows in found)
 

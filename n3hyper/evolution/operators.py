@@ -112,7 +112,8 @@ def _compute(
     jobs: int,
     progress: Progress | None,
 ) -> Evolution:
-    paths = contours(xgrid)
+    # eko's solution depends on the path, and has one for each node
+    paths = contours(xgrid, 1.0 if card.eko_solution else SPREAD)
     with ProcessPoolExecutor(jobs, get_context("spawn"), without_compiler) as pool:
         way = pool.submit(plan, card, scales).result()
         found = [np.zeros((len(s.labels), len(xgrid), len(xgrid))) for s in way.steps]
