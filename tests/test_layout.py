@@ -30,7 +30,14 @@ ALLOWED = {
         "hyper_optimization",
         "replicas",
     },
-    "report": {"errors", "physics", "hyper_optimization.record"},
+    "evolution": {"errors", "runcard", "physics", "data", "replicas"},
+    "report": {
+        "errors",
+        "physics",
+        "hyper_optimization.record",
+        "data.lhapdf",
+        "replicas.exportgrid",
+    },
     "cli": {
         "errors",
         "runcard",
@@ -39,6 +46,7 @@ ALLOWED = {
         "fitting",
         "hyper_optimization",
         "replicas",
+        "evolution",
         "services",
         "report",
     },

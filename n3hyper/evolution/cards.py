@@ -63,6 +63,16 @@ class EvolutionCard:
     """Whether the truncated solution is that of eko, see `truncated`."""
 
     @property
+    def method(self) -> str:
+        """eko's name of the solution."""
+        return str(_METHODS[self.solution]["evolution_method"])
+
+    @property
+    def inversion(self) -> str:
+        """eko's name of the inverse of the matching."""
+        return str(_METHODS[self.solution]["inversion_method"])
+
+    @property
     def thresholds(self) -> tuple[float, float, float]:
         """Scales of charm, bottom and top in GeV."""
         c, b, t = (mass * ratio for mass, ratio in zip(self.masses, self.ratios, strict=True))
@@ -144,7 +154,7 @@ def read_evolution_card(theoryid: int, content: Mapping[str, Any], file: Path) -
     for key, allowed in _REFUSED.items():
         value = content.get(key)
         if value is not None and float(value) != allowed:
-            raise TheoryError(f"{file}: {key}: {value}: PDFs are evolved with {key}: {allowed} only")
+            raise TheoryError(f"{file}: {key}: {value} is not possible, only {allowed}")
     solution = content.get("ModEv", "TRN")
     if solution not in _METHODS:
         raise TheoryError(f"{file}: ModEv: {solution!r}; one of: {', '.join(_METHODS)}")

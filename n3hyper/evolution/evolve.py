@@ -21,7 +21,7 @@ import numpy as np
 from n3hyper.data.lhapdf import read_member
 from n3hyper.data.problem import Array
 from n3hyper.errors import RuncardError, StoreError, TheoryError
-from n3hyper.evolution.cards import EvolutionCard, evolution_card
+from n3hyper.evolution.cards import evolution_card
 from n3hyper.evolution.kernels import without_compiler
 from n3hyper.evolution.lhapdf_set import (
     CENTRAL_HEAD,
@@ -253,7 +253,9 @@ def _check(path: Path, values: Mapping[Scale, Array]) -> None:
             raise StoreError(f"{path}: it does not read as it was written")
 
 
-def _rules(replicas: FittedReplicas, values: Mapping[Scale, Array]) -> dict[float, dict[str, Array]]:
+def _rules(
+    replicas: FittedReplicas, values: Mapping[Scale, Array]
+) -> dict[float, dict[str, Array]]:
     found = {}
     for q in CHECKED:
         nearest = min(values, key=lambda scale: abs(np.log(scale[0] / q**2)))

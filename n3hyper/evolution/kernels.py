@@ -53,6 +53,8 @@ def rows(card: EvolutionCard, xgrid: Array, steps: Sequence[Step], contour: Cont
             for i, label in enumerate(step.labels)
             if (label[0] in SINGLET) == singlet
         ]
+        if not places:
+            continue
         elements = [kernels.element(steps[number], steps[number].labels[i]) for number, i in places]
         found = invert(contour, np.array(elements, dtype=complex), offset, xgrid, basis)
         for (number, i), operator in zip(places, found, strict=True):
@@ -83,7 +85,7 @@ class _Kernels:
         from ekore.anomalous_dimensions.unpolarized import space_like
 
         card, order, nf = self._card, self._order, step.nf
-        method = ev_method(EvolutionMethod(card.operator_for_eko([], [])["configs"]["evolution_method"]))
+        method = ev_method(EvolutionMethod(card.method))
         old, new = step.couplings
         options = (card.splitting_variations, card.fhmruvv)
         if label[0] in SINGLET:
@@ -93,9 +95,10 @@ class _Kernels:
             numbers = iter(gammas)
             mended = card.solution == "TRN" and card.pto >= 2 and not card.eko_solution
             solve = _truncated if mended else singlet.dispatcher
+            more = (nf, card.iterations, (1, 0))
             matrices = self._once(
                 ("singlet", nf, old, new),
-                lambda n: solve(order, method, next(numbers), new, old, nf, card.iterations, (1, 0)),
+                lambda n: solve(order, method, next(numbers), new, old, *more),
             )
             return [matrix[_PLACES[label[0]], _PLACES[label[1]]] for matrix in matrices]
         gammas = self._once(
@@ -112,8 +115,7 @@ class _Kernels:
 
         card, nf = self._card, step.nf
         order, log = (card.pto, 0), 2 * np.log(card.ratios[nf - 3])
-        name = card.operator_for_eko([], [])["configs"]["inversion_method"]
-        method = matching_method(InversionMethod(name) if step.inverse else None)
+        method = matching_method(InversionMethod(card.inversion) if step.inverse else None)
         row, column = (_MATCHING_PLACES[each] for each in label)
         if label[0] in SINGLET:
             running = card.scheme == "MSBAR"

@@ -9,8 +9,9 @@ nodes is
 along Talbot's path (Abate and Valko, Int. J. Numer. Meth. Eng. 60 (2004) 979), as in eko. eko
 integrates every element adaptively, and computes E(N) anew for each. Here the path is one for all
 nodes that are near each other in log x, with fixed points, so that some hundred values of E serve
-the whole matrix. The inner integral is known in closed form between two nodes. Of the first cell above
-x_k only the upper end counts: the other is analytic to the right of the path, and contributes nothing.
+the whole matrix. The inner integral is known in closed form between two nodes. Of the first cell
+above x_k only the upper end counts: the other is analytic to the right of the path, and contributes
+nothing.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class Contour:
     def moments(self, offset: float) -> Complex:
         """Return the points N, shape (points,); `offset` lies right of the kernel's last pole."""
         angle = _angles()[0]
-        moments: Complex = offset + self.radius * (angle / np.tan(angle) + 1j * angle)
-        return moments
+        shape: Complex = angle / np.tan(angle) + 1j * angle
+        return offset + self.radius * shape
 
     def weights(self) -> Complex:
         """Return weights w: the integral of F is Re sum w F, shape (points,)."""
@@ -140,9 +141,7 @@ def power_integrals(z: Complex, degree: int) -> Complex:
     return result
 
 
-def invert(
-    contour: Contour, kernels: Complex, offset: float, xgrid: Array, basis: Array
-) -> Array:
+def invert(contour: Contour, kernels: Complex, offset: float, xgrid: Array, basis: Array) -> Array:
     """Return rows of the operators of some kernels.
 
     Parameters

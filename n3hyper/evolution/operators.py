@@ -63,7 +63,7 @@ class Evolution:
     def _apply(self, number: int, pdfs: Array) -> Array:
         step = self.plan.steps[number]
         # r replica, a and b flavours, i and j nodes
-        result = np.einsum("ab,rbj->raj", step.flavours[-1], pdfs)
+        result: Array = np.einsum("ab,rbj->raj", step.flavours[-1], pdfs)
         for flavours, operator in zip(step.flavours, self.operators[number], strict=False):
             active = np.flatnonzero(flavours.any(axis=1))
             mixed = np.einsum("ab,rbj->raj", flavours[active], pdfs)
@@ -131,9 +131,14 @@ def _content(made: Evolution) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays = {}
     for number, (step, operator) in enumerate(zip(made.plan.steps, made.operators, strict=True)):
         arrays[f"operator_{number}"], arrays[f"flavours_{number}"] = operator, step.flavours
-    plain = [dataclasses.asdict(dataclasses.replace(s, flavours=())) for s in made.plan.steps]
+    plain = [_without_arrays(step) for step in made.plan.steps]
     ways = [[list(scale), list(way)] for scale, way in made.plan.ways.items()]
     return arrays, {"steps": plain, "ways": ways}
+
+
+def _without_arrays(step: Step) -> dict[str, Any]:
+    names = (each.name for each in dataclasses.fields(step) if each.name != "flavours")
+    return {name: getattr(step, name) for name in names}
 
 
 def _restore(

@@ -30,7 +30,7 @@ def scale_grid(card: EvolutionCard) -> tuple[Scale, ...]:
     """Return the scales of a PDF set, by number of flavours and rising Q^2."""
     charm, *others = (q for q in card.thresholds if math.isfinite(q))
     edges = [card.q0, *(q for q in others if card.q0 < q < HIGHEST), HIGHEST]
-    points = [*between(LOWEST, charm, _BELOW)] if LOWEST < charm else []
+    points = [*between(LOWEST, charm, _BELOW)] if charm > LOWEST else []
     steps = np.searchsorted(between(card.q0, HIGHEST, _ABOVE), np.square(edges)[1:-1])
     counts = np.diff([0, *steps, _ABOVE])
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
@@ -40,7 +40,8 @@ def scale_grid(card: EvolutionCard) -> tuple[Scale, ...]:
 
 def between(low: float, high: float, n: int) -> Array:
     """Return `n` values of Q^2 from `low`^2 to `high`^2 (GeV), both ends included, shape (n,)."""
-    t = np.linspace(*(math.log(math.log(q * q / _LAMBDA2)) for q in (low, high)), n)
+    start, end = (math.log(math.log(q * q / _LAMBDA2)) for q in (low, high))
+    t = np.linspace(start, end, n)
     inner: Array = _LAMBDA2 * np.exp(np.exp(t))
     inner[0], inner[-1] = low * low, high * high  # exact, so that thresholds are found again
     return inner

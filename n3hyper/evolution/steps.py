@@ -74,7 +74,7 @@ def plan(card: EvolutionCard, scales: tuple[Scale, ...]) -> Plan:
             if _is_nothing(*key):
                 continue
             if key not in steps:
-                steps[key] = _step(couplings, *key)
+                steps[key] = _step(card.pto, couplings, *key)
             way.append(list(steps).index(key))
         numbers[scale] = tuple(way)
     return Plan(tuple(steps.values()), numbers)
@@ -85,12 +85,20 @@ def _is_nothing(matching: bool, nf: int, origin: float, target: float, inverse: 
 
 
 def _step(
-    couplings: Any, matching: bool, nf: int, origin: float, target: float, inverse: bool
+    pto: int, couplings: Any, matching: bool, nf: int, origin: float, target: float, inverse: bool
 ) -> Step:
     active = nf + 1 if matching else nf
     a_s = tuple(float(couplings.a_s(q2, nf_to=active)) for q2 in (origin, target))
     labels, flavours = _flavours(matching, nf, target)
+    if matching and pto == 0:  # PDFs are continuous at LO
+        labels, flavours = (), _continuous(labels, flavours)
     return Step(matching, nf, origin, target, (a_s[0], a_s[1]), inverse, labels, flavours)
+
+
+def _continuous(labels: tuple[Label, ...], flavours: Array) -> Array:
+    """Matrices of flavours of a matching in which all operators are 1, or 0 off the diagonal."""
+    diagonal = [i for i, (out, into) in enumerate(labels) if out == into]
+    return np.asarray(flavours[[*diagonal, -1]].sum(axis=0, keepdims=True))
 
 
 def _flavours(matching: bool, nf: int, q2: float) -> tuple[tuple[Label, ...], Array]:
