@@ -1,4 +1,4 @@
-"""``n3hyper report``."""
+"""``n3hyper report``: of a scan, or of a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+OF_A_FIT = (
+    "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
+)  # fmt: skip
+"""What a report of a fit knows."""
 STATISTICS = click.Choice(["average", "average_best", "best_worst", "std"])
 
 
@@ -140,15 +145,45 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     show_default=True,
     help="Selection as a list of setups, n3fit's trial_specs, or narrowed ranges.",
 )
+@click.option(
+    "--compare",
+    metavar="FIT|SET",
+    help="Of a fit: show another fit beside it, or an LHAPDF set, by its folder or name.",
+)
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--author", default="", help="Author, for the page.")
 @click.option("--keywords", default="", help="Keywords, for the page; separated by commas.")
-def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
-    """Show what a scan found.
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    keywords: str,
+    compare: str | None,
+    **options: Any,
+) -> int:
+    """Show what a scan found, or a fit.
 
     PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), or mongodb://...;
     several are shown together. Without PATH: the newest scan below the current folder.
+
+    PATH may be the folder of a fit, n3hyper's or n3fit's, as well: its PDFs, chi2 by data set,
+    training, and the setups of its ensemble are shown, in the terminal as a short table. Of the
+    options a fit has --compare, --html, --figures, --figure-format, --format, --title, --author,
+    --keywords.
+
+    \b
+    Examples:
+      n3hyper report my_scan --html my_scan.html
+      n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
+    from n3hyper.report.pdfs.fit import is_fit
+
+    words = tuple(word.strip() for word in keywords.split(",") if word.strip())
+    if len(paths) == 1 and "://" not in paths[0] and is_fit(Path(paths[0])):
+        return _fit(ctx, Path(paths[0]), compare, words)
+    if compare is not None:
+        raise click.UsageError("--compare goes with the folder of a fit")
     from n3hyper.report.prepare import Request, prepare
 
     outputs = {
@@ -173,12 +208,41 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
             paths=files,
             databases=tuple(scan for path in paths if "://" in path for scan in _databases(path)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
-            keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
-            command=" ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else "",
+            keywords=words,
+            command=_command(),
             **options,
         )
     )
     return _write(view, **outputs)
+
+
+def _command() -> str:
+    """The command itself, for the page."""
+    return " ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else ""
+
+
+def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[str, ...]) -> int:
+    """The report of a fit."""
+    given = ctx.params
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        if param.name not in OF_A_FIT and source == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[-1]} belongs to scans; {folder} is a fit")
+    from n3hyper.report.pdfs.deliver import deliver
+    from n3hyper.report.pdfs.view import view_fit
+
+    view = view_fit(
+        folder,
+        compare,
+        title=given["title"],
+        author=given["author"],
+        keywords=keywords,
+        command=_command(),
+    )
+    _replace_characters()
+    outputs = ("format_", "html", "figures", "figure_format")
+    deliver(view, **{name: given[name] for name in outputs})
+    return 0
 
 
 def _databases(uri: str) -> Any:
@@ -194,8 +258,13 @@ def _write(view: Any, **outputs: Any) -> int:
     """All that was asked for; the table on the terminal when nothing else was."""
     from n3hyper.report.deliver import deliver
 
+    _replace_characters()
+    deliver(view, **outputs)
+    return 0
+
+
+def _replace_characters() -> None:
+    """Let no character that the terminal lacks end a report."""
     encoding = getattr(sys.stdout, "reconfigure", None)
     if encoding is not None:
         encoding(errors="replace")
-    deliver(view, **outputs)
-    return 0
