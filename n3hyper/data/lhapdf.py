@@ -26,7 +26,7 @@ VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
 PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
-    "comparison": "without `--compare`",
+    "comparison": "leave out `--compare`",
 }
 """What a set may be needed for, and how to do without."""
 

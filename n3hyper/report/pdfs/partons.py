@@ -23,6 +23,15 @@ class Combination:
     weights: Mapping[int, float]
     """By PDG number."""
 
+    @property
+    def xf(self) -> str:
+        """The name of x f, for figures.
+
+        >>> Combination("sea", "a+b", {}).xf
+        'x\\\\,(a+b)'
+        """
+        return rf"x\,({self.latex})" if "+" in self.latex.strip("+^") else rf"x\,{self.latex}"
+
 
 SHOWN: Final = (
     Combination("g", r"g", {21: 1}),

@@ -25,7 +25,9 @@ _PANEL: Final = (3.5, 2.75)
 """Inches."""
 _COLUMNS: Final = 3
 _MOST_REPLICAS: Final = 100
-_RANGES: Final[dict[str, tuple[float, float]]] = {"log": (1e-5, 1.0), "linear": (0.01, 1.0)}
+_FEW: Final = 10
+"""Replicas that a vector figure draws as lines; of more it has an image."""
+_RANGES: Final[dict[str, tuple[float, float]]] = {"log": (1e-5, 1.0), "linear": (0.1, 1.0)}
 _TITLE: Final = 11
 
 
@@ -36,7 +38,10 @@ def pdfs(view: FitView, q: float, axis: Axis) -> Figure:
     for place, (combination, axes) in enumerate(zip(SHOWN, panels, strict=True)):
         shown = _shown(axis)
         for member in mine.members[:_MOST_REPLICAS] if mine.are_replicas else ():
-            axes.plot(X, member[place], color=style.BLUE, linewidth=0.4, alpha=0.25, zorder=1)
+            axes.plot(
+                X, member[place], color=style.BLUE, linewidth=0.4, alpha=0.25, zorder=1,
+                rasterized=len(mine.members) > _FEW,
+            )  # fmt: skip
         _band(axes, mine, place, style.BLUE)
         if other is not None:
             _band(axes, other, place, style.ORANGE, hatch="////")
@@ -44,7 +49,7 @@ def pdfs(view: FitView, q: float, axis: Axis) -> Figure:
         low, high = _limits([mine] if other is None else [mine, other], place, shown)
         axes.set_ylim(low, high)
         axes.axhline(0.0, color="#999999", linewidth=0.8, zorder=0)
-        _name(axes, rf"$x\,{combination.latex}$")
+        _name(axes, f"${combination.xf}$")
     _legend(drawn, panels[0])
     return drawn
 
@@ -62,12 +67,10 @@ def ratio(view: FitView, q: float, axis: Axis) -> Figure | None:
         for each, color, hatch in ((other, style.ORANGE, "////"), (mine, style.BLUE, "")):
             _band(axes, each, place, color, hatch=hatch, base=np.where(usable, base, np.nan))
         _x_axis(axes, axis)
-        widths = [
-            np.where(usable, each.sigma[place] / np.abs(base), np.nan)[_shown(axis)]
-            for each in (mine, other)
-        ]
-        offset = np.where(usable, np.abs(mine.central[place] / base - 1), np.nan)[_shown(axis)]
-        reach = max(0.02, *(_typical(values) for values in (*widths, offset)))
+        base = np.where(usable, base, np.nan)
+        sizes = [each.sigma[place] / np.abs(base) for each in (mine, other)]
+        sizes.append(np.abs(mine.central[place] / base - 1))
+        reach = max(0.02, *(_typical(size, axis) for size in sizes))
         axes.set_ylim(1 - min(2.5 * reach, 1.5), 1 + min(2.5 * reach, 1.5))
         _name(axes, rf"${combination.latex}$")
     _legend(drawn, panels[0])
@@ -89,7 +92,7 @@ def distances(view: FitView, q: float) -> Figure | None:
         for combination, color, curve in zip(SHOWN, style.CYCLE, values, strict=False):
             axes.plot(X, curve, color=color, label=rf"${combination.latex}$", linewidth=1.6)
         _x_axis(axes, "log")
-        axes.set_ylim(0, 1.08 * max(2.0, float(np.nanmax(values))))
+        axes.set_ylim(0, 1.3 * max(2.0, float(np.nanmax(values))))
         axes.set_title(title, fontsize=_TITLE)
         axes.set_xlabel("$x$")
         _one_sigma(axes, view.pdfs(q), other)
@@ -343,9 +346,13 @@ def _limits(sets: list[PDFs], place: int, shown: Mask) -> tuple[float, float]:
     return min(low, 0.0) - margin, high + 1.6 * margin
 
 
-def _typical(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.quantile(finite, 0.8)) if finite.size else 0.0
+def _typical(values: Array, axis: Axis) -> float:
+    """What most of the values along an axis are below."""
+    low, high = _RANGES[axis]
+    even = np.geomspace(low, 0.9, 50) if axis == "log" else np.linspace(low, high, 50)
+    along = np.interp(even, X, values)
+    finite = along[np.isfinite(along)]
+    return float(np.quantile(finite, 0.7)) if finite.size else 0.0
 
 
 def _name(axes: Axes, text: str) -> None:

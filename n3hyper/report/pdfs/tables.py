@@ -38,7 +38,7 @@ def print_fit(view: FitView, console: Console) -> None:
     console.print(Text(say(view.heading), style="bold"))
     console.print(say(view.counts))
     for line in _lines(view):
-        console.print(say(line))
+        console.print(say(line), soft_wrap=True)
     console.print()
     table = _table(say(f"x f at Q0 = {fit.pdfs.q:g} GeV"), ["", *(f"x = {x:g}" for x in TABLE_X)])
     for name, values in view.table:
@@ -110,7 +110,8 @@ def _table(title: str, columns: list[str]) -> Table:
         header_style="dim", padding=(0, 2, 0, 0), pad_edge=False,
     )  # fmt: skip
     for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
+        words = place == 0 or column == "setup"
+        table.add_column(column, justify="left" if words else "right", no_wrap=words)
     return table
 
 
@@ -137,7 +138,7 @@ def _tension(row: DatasetChi2) -> float:
 
 
 def _setup_table(view: FitView, say: Any) -> Table:
-    table = _table("setups", ["", "fitted", "in the set", say("χ²"), say("validation χ²"), "setup"])
+    table = _table("setups", ["", "fitted", "in the set", say("χ²"), "validation", "setup"])
     for row in view.setups:
         table.add_row(
             str(row.number + 1), str(row.fitted), str(row.passed), show_number(row.chi2),
