@@ -65,6 +65,14 @@ class RuncardError(N3HyperError, ValueError):
         line = f"{where}: {what}" if where else what
         super().__init__(" ".join(f"{line}; {hint}".split()) if hint else " ".join(line.split()))
 
+    def at(self, key: str) -> RuncardError:
+        """Return the same error at another key path."""
+        if key == self.key:
+            return self
+        return RuncardError(
+            self.problem, source=self.source, key=key, value=self.value, hint=self.hint
+        )
+
 
 class DataError(N3HyperError):
     """Experimental data that are missing or cannot be used as asked."""
@@ -82,11 +90,21 @@ class FitError(N3HyperError):
     """A fit that cannot be set up or carried out."""
 
 
+class HyperparameterError(FitError):
+    """Hyperparameters that describe no fit."""
+
+
 class StoreError(N3HyperError):
     """Trials that cannot be read or written."""
 
 
-def lacks_memory(error: Exception) -> bool:
+class ObjectiveError(N3HyperError):
+    """An objective of a user's own that workers cannot be asked for, or cannot run."""
+
+    exit_code = 2
+
+
+def lacks_memory(error: BaseException) -> bool:
     """Whether it was raised for want of memory, of this machine or of its GPU.
 
     >>> lacks_memory(MemoryError()), lacks_memory(ValueError("NaN"))

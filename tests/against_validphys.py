@@ -33,11 +33,11 @@ from n3hyper.data.build import build_problem
 from n3hyper.data.commondata import commondata_folder, load_commondata
 from n3hyper.data.cuts import kept_points
 from n3hyper.data.problem import FitProblem
-from n3hyper.data.t0 import t0_predictions
-from n3hyper.data.theories import TheoryFolder
 from n3hyper.runcard import parse_runcard
-from tests.made_up_theory import usable_sets, write_theory
-from tests.runcard.runcard_samples import good_card
+from n3hyper.theory.folders import TheoryFolder
+from n3hyper.theory.pdf_predictions import t0_predictions
+from tests.support.made_up_theory import usable_sets, write_theory
+from tests.support.runcard_samples import good_card
 
 NUMBERS = Path(__file__).parent / "validphys_numbers.py"
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
-from n3hyper.data.commondata import CommonData, cut, load_commondata
-from n3hyper.data.cuts import kept_points
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
-from tests.mongo_servers import engines, fresh_database, running
+from tests.support.mongo_servers import engines, fresh_database, running
+from tests.support.reference_cases import ReferenceCase, reference_case
 
 # They make the stored reference numbers, with programs that are not installed here.
 collect_ignore_glob = ["*/make_*reference", "*/make_*reference.py"]
@@ -27,7 +22,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
-_REFERENCE = Path(__file__).parent / "data" / "reference"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,55 +56,28 @@ def shared_lhapdf() -> Path:
     return _shared("lhapdf")
 
 
-@dataclass(frozen=True)
-class ReferenceCase:
-    """Data sets as loaded here, and what validphys 4.1.5 makes of them."""
-
-    datasets: list[CommonData]
-    """After cuts (q2min 3.49, w2min 12.5, NNLO)."""
-    record: dict[str, Any]
-    numbers: dict[str, np.ndarray]
-
-    @property
-    def weights(self) -> list[float]:
-        return [entry.get("weight", 1.0) for entry in self.record["inputs"]]
-
-    @property
-    def fracs(self) -> list[float]:
-        return [entry.get("frac", 1.0) for entry in self.record["inputs"]]
-
-
-def _reference_case(name: str) -> ReferenceCase:
-    record = json.loads((_REFERENCE / f"{name}.json").read_text())
-    with np.load(_REFERENCE / f"{name}.npz") as stored:
-        numbers = {key: stored[key] for key in stored.files}
-    whole = [load_commondata(e["dataset"], e.get("variant")) for e in record["inputs"]]
-    datasets = [cut(cd, kept_points(cd, 3.49, 12.5, 2)) for cd in whole]
-    return ReferenceCase(datasets, record, numbers)
-
-
 @pytest.fixture(scope="session")
 def fit_case() -> ReferenceCase:
     """18 sets (DIS, W asymmetry, Drell-Yan) as a fit uses them, with t0 and weights."""
-    return _reference_case("fit")
+    return reference_case("fit")
 
 
 @pytest.fixture(scope="session")
 def other_case() -> ReferenceCase:
     """12 sets with one-point sets, published covariance matrices, shared luminosities."""
-    return _reference_case("other")
+    return reference_case("other")
 
 
 @pytest.fixture(scope="session")
 def scores_case() -> ReferenceCase:
     """Four sets, predictions of random PDFs, and n3fit's scores of them."""
-    return _reference_case("scores")
+    return reference_case("scores")
 
 
 @pytest.fixture(scope="session")
 def rewards_case() -> ReferenceCase:
     """Two folds of two sets each, four replicas, and n3fit's losses of them."""
-    return _reference_case("rewards")
+    return reference_case("rewards")
 
 
 @pytest.fixture(scope="session")

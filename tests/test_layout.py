@@ -13,43 +13,31 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
+_BELOW_STORE = {"errors", "system", "runcard", "physics", "theory", "data", "fitting"}
+_BELOW_SERVICES = _BELOW_STORE | {"hyper_optimization", "scanning", "replicas"}
 ALLOWED = {
     "errors": set(),
+    "system": {"errors"},
     "runcard": {"errors"},
     "physics": {"errors"},
-    "data": {"errors", "runcard", "physics"},
-    "fitting": {"errors", "runcard", "physics", "data"},
-    "hyper_optimization": {"errors", "runcard", "physics", "data", "fitting"},
-    "replicas": {"errors", "runcard", "physics", "data", "fitting", "hyper_optimization"},
-    "services": {
-        "errors",
-        "runcard",
-        "physics",
-        "data",
-        "fitting",
-        "hyper_optimization",
-        "replicas",
-    },
-    "evolution": {"errors", "runcard", "physics", "data", "replicas"},
+    "theory": {"errors", "system", "runcard", "physics"},
+    "data": {"errors", "system", "runcard", "physics", "theory"},
+    "theory_maker": {"errors", "system", "runcard", "physics", "theory", "data"},
+    "fitting": _BELOW_STORE - {"fitting"},
+    "hyper_optimization": _BELOW_STORE,
+    "scanning": _BELOW_STORE | {"hyper_optimization"},
+    "replicas": _BELOW_SERVICES - {"replicas"},
+    "services": _BELOW_SERVICES,
+    "evolution": {"errors", "system", "runcard", "physics", "theory", "data", "replicas"},
     "report": {
         "errors",
+        "system",
         "physics",
+        "theory.lhapdf",
         "hyper_optimization.record",
-        "data.lhapdf",
         "replicas.exportgrid",
     },
-    "cli": {
-        "errors",
-        "runcard",
-        "physics",
-        "data",
-        "fitting",
-        "hyper_optimization",
-        "replicas",
-        "evolution",
-        "services",
-        "report",
-    },
+    "cli": _BELOW_SERVICES | {"services", "report", "theory_maker", "evolution"},
 }
 # Heavy libraries and the only places that may import them.
 _MONGO = (
@@ -61,9 +49,10 @@ _MONGO = (
             "mongo_connection",
             "mongo_jobs",
             "mongo_known_jobs",
-            "parallel",
+            "parallel_loop",
         )
     ),
+    "scanning.parallel",
 )
 DOORS = {
     "tensorflow": ("fitting",),
@@ -73,8 +62,8 @@ DOORS = {
     "bson": _MONGO,
     "gridfs": _MONGO,
     "click": ("cli",),
-    "pineappl": ("data",),
-    "nnpdf_data": ("data",),
+    "pineappl": ("theory", "theory_maker"),
+    "nnpdf_data": ("data", "theory", "theory_maker"),
 }
 
 
@@ -120,6 +109,62 @@ def test_imports_run_one_way(path: Path) -> None:
         assert any(place.startswith(f"{target}.") for place in ALLOWED[home]), (
             f"{me} must not import {name}"
         )
+
+
+def package_imports() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, wherever the import stands."""
+    names = {dotted(path): path for path in modules()}
+    found: dict[str, set[str]] = {}
+    for name, path in names.items():
+        wanted = {each.removeprefix("n3hyper.") for each in imported(path)}
+        found[name] = {each for each in wanted if each in names and each != name}
+    return found
+
+
+def folders_of(imports: dict[str, set[str]], room: str) -> dict[str, set[str]]:
+    """The same between the folders of a room; files that lie in the room itself are left out."""
+
+    def folder(module: str) -> str | None:
+        parts = module.split(".")
+        inner = parts[: len(room.split(".")) + 1]
+        return (
+            ".".join(inner) if len(parts) > len(inner) and module.startswith(f"{room}.") else None
+        )
+
+    edges: dict[str, set[str]] = {}
+    for module, targets in imports.items():
+        if (home := folder(module)) is not None:
+            others = {folder(target) for target in targets} - {home, None}
+            edges.setdefault(home, set()).update(each for each in others if each is not None)
+    return edges
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Names that import one another in a circle, or lie between two; empty where there is none."""
+    left = {name: targets & edges.keys() for name, targets in edges.items()}
+    while True:
+        imported_by_some = set().union(*left.values())
+        ends = [
+            name for name, targets in left.items() if not targets or name not in imported_by_some
+        ]
+        if not ends:
+            return sorted(left)
+        left = {name: targets - set(ends) for name, targets in left.items() if name not in ends}
+
+
+def test_a_circle_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
+    assert circle({"a": {"b"}, "b": set()}) == []
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Imports inside functions and under TYPE_CHECKING count."""
+    assert circle(package_imports()) == []
+
+
+@pytest.mark.parametrize("room", sorted(ALLOWED))
+def test_no_folders_of_a_room_import_one_another_in_a_circle(room: str) -> None:
+    assert circle(folders_of(package_imports(), room)) == []
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

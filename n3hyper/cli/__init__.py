@@ -76,7 +76,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     # one of ten, and the fit has TensorFlow's own threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        status = cli.main(args=arguments, prog_name="n3hyper", standalone_mode=False)
+        status = cli.main(args=arguments, prog_name="n3hyper", standalone_mode=False, obj=debug)
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None

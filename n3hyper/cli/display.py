@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from n3hyper.cli.faults import Faults, debugging
 from n3hyper.fitting.result import Progress as FitProgress
 
 
@@ -29,6 +30,7 @@ class ScanDisplay:
         self.total, self.done = total, done
         self.console = console or Console(stderr=True)
         self.best: float | None = None
+        self.faults = Faults(debug=debugging())
         self.seconds: list[float] = []
         self._started = time.monotonic()
 
@@ -62,7 +64,8 @@ class ScanDisplay:
         better = loss is not None and (self.best is None or loss < self.best)
         if better:
             self.best = loss
-        self.console.print(self._line(trial, better), highlight=False, soft_wrap=True, markup=False)
+        for line in (self._line(trial, better), *self.faults.lines(trial)):
+            self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def time_left(self) -> float:
         """Seconds that the trials still to come are expected to take."""

@@ -122,8 +122,9 @@ def run(request: FitRequest, quiet: bool = False) -> int:
     it.
     """
     from n3hyper.cli.fit_display import make_fit_display
-    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
+    from n3hyper.hyper_optimization.commands import command_line
     from n3hyper.replicas.session import perform_fit
+    from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
         return f"interrupted; {resume_hint(request)}"
@@ -143,7 +144,7 @@ def run(request: FitRequest, quiet: bool = False) -> int:
         click.echo(
             f"{len(outcome.chosen)} of {request.at_most} replicas passed, "
             f"{outcome.wanted} were wanted; try more: "
-            f"n3hyper fit {request.output} --at-most {2 * request.at_most}",
+            f"{command_line('fit', request.output, at_most=2 * request.at_most)}",
             err=True,
         )
     return int(not outcome.complete)
@@ -151,9 +152,11 @@ def run(request: FitRequest, quiet: bool = False) -> int:
 
 def resume_hint(request: FitRequest) -> str:
     """Return what to type to go on."""
+    from n3hyper.hyper_optimization.commands import command_line
+
     if not request.folder.has_store:
         return "no replica had been fitted, nothing is saved"
-    return f"what is finished is saved; go on with: n3hyper fit {request.output}"
+    return f"what is finished is saved; go on with: {command_line('fit', request.output)}"
 
 
 def summary(request: FitRequest, outcome: FitOutcome) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from n3hyper.data.theory_maker.cards import TheoryCard
+    from n3hyper.theory_maker.cards import CalculationCard
 
 
 @click.command("make-theory")
@@ -78,13 +78,13 @@ def command(
         raise click.UsageError("Missing argument 'DATASETS...'; --list says what there is")
     if points is not None and check_against is None:
         raise click.UsageError("--points belongs to --check-against")
-    from n3hyper.data.theory_maker.cards import read_card
+    from n3hyper.theory_maker.cards import read_card
 
     card = read_card(theory_card) if theory_card else None
     if check_against is not None:
         _check(datasets, check_against, card, points, jobs, cache)
         return
-    from n3hyper.data.theory_maker.make import make_theory
+    from n3hyper.theory_maker.make import make_theory
 
     click.echo(make_theory(datasets, output, card, cache=cache, jobs=jobs))
 
@@ -92,12 +92,12 @@ def command(
 def _check(
     datasets: tuple[str, ...],
     folder: Path,
-    card: TheoryCard | None,
+    card: CalculationCard | None,
     points: int | None,
     jobs: int,
     cache: Path | None,
 ) -> None:
-    from n3hyper.data.theory_maker.check import HEAD, check_theory, differences
+    from n3hyper.theory_maker.check import HEAD, check_theory, differences
 
     for line in differences(card, folder) if card else ():
         click.echo(f"the theories differ: {line}")
@@ -109,8 +109,8 @@ def _check(
 
 
 def _list() -> None:
-    from n3hyper.data.theory_maker.kinematics import observables, requests
     from n3hyper.errors import TheoryError
+    from n3hyper.theory_maker.kinematics import observables, requests
 
     for name in observables():
         try:

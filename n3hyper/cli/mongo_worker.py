@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -48,6 +50,13 @@ from n3hyper.cli.options import Duration, memory, mongo_uri, theory_path
     show_default=True,
     help="Give a worker up that has been killed so often in a row.",
 )
+@click.option(
+    "--allow-objective",
+    "objectives",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Run this function, imported here, for searches (fmin) that name it. May be repeated.",
+)
 @theory_path
 @memory
 def command(
@@ -59,20 +68,28 @@ def command(
     database_timeout: float,
     exp_key: str | None,
     max_consecutive_failures: int,
+    objectives: tuple[str, ...],
     theory_path: Path | None,
     memory: int | None,
 ) -> int:
     """Evaluate trials of parallel scans, until there are none.
 
     Data and theory are those of this host; a scan that is made of others is refused. The workers
-    divide its cores and memory.
+    divide its cores and memory. They run no code but n3hyper's and the functions that are allowed
+    by name.
     """
-    from n3hyper.fitting.memory import share
-    from n3hyper.hyper_optimization.interruption import INTERRUPTED, interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_address import find_uri
+    from n3hyper.hyper_optimization.objectives import find_objective
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
+    from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
+    from n3hyper.system.memory import share
 
+    if objectives:
+        # the processes of the workers look there, too
+        sys.path.insert(0, os.getcwd())
+    for name in objectives:
+        find_objective(name)
     settings = WorkerSettings(
         uri=find_uri(mongo_uri),
         exp_key=exp_key,
@@ -82,6 +99,7 @@ def command(
         patience=database_timeout,
         theory_path=None if theory_path is None else theory_path.resolve(),
         memory=share(memory, workers),
+        objectives=objectives,
     )
 
     def say(text: str) -> None:

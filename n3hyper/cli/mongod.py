@@ -53,8 +53,8 @@ def command(
     restore: Path | None,
 ) -> int:
     """Run the database of parallel scans until Ctrl-C."""
-    from n3hyper.hyper_optimization.interruption import interrupted_by_signals
     from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    from n3hyper.system.interruption import interrupted_by_signals
 
     runner = MongodRunner(
         db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod
@@ -72,18 +72,19 @@ def command(
 
 def greeting(runner: MongodRunner) -> str:
     """Where the database is, and what to do with it; no password."""
+    from n3hyper.hyper_optimization.commands import command_line
     from n3hyper.hyper_optimization.mongo_address import DEFAULT_URI, checked, without_password
     from n3hyper.hyper_optimization.mongo_server import server_name
 
     where = without_password(runner.uri)
     usual = checked(DEFAULT_URI).replace("localhost", "127.0.0.1")
-    option = "" if where == usual else f" --mongo-uri {runner.uri_file.resolve()}"
+    uri = None if where == usual else runner.uri_file.resolve()
     return "\n".join(
         (
             f"database  {where}",
             f"server    {server_name(runner.command)}, log {runner.log_file}",
-            f"workers   n3hyper mongo-worker{option}",
-            f"scan      n3hyper scan RUNCARD --parallel{option}",
+            f"workers   {command_line('mongo-worker', mongo_uri=uri)}",
+            f"scan      {command_line('scan', 'RUNCARD', parallel=True, mongo_uri=uri)}",
             "stop      Ctrl-C",
         )
     )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.scanning.parallel import ParallelRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_FAILURES = 20
+"""Failed trials in a row that end a scan, where the user does not say."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -87,7 +89,7 @@ algo = click.option(
 max_failures = click.option(
     "--max-failures",
     type=click.IntRange(min=1),
-    default=20,
+    default=MAX_FAILURES,
     show_default=True,
     help="End the scan after so many failed trials in a row.",
 )
@@ -145,7 +147,7 @@ def parallel_request(
             )
         return None
     from n3hyper.hyper_optimization.mongo_scan import LONGEST_LEASE, SHORTEST_LEASE
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.scanning.parallel import ParallelRequest
 
     if lease is not None and not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise click.UsageError(

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from n3hyper.cli.display import ScanDisplay, clock
-from n3hyper.hyper_optimization.parallel import Status
+from n3hyper.hyper_optimization.parallel_loop import Status
 
 
 class ParallelDisplay(ScanDisplay):

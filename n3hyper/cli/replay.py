@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n3hyper.cli.faults import Faults, debugging
 from n3hyper.cli.options import memory, quiet, theory_path
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.replay import Replay
+    from n3hyper.scanning.replay import Replay
 
 # Rows of the table, as far as the trial has them; all other entries are compared as well.
 SHOWN = (
@@ -43,19 +44,22 @@ def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, q
     Parameters, seeds, data and theory are the same; nothing is written.
     """
     from n3hyper.cli.display import make_display
-    from n3hyper.hyper_optimization.replay import replay
+    from n3hyper.scanning.replay import replay
 
     with make_display(1, quiet=quiet) as display:
         outcome = replay(pkl, tid, display, theory_path, memory)
     for line in table(outcome):
         click.echo(line)
+    faults = Faults(pkl, debugging())
+    for line in faults.lines({"tid": tid, "result": outcome.again}):
+        click.echo(line, err=True)
     return 0
 
 
 def table(outcome: Replay) -> Iterator[str]:
     """The lines to be shown.
 
-    >>> from n3hyper.hyper_optimization.replay import Replay
+    >>> from n3hyper.scanning.replay import Replay
     >>> print("\\n".join(table(Replay(3, {"loss": 1.5}, {"loss": 1.5}, ()))))
     trial 3                             recorded         again
     status                                  None          None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +166,9 @@ def command(
 ) -> int:
     """Show what a scan found, or a fit.
 
-    PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), or mongodb://...;
-    several are shown together. Without PATH: the newest scan below the current folder.
+    PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), mongodb://...,
+    or a file that holds such an address; several are shown together. Without PATH: the newest scan
+    below the current folder.
 
     PATH may be the folder of a fit, n3hyper's or n3fit's, as well: its PDFs, chi2 by data set,
     training, and the setups of its ensemble are shown, in the terminal as a short table. Of the
@@ -202,23 +205,26 @@ def command(
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    files = tuple(Path(path) for path in paths if "://" not in path)
+    addresses = [path for path in paths if _is_address(path)]
     view = prepare(
         Request(
-            paths=files,
-            databases=tuple(scan for path in paths if "://" in path for scan in _databases(path)),
+            paths=tuple(Path(path) for path in paths if path not in addresses),
+            databases=tuple(scan for address in addresses for scan in _databases(address)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
             keywords=words,
-            command=_command(),
+            command=_command(addresses),
             **options,
         )
     )
     return _write(view, **outputs)
 
 
-def _command() -> str:
-    """The command itself, for the page."""
-    return " ".join(["n3hyper report", *sys.argv[2:]]) if len(sys.argv) > 2 else ""
+def _command(addresses: Sequence[str] = ()) -> str:
+    """The command itself, for the page, with addresses of databases that tell no password."""
+    from n3hyper.hyper_optimization.mongo_address import without_password
+
+    said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
+    return shlex.join(["n3hyper", "report", *said]) if said else ""
 
 
 def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[str, ...]) -> int:
@@ -245,10 +251,23 @@ def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[
     return 0
 
 
+def _is_address(path: str) -> bool:
+    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
+    from n3hyper.hyper_optimization.mongo_address import without_password
+
+    if "://" in path:
+        return True
+    try:
+        if not Path(path).is_file():
+            return not Path(path).exists() and without_password(path) != path
+        with Path(path).open("rb") as content:
+            return content.read(7) == b"mongodb"
+    except (OSError, ValueError):  # no name of a file
+        return without_password(path) != path
+
+
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database."""
-    if not uri.startswith(("mongodb://", "mongo://", "mongodb+srv://")):
-        raise click.UsageError(f"{uri}: not a database; mongodb://host:port/name is one")
+    """Name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)

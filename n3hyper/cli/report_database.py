@@ -33,13 +33,13 @@ def read_database(uri: str) -> list[Database]:
     ReportError
         It holds no scan.
     """
-    from n3hyper.hyper_optimization.mongo_address import checked
+    from n3hyper.hyper_optimization.mongo_address import find_uri
     from n3hyper.hyper_optimization.mongo_connection import Patience, address_of, open_database
     from n3hyper.hyper_optimization.mongo_jobs import Jobs
     from n3hyper.hyper_optimization.mongo_records import record_of
     from n3hyper.hyper_optimization.record import FINISHED
 
-    jobs = Jobs(open_database(checked(uri)))
+    jobs = Jobs(open_database(find_uri(uri)))
     address = address_of(jobs.jobs.database)
     patiently = Patience(address, _PATIENCE)
     try:

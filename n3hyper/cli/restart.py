@@ -63,7 +63,7 @@ def command(
     Where only one of the files is left, the others are made again: tries.json and the runcard from
     tries.pkl, tries.pkl from tries.json.
     """
-    from n3hyper.hyper_optimization.session import restart_request
+    from n3hyper.scanning.restart import restart_request
 
     request = restart_request(
         pkl,

@@ -10,9 +10,9 @@ from n3hyper.cli.display import make_display
 from n3hyper.cli.summary import restart_command, summary
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.scan import ScanOutcome
-    from n3hyper.hyper_optimization.session import ScanRequest
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+    from n3hyper.scanning.parallel import ParallelRequest
+    from n3hyper.scanning.request import ScanRequest
 
 ENDING = 45.0
 """Seconds that a parallel scan is given to end its workers and its database."""
@@ -24,26 +24,24 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
     """
-    from n3hyper.hyper_optimization.interruption import GRACE, INTERRUPTED, interrupted_by_signals
-    from n3hyper.hyper_optimization.session import finished_trials
+    from n3hyper.system.interruption import GRACE, INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
         return f"interrupted; {resume_hint(request, parallel)}"
 
     try:
         with interrupted_by_signals(last_words, grace=ENDING if parallel else GRACE):
-            done = finished_trials(request)
-            outcome = _perform(request, parallel, done, quiet)
+            outcome = _perform(request, parallel, quiet)
     except KeyboardInterrupt:
         click.echo(last_words(), err=True)
         return INTERRUPTED
     click.echo(summary(request, outcome, parallel))
     if outcome.stopped:
         click.echo(f"ended early: {outcome.stopped}; {resume_hint(request, parallel)}", err=True)
-    elif request.restart and done >= request.max_evals:
+    elif request.restart and request.done >= request.max_evals:
         click.echo(
-            f"the scan has {done} trials already, no more than -n asks for; "
-            f"go on with: {restart_command(request, done + 10, parallel)}",
+            f"the scan has {request.done} trials already, no more than -n asks for; "
+            f"go on with: {restart_command(request, request.done + 10, parallel)}",
             err=True,
         )
     if outcome.stopped and not outcome.gave_up:
@@ -51,30 +49,28 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     return 0 if outcome.best is not None and not outcome.gave_up else 1
 
 
-def _perform(
-    request: ScanRequest, parallel: ParallelRequest | None, done: int, quiet: bool
-) -> ScanOutcome:
+def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool) -> ScanOutcome:
     """The scan itself, under the display that suits it."""
-    from n3hyper.hyper_optimization.other_scan import tries_in_place
-    from n3hyper.hyper_optimization.skip_missing import what_theory_has
+    from n3hyper.scanning.other_scans import with_tries
+    from n3hyper.scanning.skip_missing import with_what_theory_has
 
     def note(line: str) -> None:
         if not quiet:
             click.echo(line, err=True)
 
-    with tries_in_place(request) as listed, what_theory_has(listed, note) as complete:
-        if parallel is None:
-            from n3hyper.hyper_optimization.session import perform_scan
+    complete = with_what_theory_has(with_tries(request), note)
+    if parallel is None:
+        from n3hyper.scanning.serial import perform_scan
 
-            with make_display(request.max_evals, done, quiet) as display:
-                display.best = request.best
-                return perform_scan(complete, display)
-        from n3hyper.cli.parallel_display import make_parallel_display
-        from n3hyper.services.parallel_session import perform_parallel_scan
+        with make_display(request.max_evals, request.done, quiet) as display:
+            display.best, display.faults.pickle = request.best, request.pickle
+            return perform_scan(complete, display)
+    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.scanning.parallel import perform_parallel_scan
 
-        with make_parallel_display(request.max_evals, done, quiet) as live:
-            live.best = request.best
-            return perform_parallel_scan(complete, parallel, live)
+    with make_parallel_display(request.max_evals, request.done, quiet) as live:
+        live.best, live.faults.pickle = request.best, request.pickle
+        return perform_parallel_scan(complete, parallel, live)
 
 
 def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -> str:

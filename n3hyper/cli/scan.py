@@ -77,7 +77,7 @@ def command(
 
     Every trial is saved when it ends: tries.json and tries.pkl in OUTPUT/nnfit/replica_1.
     """
-    from n3hyper.hyper_optimization.session import ScanRequest
+    from n3hyper.scanning.request import ScanRequest
 
     request = ScanRequest(
         runcard=runcard,

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from n3hyper.cli.faults import FAULT
+from n3hyper.cli.options import MAX_FAILURES
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.scan import ScanOutcome
-    from n3hyper.hyper_optimization.session import ScanRequest
-    from n3hyper.services.parallel_session import ParallelRequest
+    from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+    from n3hyper.scanning.parallel import ParallelRequest
+    from n3hyper.scanning.request import ScanRequest
+
+T = TypeVar("T")
 
 
-def restart_command(request: ScanRequest, n: int | str, parallel: ParallelRequest | None) -> str:
-    """What to type to go on in the same way; the address of a database holds no password."""
-    words = ["n3hyper restart --pkl", str(request.pickle), "-n", str(n)]
+def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | None) -> str:
+    """Return what to type to go on in the same way; it holds no password."""
+    from n3hyper.hyper_optimization.commands import command_line, time_span
+
+    options: dict[str, Any] = {
+        "theory_path": None
+        if request.theory_path is None
+        else os.path.abspath(request.theory_path),
+        "timeout": time_span(request.timeout),
+        "memory": request.memory,
+        "max_failures": _unless(request.max_failures, MAX_FAILURES),
+    }
     if parallel is not None:
-        words.append("--parallel")
-        words += [] if parallel.mongo_uri is None else ["--mongo-uri", parallel.mongo_uri]
-        words += [] if parallel.workers is None else ["--workers", str(parallel.workers)]
-    return " ".join(words)
+        from n3hyper.hyper_optimization.mongo_address import without_password
+        from n3hyper.hyper_optimization.mongo_connection import PATIENCE
+        from n3hyper.hyper_optimization.mongo_scan import LEASE
+
+        uri = parallel.mongo_uri
+        options |= {
+            "parallel": True,
+            "mongo_uri": without_password(uri) if uri and "://" in uri else uri,
+            "workers": parallel.workers,
+            "lease": time_span(_unless(parallel.lease, LEASE)),
+            "database_timeout": time_span(_unless(parallel.patience, PATIENCE)),
+        }
+    return command_line("restart", pkl=request.pickle, n=n, **options)
+
+
+def _unless(value: T | None, default: T) -> T | None:
+    """`value`, or None where it is what the option is by default."""
+    return None if value == default else value
 
 
 def summary(
@@ -28,7 +57,10 @@ def summary(
     finished = outcome.trials.finished
     failed = sum(outcome.failures.values())
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
-    lines += [f"  {count} failed: {reason}" for reason, count in outcome.failures.most_common()]
+    for reason, count in outcome.failures.most_common():
+        lines.append(f"  {count} failed: {reason}, the last one: {_last_failure(finished, reason)}")
+    if outcome.failures[FAULT]:
+        lines.append(f"  ({FAULT}: an error of n3hyper, not of the hyperparameters)")
     best = outcome.best
     if best is not None:
         result = best["result"]
@@ -37,9 +69,19 @@ def summary(
             *(f"  {name:<28}{value}" for name, value in scores(result)),
             *(f"  {name:<28}{value}" for name, value in flat(outcome.best_parameters)),
         ]
+    if not request.pickle.exists():
+        return "\n".join(lines)
     lines.append(f"trials    {request.replica_folder / 'tries.json'}")
-    lines.append(f"restart   {restart_command(request, 'N', parallel)}")
+    more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
+    lines.append(f"restart   {restart_command(request, more, parallel)}")
     return "\n".join(lines)
+
+
+def _last_failure(finished: Iterable[Mapping[str, Any]], reason: str) -> str:
+    """What the last trial that failed for a reason says of it."""
+    failures = [trial["result"].get("failure", {}) for trial in finished]
+    texts = [each.get("text", "") for each in failures if each.get("reason") == reason]
+    return texts[-1] if texts else "it does not say why"
 
 
 def scores(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from n3hyper.data.covariance import build_covariance
 from n3hyper.data.cuts import kept_points
 from n3hyper.data.filter_rules import check_rules, passing
 from n3hyper.data.fingerprint import fingerprint
-from n3hyper.data.lhapdf import find_set
 from n3hyper.data.masks import (
     ALL,
     dataset_slices,
@@ -24,26 +23,20 @@ from n3hyper.data.masks import (
     mode_masks,
     training_validation_masks,
 )
-from n3hyper.data.problem import (
-    Array,
-    DatasetInfo,
-    FitProblem,
-    Fold,
-    Index,
-    LagrangeInfo,
-    Mask,
-    TheoryStack,
-    fitted_points,
-    frozen,
-)
+from n3hyper.data.problem import DatasetInfo, FitProblem, Fold, LagrangeInfo, fitted_points
 from n3hyper.data.replicas import additive_part, make_replica_data
 from n3hyper.data.seeds import mc_seeds, nn_seeds, trvl_seeds
-from n3hyper.data.t0 import t0_predictions
-from n3hyper.data.theories import TheoryCard, find_theory
-from n3hyper.data.theory_stack import ObservableSource, build_stack
+from n3hyper.data.size import refuse_too_many_replicas
 from n3hyper.errors import DataError, RuncardError
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard.model import ClosureTest, DatasetInput, LagrangeSet, Partition, Runcard
+from n3hyper.theory.build_stack import build_stack
+from n3hyper.theory.folders import TheoryCard, find_theory
+from n3hyper.theory.lhapdf import find_set
+from n3hyper.theory.pdf_predictions import t0_predictions
+from n3hyper.theory.recipe import ObservableSource
+from n3hyper.theory.stack import TheoryStack
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +62,7 @@ def build_problem(
     replicas
         Number of replicas R of each fold.
     theory_path
-        Where the theory is; see `n3hyper.data.theories.find_theory`.
+        Where the theory is; see `n3hyper.theory.folders.find_theory`.
 
     Raises
     ------
@@ -98,6 +91,7 @@ def build_problem(
     seeds = runcard.seeds
     central = np.concatenate([each.central for each in data])
     folds = _folds(runcard, data)
+    refuse_too_many_replicas(replicas, len(folds), len(central), stack)
     splits = trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist()
     modes = _mode_masks(runcard, folds, len(central), splits)
     fracs = [one.asked.frac if modes is None else 1.0 for one in loaded]

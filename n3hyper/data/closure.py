@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from n3hyper.data.commondata import Array, CommonData
+from n3hyper.data.commondata import CommonData
 from n3hyper.data.covariance import dense_covariance
 from n3hyper.data.masks import dataset_slices, group_members
-from n3hyper.data.problem import frozen
 from n3hyper.data.replicas import covariance_root
+from n3hyper.physics.arrays import Array, frozen
 
 
 def make_fake_data(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib.metadata
-import importlib.util
 import json
 import logging
 import re
@@ -27,30 +26,14 @@ from numpy.typing import ArrayLike, NDArray
 from n3hyper.data import cache
 from n3hyper.data.quick_yaml import quick_nnpdf_data
 from n3hyper.errors import DataError, nearest
+from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.runcard.dataset_names import commondata_folder, legacy_names
+from n3hyper.theory.recipe import TheoryRecipe
 
 _log = logging.getLogger(__name__)
 
 _FORMAT: Final = 1  # raised whenever the arrays of a cache entry change their meaning
 _ARRAYS: Final = ("kinematics", "central", "stat", "sys", "multiplicative")
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class TheoryRecipe:
-    """How the commondata's metadata makes predictions from FK tables."""
-
-    operation: str
-    """``NULL``, ``ADD``, ``ASY``, ``RATIO``, ..."""
-    fk_tables: tuple[tuple[str, ...], ...]
-    """One tuple an operand: tables whose rows follow one another; names without extension."""
-    conversion_factor: float = 1.0
-    shifts: tuple[tuple[str, int], ...] = ()
-    """(table, rows that are left out before it), to line tables up with the data."""
-    normalization: tuple[tuple[str, float], ...] = ()
-    """(table, factor on its rows)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +104,11 @@ def cut(commondata: CommonData, points: ArrayLike) -> CommonData:
 
 
 def load_commondata(
-    name: str, variant: str | tuple[str, ...] | None = None, *, use_cache: bool = True
+    name: str,
+    variant: str | tuple[str, ...] | None = None,
+    *,
+    use_cache: bool = True,
+    say_new_name: bool = True,
 ) -> CommonData:
     """All points of a data set.
 
@@ -136,6 +123,8 @@ def load_commondata(
         Which of the set's variants, e.g. ``legacy``; several are applied one after the other.
     use_cache
         Whether to look into the cache folder, and to write to it.
+    say_new_name
+        Whether the log says what a legacy name stands for.
 
     Raises
     ------
@@ -143,6 +132,8 @@ def load_commondata(
         For an unknown data set or variant, or one that cannot be read.
     """
     present, present_variant = current_name(name, variant)
+    if present != name and say_new_name:
+        _log.warning("dataset %s is now %s (variant: %s)", name, present, present_variant)
     root = commondata_folder()
     key = json.dumps([_FORMAT, _version(), present, present_variant])
     entry = cache.read_entry("commondata", key, root) if use_cache else None
@@ -276,14 +267,6 @@ def _describe(metadata: Any, loaded: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- names
 
 
-def commondata_folder() -> Path:
-    """nnpdf_data's folder of measurements, found without importing the package."""
-    spec = importlib.util.find_spec("nnpdf_data")
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError("the package nnpdf_data is not installed; pip install nnpdf-data")
-    return Path(spec.submodule_search_locations[0]) / "commondata"
-
-
 def current_name(
     name: str, variant: str | tuple[str, ...] | None = None
 ) -> tuple[str, str | tuple[str, ...] | None]:
@@ -297,14 +280,8 @@ def current_name(
     >>> current_name("SLAC_NC_NOTFIXED_P_EM-F2", "legacy")
     ('SLAC_NC_NOTFIXED_P_EM-F2', 'legacy')
     """
-    known = _legacy_names()
-    if name not in known:
-        return name, variant
-    present, implied = known[name]
-    if variant is None or implied == "legacy_dw":
-        variant = implied
-    _log.warning("dataset %s is now %s (variant: %s)", name, present, variant)
-    return present, variant
+    present, implied = legacy_names().get(name, (name, variant))
+    return present, implied if variant is None or implied == "legacy_dw" else variant
 
 
 def known_names() -> tuple[str, ...]:
@@ -319,19 +296,7 @@ def known_names() -> tuple[str, ...]:
         # a search for the key: parsing all of these files would take half a minute
         found = re.findall(r"""^[ -]*observable_name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE)
         names += [f"{metadata.parent.name}_{observable}" for observable in found]
-    return (*names, *_legacy_names())
-
-
-@lru_cache(maxsize=1)
-def _legacy_names() -> dict[str, tuple[str, str | None]]:
-    from ruamel.yaml import YAML
-
-    file = commondata_folder() / "dataset_names.yml"
-    entries: dict[str, Any] = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    return {
-        old: (new, None) if isinstance(new, str) else (new["dataset"], new.get("variant"))
-        for old, new in entries.items()
-    }
+    return (*names, *legacy_names())
 
 
 @lru_cache(maxsize=1)
@@ -352,5 +317,10 @@ def _metadata_file(name: str) -> Path:
 
 
 def _did_you_mean(name: str) -> str:
-    close = difflib.get_close_matches(name, known_names(), n=1)
+    known = known_names()
+    # a legacy name without what was added to it for its treatment of nuclear uncertainties
+    longer = [each for each in known if each.startswith(f"{name}_")]
+    if name and longer:
+        return nearest(name, longer) if len(longer) == 1 else f"one of: {', '.join(longer)}"
+    close = difflib.get_close_matches(name, known, n=1)
     return nearest(name, close) if close else f"nnpdf_data {_version()} has no name like it"

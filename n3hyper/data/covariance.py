@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.commondata import Array, CommonData
+from n3hyper.data.commondata import CommonData
 from n3hyper.data.masks import dataset_slices
 from n3hyper.errors import DataError
+from n3hyper.physics.arrays import Array, Index, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
 
 UNCORRELATED: Final = ("UNCORR", "THEORYUNCORR")
@@ -163,12 +163,12 @@ def _is_thin(pieces: _Pieces, block: slice) -> bool:
     return bool((diag <= _THIN * variance).any())
 
 
-def _own_columns(pieces: _Pieces, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _own_columns(pieces: _Pieces, rows: Index) -> Mask:
     """(k,): the columns that vanish everywhere but in `rows`."""
     inside = np.zeros(len(pieces.diag), dtype=bool)
     inside[rows] = True
     outside = pieces.columns[~inside].any(axis=0)
-    own: NDArray[np.bool_] = pieces.columns[inside].any(axis=0) & np.logical_not(outside)
+    own: Mask = pieces.columns[inside].any(axis=0) & np.logical_not(outside)
     return own
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.commondata import Array, CommonData, Index
+from n3hyper.data.commondata import CommonData
 from n3hyper.errors import DataError
+from n3hyper.physics.arrays import Array, Index, Mask
 
 MAX_TAU: Final = 0.080
 """Largest M^2/s of fixed-target Drell-Yan points, where the runcard names no maxTau."""
@@ -50,7 +50,7 @@ class Points:
         return self._commondata.central
 
 
-Condition = Callable[[Points], NDArray[np.bool_]]
+Condition = Callable[[Points], Mask]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _either_below(first: str, first_bound: float, second: str, second_bound: flo
     return lambda p: (p[first] < first_bound) | (p[second] < second_bound)
 
 
-def _fixed_target_drell_yan(p: Points) -> NDArray[np.bool_]:
+def _fixed_target_drell_yan(p: Points) -> Mask:
     """Where fixed order holds: away from the edge of phase space (arXiv:1507.01006)."""
     tau = p["M2"] / p["sqrts"] ** 2
     y_max = -0.5 * np.log(tau)
@@ -209,12 +209,12 @@ def kept_points(
     return np.flatnonzero(keep)
 
 
-def _dis(p: Points, q2min: float, w2min: float) -> NDArray[np.bool_]:
+def _dis(p: Points, q2min: float, w2min: float) -> Mask:
     w2 = p["Q2"] * (1 - p["x"]) / p["x"]
     return (p["Q2"] > q2min) & (w2 > w2min)
 
 
-def _charm(p: Points, fns: str, intrinsic_charm: bool) -> NDArray[np.bool_]:
+def _charm(p: Points, fns: str, intrinsic_charm: bool) -> Mask:
     """Charm production: heavy-quark corrections that the scheme lacks are large at small Q^2."""
     q2 = p["Q2"]
     if fns == "FONLL-A":

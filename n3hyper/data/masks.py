@@ -13,12 +13,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.data.commondata import CommonData
 from n3hyper.data.seeds import name_seed
-
-Mask = NDArray[np.bool_]
+from n3hyper.physics.arrays import Mask
 
 ALL = "ALL"
 """The one group of n3fit's data in the diagonal basis."""

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.commondata import Array, CommonData
+from n3hyper.data.commondata import CommonData
 from n3hyper.data.covariance import CORRELATED_WITHIN, UNCORRELATED
 from n3hyper.data.masks import dataset_slices, group_members
 from n3hyper.data.seeds import group_mc_seed
 from n3hyper.errors import DataError
+from n3hyper.physics.arrays import Array, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
 
 _MAX_TRIES = 1_000_000
@@ -101,7 +101,7 @@ def covariance_root(covariance: Array) -> Array:
     return deviation[:, np.newaxis] * factor
 
 
-def _must_be_positive(group: Sequence[CommonData]) -> NDArray[np.bool_]:
+def _must_be_positive(group: Sequence[CommonData]) -> Mask:
     """(points of the group): whether the point's value cannot be negative."""
     signed = ["ASY" in cd.process or cd.process.endswith("_POL") for cd in group]
     return ~np.repeat(signed, [cd.ndata for cd in group])
@@ -152,7 +152,7 @@ def _draw(
     central: Array,
     root: Array,
     factors: _Factors | None,
-    positive: NDArray[np.bool_],
+    positive: Mask,
     rng: np.random.Generator,
 ) -> Array:
     for _ in range(_MAX_TRIES):

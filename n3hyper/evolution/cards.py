@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.data.theories import find_card
 from n3hyper.errors import TheoryError
+from n3hyper.theory.folders import find_card
 
 QUARKS: Final = ("c", "b", "t")
 INTERPOLATION_DEGREE: Final = 4

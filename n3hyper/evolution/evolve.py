@@ -18,8 +18,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.data.lhapdf import read_member
-from n3hyper.data.problem import Array
 from n3hyper.errors import RuncardError, StoreError, TheoryError
 from n3hyper.evolution.cards import evolution_card
 from n3hyper.evolution.kernels import without_compiler
@@ -37,7 +35,9 @@ from n3hyper.evolution.replica_grids import FittedReplicas, read_replicas
 from n3hyper.evolution.scales import Scale, scale_grid
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.evolution.sum_rules import sum_rules
+from n3hyper.physics.arrays import Array
 from n3hyper.runcard.yaml_file import read_yaml
+from n3hyper.theory.lhapdf import read_member
 
 PORTION: Final = 10
 """Replicas that are in memory at all scales at once (13 MB each)."""

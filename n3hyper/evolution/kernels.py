@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from n3hyper.data.problem import Array
 from n3hyper.evolution.cards import INTERPOLATION_DEGREE, EvolutionCard
 from n3hyper.evolution.mellin import Complex, Contour, invert, polynomials
 from n3hyper.evolution.steps import Label, Step
 from n3hyper.evolution.truncated import truncated
+from n3hyper.physics.arrays import Array
 
 SINGLET = (21, 100, 90)
 """Gluon, sum of the quarks, and the heavy quark with its antiquark: poles up to N = 1."""

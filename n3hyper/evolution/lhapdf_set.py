@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from n3hyper.data.problem import Array
 from n3hyper.errors import StoreError
 from n3hyper.evolution.cards import EvolutionCard
 from n3hyper.evolution.scales import Scale
 from n3hyper.evolution.steps import FLAVOUR_PIDS
+from n3hyper.physics.arrays import Array
 
 REPLICA_HEAD = "PdfType: replica\nFromMCReplica: {}\n"
 CENTRAL_HEAD = "PdfType: central\n"

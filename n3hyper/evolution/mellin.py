@@ -24,7 +24,7 @@ from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 from scipy.special import factorial
 
-from n3hyper.data.problem import Array, Index
+from n3hyper.physics.arrays import Array, Index
 
 Complex = NDArray[np.complex128]
 

@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.data.cache import read_entry, write_entry
-from n3hyper.data.problem import Array
 from n3hyper.evolution.cards import EvolutionCard
 from n3hyper.evolution.kernels import rows, without_compiler
 from n3hyper.evolution.mellin import POINTS, SPREAD, contours
 from n3hyper.evolution.scales import Scale
 from n3hyper.evolution.steps import Label, Plan, Step, plan
+from n3hyper.physics.arrays import Array
 
 _KIND: Final = "evolution"
 _VERSION: Final = 1

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.data.problem import Array
 from n3hyper.evolution.cards import EvolutionCard, flavours
+from n3hyper.physics.arrays import Array
 
 LOWEST, HIGHEST = 1.0, 1.0e5
 """In GeV."""

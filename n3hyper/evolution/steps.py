@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from n3hyper.data.problem import Array
 from n3hyper.evolution.cards import EvolutionCard
 from n3hyper.evolution.scales import Scale
+from n3hyper.physics.arrays import Array
 
 Label = tuple[int, int]
 """eko's name of an element: numbers of the outgoing and of the incoming distribution."""

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from n3hyper.data.problem import Array
 from n3hyper.evolution.steps import FLAVOUR_PIDS
+from n3hyper.physics.arrays import Array
 
 EXPECTED: Final = {"momentum": 1.0, "u valence": 2.0, "d valence": 1.0, "s valence": 0.0}
 """The sum rules of a proton."""

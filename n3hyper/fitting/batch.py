@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
-from n3hyper.errors import FitError
+from n3hyper.errors import HyperparameterError
 from n3hyper.fitting import likelihood, modes
 from n3hyper.fitting.engine import Program
 from n3hyper.fitting.features import Features, make_features, make_features_of_modes
@@ -286,13 +286,13 @@ class Trial:
 
         Raises
         ------
-        FitError
+        HyperparameterError
             when the network does not end with the number of fitted flavours, or is not of the shape
             of the weights that it is to start from.
         """
         nfit = inputs.preprocessing.nfit
         if settings.nodes[-1] != nfit:
-            raise FitError(
+            raise HyperparameterError(
                 f"parameters.nodes_per_layer: {list(settings.nodes)}; the last one must be {nfit},"
                 " the number of flavours in fitting.basis"
             )

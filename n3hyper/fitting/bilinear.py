@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.data.problem import HadronicTable, TheoryStack
+from n3hyper.theory.stack import HadronicTable, TheoryStack
 
 Array = NDArray[np.float64]
 

@@ -128,13 +128,14 @@ class Lanes:
         return self.models[np.isin(self.models, self._numbers[active])]
 
     def state_of(self, models: Index) -> engine.State:
-        """The state of some models of which one at least still trains."""
+        """Return the state of some of the models, at the epoch that the training has come to."""
         tf = tensorflow()
-        ahead = next(number for number, lane in enumerate(self.lanes) if lane.goes_on)
+        ahead = int(np.argmax([int(lane.state.epoch) for lane in self.lanes]))
         places = _places(self._numbers, models)
 
         def taken(*parts: Any) -> Any:
-            # what all models share, as the number of the epoch, has gone on in some lanes only
+            # what all models share, such as the number of the epoch: a lane stands still from the
+            # epoch on in which its last model stopped
             return tf.gather(tf.concat(parts, 0), places) if parts[0].shape.rank else parts[ahead]
 
         return engine.State(

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.errors import FitError
+from n3hyper.errors import HyperparameterError
 from n3hyper.fitting.pdf_model import Layer, NetworkWeights
 from n3hyper.fitting.settings import FitSettings
 
@@ -136,7 +136,7 @@ class Layout:
         return self.architecture.inputs if layer == 0 else self.widths[layer - 1]
 
     def check(self, start: NetworkWeights) -> None:
-        """FitError unless weights have the shape of these networks."""
+        """HyperparameterError unless weights have the shape of these networks."""
         shape = self.architecture
         wanted = [
             (shape.blocks, self._inputs(number), self.widths[number])
@@ -144,7 +144,7 @@ class Layout:
         ]
         found = [layer.kernel.shape[1:] for layer in start.layers]
         if found != wanted or start.alpha.shape[1:] != (shape.nfit,):
-            raise FitError(
+            raise HyperparameterError(
                 "the weights to start from are those of another network: layers "
                 f"{' '.join(map(str, found))}, here {' '.join(map(str, wanted))} "
                 "(networks, inputs, outputs)"

@@ -7,15 +7,17 @@ machine is none of the things that a scan depends on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from n3hyper.errors import RuncardError
 from n3hyper.fitting.batch import Trial
 from n3hyper.fitting.covariance_blocks import BlockCovariance
 from n3hyper.fitting.optimizers import OPTIMIZERS
 from n3hyper.fitting.panels import panel_numbers
 from n3hyper.fitting.tables import Product
+from n3hyper.runcard.model import Runcard
+from n3hyper.system.memory import USABLE, available, in_words, resident
 
 SMALLEST: Final = 4
 """Models of the smallest batch: below three the bits would depend on the number."""
@@ -23,8 +25,8 @@ COMPILING: Final = 400 * 2**20
 """Bytes that the compilation of a program takes beside its batch, and what else comes and goes."""
 MARGIN: Final = 1.25
 """On what can be counted: a step holds some things twice, measured on a problem of 1,804 points."""
-USABLE: Final = 0.8
-"""Of the memory that is free, where nobody has said how much may be taken."""
+WEIGHT_BYTES: Final = 40
+"""Of each weight of a model at least: it is drawn in float64, and a step holds six float32."""
 
 
 def model_bytes(trial: Trial, item: int) -> int:
@@ -82,7 +84,7 @@ def largest_batch(trial: Trial, item: int, memory: int | None, device: int | Non
         Bytes of the GPU, where there is one.
     """
     each = model_bytes(trial, item)
-    free = _available() if memory is None else memory - resident()
+    free = available() if memory is None else memory - resident()
     rooms = [] if free is None else [free - COMPILING]
     if device is not None:
         rooms.append(int(USABLE * device))
@@ -90,72 +92,35 @@ def largest_batch(trial: Trial, item: int, memory: int | None, device: int | Non
     return max(fitting, SMALLEST)
 
 
-def share(memory: int | None, processes: int) -> int | None:
-    """What each of some processes may take; None for one that may take most of what is free.
+def refuse_wide_networks(runcard: Runcard, memory: int | None = None) -> None:
+    """Raise RuncardError where the weights of a network of a scan alone do not fit into memory.
 
-    >>> share(8 * 2**30, 4) == 2 * 2**30, share(None, 1)
-    (True, None)
+    Parameters
+    ----------
+    memory
+        Bytes that the fits may take; None for most of what is free.
     """
-    if memory is None and processes == 1:
-        return None
-    everything = _available() if memory is None else memory
-    return None if everything is None else everything // processes
+    free = available() if memory is None else memory
+    for key, nodes in _widest_networks(runcard):
+        weights = sum((below + 1) * above for below, above in zip((1, *nodes), nodes, strict=False))
+        needed = weights * SMALLEST * WEIGHT_BYTES
+        if free is not None and needed > free:
+            raise RuncardError(
+                "too wide",
+                source=runcard.source,
+                key=key,
+                value=list(nodes),
+                hint=f"{SMALLEST} networks of {weights:.3g} weights take {in_words(needed)} of"
+                f" memory, and {in_words(free)} are free",
+            )
 
 
-def resident() -> int:
-    """Bytes of memory that this process has; 0 where the system does not say."""
-    return _entry(Path("/proc/self/status"), "VmRSS") or 0
-
-
-def _available() -> int | None:
-    """Bytes that may still be taken; None where the system does not say."""
-    free = [_entry(Path("/proc/meminfo"), "MemAvailable"), *_free_in_groups()]
-    known = [each for each in free if each is not None]
-    return int(USABLE * min(known)) if known else None
-
-
-def _entry(file: Path, name: str) -> int | None:
-    """An entry of one of the kernel's tables, which are in kB."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
-    return 1024 * int(found[0]) if found else None
-
-
-def _free_in_groups(
-    groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
-) -> Iterator[int]:
-    """What the control groups of this process, as batch systems and containers use them, leave."""
-    try:
-        lines = groups.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, name = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        names = ("memory.max", "memory.current")
-        if controllers:
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        top = root / controllers
-        folder = top / name.lstrip("/")
-        # a limit of a group holds for those in it; in a container its own is at the top
-        for each in {top, folder, *(up for up in folder.parents if top in up.parents)}:
-            free = _free_in_group(each, *names)
-            if free is not None:
-                yield free
-
-
-def _free_in_group(folder: Path, limit: str, used: str) -> int | None:
-    try:
-        values = [(folder / name).read_text().strip() for name in (limit, used)]
-        statistics = (folder / "memory.stat").read_text().split("\n")
-    except OSError:
-        return None
-    if not all(value.isdigit() for value in values):
-        return None
-    # files that nobody uses are given up when memory gets short
-    cached = [line.split()[1] for line in statistics if line.startswith("inactive_file ")]
-    return int(values[0]) - int(values[1]) + sum(map(int, cached))
+def _widest_networks(runcard: Runcard) -> Iterator[tuple[str, Sequence[int]]]:
+    """Key and widths of each network that a scan may come to, of ranges those of the widest."""
+    yield "parameters.nodes_per_layer", runcard.parameters["nodes_per_layer"]
+    for number, setup in enumerate(runcard.hyperscan.get("parameters", ())):
+        yield f"hyperscan_config.parameters[{number}].nodes_per_layer", setup["nodes_per_layer"]
+    ranges = runcard.hyperscan.get("architecture", {})
+    if "n_layers" in ranges:
+        hidden = [ranges["max_units"]] * max(ranges["n_layers"])
+        yield "hyperscan_config.architecture.max_units", [*hidden, len(runcard.fitting.basis)]

@@ -160,6 +160,7 @@ class ModelTrainer:
             models=models,
             batches=trained.batches,
             curves=trained.curves.reshape(*shape, -1, 2),
+            threshold_chi2=trial.settings.threshold_chi2,
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:

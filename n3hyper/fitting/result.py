@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -89,6 +90,8 @@ class BatchFit:
     curves: Array = field(default_factory=lambda: np.zeros((0, 0, 0, 2)))
     """(k, R, T, 2): training and validation chi2 per point after each 100 epochs, NaN after the
     last epoch of a model."""
+    threshold_chi2: float = math.inf
+    """Validation chi2 per point that the first best epoch had to be below."""
 
     @property
     def folds(self) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.errors import FitError
+from n3hyper.errors import HyperparameterError
 from n3hyper.physics.quadrature import X_MIN
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def feature_scaling(xgrid: Array, points: int) -> InputScaling:
 
     Raises
     ------
-    FitError
+    HyperparameterError
         when the x-grid has fewer different values than `points`.
     """
     from scipy.interpolate import PchipInterpolator
@@ -73,7 +73,7 @@ def feature_scaling(xgrid: Array, points: int) -> InputScaling:
     if extended:
         nodes, values = np.insert(nodes, 0, X_MIN), np.insert(values, 0, 0.0)
     if not 2 < points <= nodes.size:
-        raise FitError(
+        raise HyperparameterError(
             f"parameters.feature_scaling_points: {points}; the x-grid has {nodes.size} values"
         )
     chosen = _spread(nodes.size, points)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from n3hyper.errors import FitError, nearest
+from n3hyper.errors import HyperparameterError, nearest
 from n3hyper.runcard.names import (
     ACTIVATIONS,
     INITIALIZERS,
     LAYER_TYPES,
+    MOST_EPOCHS,
     OPTIMIZERS,
     REGULARIZERS,
 )
@@ -129,7 +130,7 @@ class FitSettings:
 
         Raises
         ------
-        FitError
+        HyperparameterError
             when a key is missing, a name unknown, or a number cannot be used.
 
         >>> settings = FitSettings.from_params({
@@ -164,22 +165,29 @@ class FitSettings:
 
     def _check(self) -> None:
         if not self.nodes or min(self.nodes) < 1:
-            raise FitError(f"nodes_per_layer: {list(self.nodes)}; each layer needs a node")
+            raise HyperparameterError(
+                f"nodes_per_layer: {list(self.nodes)}; each layer needs a node"
+            )
         if self.epochs < 1:
-            raise FitError(f"epochs: {self.epochs}; at least one is needed")
+            raise HyperparameterError(f"epochs: {self.epochs}; at least one is needed")
+        if self.epochs > MOST_EPOCHS:
+            raise HyperparameterError(
+                f"epochs: {self.epochs}; at most {MOST_EPOCHS} can be counted"
+            )
         if not 0.0 <= self.dropout < 1.0:
-            raise FitError(f"dropout: {self.dropout}; a rate is at least 0 and below 1")
+            raise HyperparameterError(f"dropout: {self.dropout}; a rate is at least 0 and below 1")
 
 
 def _need(params: Mapping[str, Any], key: str) -> Any:
     if params.get(key) is None:
-        raise FitError(f"parameters.{key}: missing")
+        raise HyperparameterError(f"parameters.{key}: missing")
     return params[key]
 
 
 def _known(key: str, name: Any, known: Any) -> str:
     if name not in known:
-        raise FitError(f"parameters.{key}: unknown name {name!r}; {nearest(str(name), known)}")
+        hint = nearest(str(name), known)
+        raise HyperparameterError(f"parameters.{key}: unknown name {name!r}; {hint}")
     return str(name)
 
 
@@ -187,7 +195,7 @@ def _activations(given: Any, layers: int) -> tuple[str, ...]:
     """One name a layer; a scan hands a function of the number of layers."""
     names: Sequence[Any] = given(layers) if callable(given) else given
     if len(names) != layers:
-        raise FitError(
+        raise HyperparameterError(
             f"parameters.activation_per_layer: {list(names)}; {layers} layers need {layers} names"
         )
     return tuple(_known("activation_per_layer", name, ACTIVATIONS) for name in names)

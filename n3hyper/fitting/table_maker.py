@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.data.problem import Observable, TheoryStack
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.bilinear import BilinearTables, Combination, Family, padded_rank
 from n3hyper.fitting.tables import (
@@ -32,6 +31,7 @@ from n3hyper.fitting.tables import (
     flavour_basis,
 )
 from n3hyper.physics.sum_rules import SumRules
+from n3hyper.theory.stack import Observable, TheoryStack
 
 Array = NDArray[np.float64]
 

@@ -160,18 +160,19 @@ class Training:
     def without_stopped(self, trial: Trial, lanes: Lanes, pace: float, clock: Clock) -> Lanes:
         """Lanes of those models that still train, once these are few enough to gain by it.
 
-        Not on a GPU, where the last bits depend on the length of a lane, and the time on little;
-        nor where the arrays of all models do not fit into memory, and would have to be made again.
+        Not where no epoch is left, although models may still be active; not on a GPU, where the
+        last bits depend on the length of a lane, and the time on little; nor where the arrays of
+        all models do not fit into memory, and would have to be made again.
 
         Parameters
         ----------
         pace
             Seconds of an epoch.
         """
+        if not lanes.goes_on or device_memory() is not None or not trial.inputs.keeps_arrays:
+            return lanes
         units = trial.inputs.units
         left = units[np.isin(units, lanes.training()).any(axis=1)]
-        if not left.size or device_memory() is not None or not trial.inputs.keeps_arrays:
-            return lanes
         width, most = units.shape[1], len(lanes.lanes)
         length = width * shorter(lanes.length // width, most, len(left), -(-SMALLEST // width))
         chosen = fill(left, length)

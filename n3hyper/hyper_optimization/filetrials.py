@@ -25,18 +25,28 @@ from hyperopt.base import Trials
 
 from n3hyper import __version__
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
+from n3hyper.hyper_optimization.attachments import decode_attachments, encode_attachments
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     FINISHED,
+    STATUS_FAIL,
+    STATUS_OK,
     Record,
     check_record,
+    failed_result,
     from_json,
+    not_finite,
     plain,
     to_json,
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
-from n3hyper.hyper_optimization.safe_pickle import MissingStoreError, read_state
+from n3hyper.hyper_optimization.safe_pickle import (
+    ForeignStoreError,
+    MissingStoreError,
+    read_state,
+)
 from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
+from n3hyper.system.atomic_write import write_atomically
 
 FORMAT: Final = 1
 """Of the pickle; a change that older versions cannot read raises it."""
@@ -45,20 +55,21 @@ _PICKLE_PROTOCOL: Final = 5
 _GENERATORS: Final = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
-def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a trial, readable: "Adam" where hyperopt stores ``optimizer: [2]``.
+def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> Any:
+    """Return the parameters of a trial, readable: "Adam" where hyperopt stores ``optimizer: [2]``.
 
     Parameters
     ----------
     space
-        As `HyperScanner.as_dict` gives it.
+        As `HyperScanner.as_dict` gives it, or any other space of hyperopt.
     trial
         Its document; the values are in ``misc.vals``.
 
     Returns
     -------
     dict
-        Plain Python types; an activation for all layers by its name.
+        Plain Python types; an activation for all layers by its name. For a space that is no
+        dictionary, what it is: a list, or the value of a single sampler.
 
     Examples
     --------
@@ -67,11 +78,25 @@ def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> dict[str, Any]:
     >>> space_eval_trial(space, {"misc": {"vals": {"initializer": [1]}}})
     {'initializer': 'glorot_uniform'}
     """
-    return dict(plain(evaluate_space(space, trial["misc"]["vals"])))
+    return plain(evaluate_space(space, trial["misc"]["vals"]))
 
 
 class FileTrials(Trials):  # type: ignore[misc]
     """hyperopt's Trials, kept in the replica folder of a scan.
+
+    A user's own `hyperopt.fmin` takes it as its ``trials``. It differs from hyperopt's class in
+    four things:
+
+    - a trial whose objective raised is a trial (``len(trials)``, ``trials.trials``): it has the
+      status ``fail`` and the exception as its ``failure``, and counts among ``max_evals`` when
+      the search goes on. hyperopt hides it. Where all trials have raised, `argmin` and the end of
+      `fmin` raise hyperopt's AllTrialsFailed, also with ``return_argmin=False``;
+    - a finished trial is final: its document is in plain Python types from then on (arrays are
+      lists, with None for NaN), and later changes of it reach no file. A NaN or infinite loss
+      stays in memory and in the pickle; ``tries.json`` has null for it;
+    - the number of a finished trial is an integer; new ones are the first that are free;
+    - a pickle holds plain values only: `to_pkl` refuses other objects among the `attachments`,
+      and in the space what is not in `n3hyper.hyper_optimization.space.OPERATIONS`.
 
     Parameters
     ----------
@@ -79,7 +104,8 @@ class FileTrials(Trials):  # type: ignore[misc]
         Folder of ``tries.json`` and ``tries.pkl``, which exists; nothing is written before a trial
         has finished. Without a folder (None) the trials stay in memory.
     parameters
-        The search space, for the readable values ``misc.space_vals`` of each trial.
+        The search space, for the readable values ``misc.space_vals`` of each trial: a dictionary,
+        a list, or a single sampler or expression.
 
     Attributes
     ----------
@@ -93,6 +119,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._space_text: str | None = None
         self._rstate: np.random.Generator | None = None
         self._lines = RecordLines()
+        self._not_finite: dict[int, dict[str, float]] = {}
         self._written = 0
         self._absorbed = 0
         self._absorbed_of: Any = None
@@ -100,8 +127,8 @@ class FileTrials(Trials):  # type: ignore[misc]
         super().__init__(**kwargs)
 
     def _set_folder(self, folder: Path | None) -> None:
-        self._json_file = None if folder is None else Path(folder) / "tries.json"
-        self.pkl_file = None if folder is None else Path(folder) / "tries.pkl"
+        self._json_file = None if folder is None else Path(folder) / JSON
+        self.pkl_file = None if folder is None else Path(folder) / PICKLE
 
     @property
     def rstate(self) -> np.random.Generator | None:
@@ -178,11 +205,19 @@ class FileTrials(Trials):  # type: ignore[misc]
             self._absorbed += final
 
     def _finish(self, trial: Record) -> None:
-        """Turn the document of a finished trial into its record."""
+        """Turn the document of a finished trial into its record, but for a NaN or infinite loss."""
+        check_record(trial)
         if self._parameters is not None and "space_vals" not in trial["misc"]:
             trial["misc"]["space_vals"] = space_eval_trial(self._parameters, trial)
+        error = trial["misc"].get("error")
+        if error and trial["result"].get("status") not in (STATUS_OK, STATUS_FAIL):
+            trial["result"] = failed_result("exception", ": ".join(map(str, error)))
+        numbers = not_finite(trial["result"])
         trial.update(plain(trial))
         self._lines.add(trial)
+        if numbers:
+            trial["result"].update(numbers)
+            self._not_finite[trial["tid"]] = numbers
 
     def write_json(self) -> None:
         """Write ``tries.json``: a JSON list of the finished trials."""
@@ -204,6 +239,25 @@ class FileTrials(Trials):  # type: ignore[misc]
     ) -> list[Record]:
         """Documents of trials to be run; see `insert_trial_docs` for putting them in."""
         return [dict(doc) for doc in super().new_trial_docs(tids, specs, results, miscs)]
+
+    def view(self, exp_key: str | None = None, refresh: bool = True) -> FileTrials:
+        """Return another look at the same trials, or at those of one `exp_key`, without files."""
+        other = type(self)(None, self._parameters, exp_key=exp_key, refresh=False)
+        other._ids, other._dynamic_trials = self._ids, self._dynamic_trials
+        other.attachments = self.attachments
+        if refresh:
+            other.refresh()
+        return other
+
+    def delete_all(self) -> None:
+        """Forget all trials and attachments; ``tries.json`` is empty then.
+
+        ``tries.pkl`` follows when `to_pkl` is called.
+        """
+        self._lines = RecordLines()
+        self._not_finite.clear()
+        self._ids.clear()
+        super().delete_all()
 
     def discard_unfinished(self) -> None:
         """Forget trials that have not finished: they will be done again from their start."""
@@ -243,7 +297,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         trials = cls.__new__(cls)
         try:
             trials.__setstate__(read_state(path))
-        except MissingStoreError:
+        except (MissingStoreError, ForeignStoreError):
             raise
         except StoreError as err:
             message = str(err)
@@ -306,7 +360,7 @@ class FileTrials(Trials):  # type: ignore[misc]
         self._absorb()
         if self._space_text is None and self._parameters is not None:
             self._space_text = json.dumps(encode_space(self._parameters))
-        return {
+        state: dict[str, Any] = {
             "format": FORMAT,
             "version": __version__,
             "exp_key": self._exp_key,
@@ -315,6 +369,12 @@ class FileTrials(Trials):  # type: ignore[misc]
             "rstate": _generator_state(self._rstate),
             "trials": self._lines.text(),
         }
+        # what the scans of n3hyper do not have is not mentioned: their pickles stay the same bits
+        if self._not_finite:
+            state["not_finite"] = self._not_finite
+        if self.attachments:
+            state["attachments"] = encode_attachments(self.attachments)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if state.get("format") != FORMAT:
@@ -329,7 +389,11 @@ class FileTrials(Trials):  # type: ignore[misc]
             self.scan = dict(state["scan"])
             self._rstate = _generator(state["rstate"])
             self._lines, self._dynamic_trials = RecordLines.read(state["trials"])
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            self._not_finite = dict(state.get("not_finite", {}))
+            for trial in self._dynamic_trials if self._not_finite else ():
+                trial["result"].update(not_finite(self._not_finite.get(trial["tid"], {})))
+            self.attachments = decode_attachments(state.get("attachments", {}))
+        except (LookupError, TypeError, ValueError, AttributeError, EOFError) as err:
             raise StoreError(f"not the state of trials: {type(err).__name__}: {err}") from err
         self._written = len(self._lines)
         self._absorb()

@@ -37,6 +37,7 @@ __all__ = [
 HYPEROPT_SEED: Final = 42
 """Seed of a scan that is given none."""
 _STEPS: Final = 5
+_PARTS: Final = ("stopping", "optimizer", "positivity", "integrability", "architecture")
 
 
 class HyperScanner:
@@ -86,6 +87,7 @@ class HyperScanner:
         self.hyper_keys: set[str] = set()
         setups = sampling_dict.get("parameters")
         if setups:
+            _only(sampling_dict, ("parameters",), "hyperscan_config")
             complete = [{**self._original_parameters, **setup} for setup in setups]
             self.hyper_keys = {"parameters"}
             self.parameters = {"parameters": hp_choice("parameters", complete)}
@@ -94,6 +96,7 @@ class HyperScanner:
 
     def _sample(self, sampling_dict: Mapping[str, Any]) -> None:
         """Hand each part of `hyperscan_config` to the method of its name."""
+        _only(sampling_dict, _PARTS, "hyperscan_config")
         if stopping := sampling_dict.get("stopping"):
             _call(self.stopping, "stopping", stopping)
         if optimizers := sampling_dict.get("optimizer"):
@@ -296,13 +299,17 @@ class HyperScanner:
 
 def _call(method: Callable[..., None], key: str, options: Mapping[str, Any]) -> None:
     """`method` with `options`; RuncardError for one that it does not take."""
-    known = inspect.signature(method).parameters
+    _only(options, inspect.signature(method).parameters, f"hyperscan_config.{key}")
+    method(**options)
+
+
+def _only(options: Iterable[str], known: Iterable[str], where: str) -> None:
+    """RuncardError for a key that is not known, or stands beside one that excludes it."""
     for option in options:
         if option not in known:
             raise RuncardError(
-                "unknown key", key=f"hyperscan_config.{key}.{option}", hint=nearest(option, known)
+                "unknown key", key=f"{where}.{option}", hint=nearest(str(option), known)
             )
-    method(**options)
 
 
 def _both(part: str, name: str, lower: float | None, higher: float | None) -> None:
@@ -360,7 +367,7 @@ def hyper_scan_wrapper(
     max_evals
         Number of trials in the scan, those of a scan that is restarted counted.
     **options
-        What `n3hyper.hyper_optimization.scan.run_scan` takes beyond: ``seed``, ``algo``,
+        What `n3hyper.hyper_optimization.serial_loop.run_scan` takes beyond: ``seed``, ``algo``,
         ``restart``, ``fingerprint``, ``on_trial``, ``on_start``, ``max_failures``, ...
 
     Returns
@@ -376,7 +383,7 @@ def hyper_scan_wrapper(
     FitError
         No trial succeeded.
     """
-    from n3hyper.hyper_optimization.scan import run_scan
+    from n3hyper.hyper_optimization.serial_loop import run_scan
 
     outcome = run_scan(Path(replica_path_set), model_trainer, hyperscanner, max_evals, **options)
     return outcome.best_parameters

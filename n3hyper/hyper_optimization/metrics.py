@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.penalties import PDFModel
 from n3hyper.physics import chi2 as figures
+from n3hyper.physics.arrays import Array, Mask
+from n3hyper.physics.chi2 import FactoredCovariance
 
 if TYPE_CHECKING:
-    from n3hyper.data.problem import FitProblem, TheoryStack
-    from n3hyper.physics.chi2 import FactoredCovariance
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+    from n3hyper.data.problem import FitProblem
+    from n3hyper.theory.stack import TheoryStack
 
 
 @dataclass(frozen=True)
@@ -102,3 +101,28 @@ class ExperimentalData:
     def metrics(self, predictions: Array) -> HyperoptMetrics:
         """The figures of `predictions` (replicas, nselected)."""
         return compute_hyperopt_metrics(predictions, self.central, self.covariance)
+
+
+def joined(groups: Sequence[ExperimentalData]) -> tuple[Array, FactoredCovariance]:
+    """Return values and covariance of several groups of data, one group after the other.
+
+    Parameters
+    ----------
+    groups
+        Of one problem: what is correlated between its data is correlated between the groups.
+
+    Raises
+    ------
+    ValueError
+        They are of different problems, or there are none.
+    """
+    if len(groups) == 1:
+        return groups[0].central, groups[0].covariance
+    kinds = {(id(group.theory), group.covariance.sys.shape[1]) for group in groups}
+    if len(kinds) != 1:
+        raise ValueError("experimental_data has to be a list of groups of data of one problem")
+    covariance = FactoredCovariance(
+        np.concatenate([group.covariance.diag for group in groups]),
+        np.concatenate([group.covariance.sys for group in groups]),
+    )
+    return np.concatenate([group.central for group in groups]), covariance

@@ -8,10 +8,12 @@ environment variable `VARIABLE`.
 from __future__ import annotations
 
 import os
+import re
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote_plus, urlsplit, urlunsplit
+from urllib.parse import quote_plus, unquote_plus
 
 from n3hyper.errors import StoreError
 
@@ -20,8 +22,53 @@ PORT: Final = 27017
 DEFAULT_URI: Final = f"mongodb://localhost:{PORT}/{DATABASE}"
 VARIABLE: Final = "N3HYPER_MONGO_URI"
 URI_FILE: Final = "uri"
-SCHEMES: Final = ("mongodb", "mongodb+srv")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_HIDDEN: Final = "***"
+_LONGEST: Final = 10_000
+"""Characters of a file that holds a URI."""
+_URI: Final = re.compile(
+    r"(?P<scheme>mongodb(\+srv)?)://((?P<credentials>.*)@)?"
+    r"(?P<hosts>[^@/?#]+)(/(?P<database>[^@/?#]*))?(\?(?P<options>[^@#]*))?",
+    re.DOTALL,
+)
+_ENCODED: Final = r"(?:[^:/?#\[\]@%\s]|%[0-9A-Fa-f]{2})+"
+_CREDENTIALS: Final = re.compile(f"(?P<user>{_ENCODED})(:(?P<password>{_ENCODED}))?")
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)(:(?P<port>\d{1,5}))?")
+
+
+class AddressError(StoreError):
+    """What should be the address of a database is none, or is not given as it should be."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Address:
+    """The parts of a URI."""
+
+    scheme: str
+    user: str | None
+    password: str | None
+    """Both in clear text."""
+    hosts: str
+    """With ports, separated by commas."""
+    database: str
+    options: str
+
+    @property
+    def port(self) -> int:
+        """Of the first host; 0 where the URI names none."""
+        found = _HOST.fullmatch(self.hosts.partition(",")[0])
+        return int(found["port"] or 0) if found else 0
+
+    @property
+    def uri(self) -> str:
+        """The URI itself."""
+        credentials = "" if self.user is None else quote_plus(self.user)
+        credentials += "" if self.password is None else f":{quote_plus(self.password)}"
+        options = f"?{self.options}" if self.options else ""
+        at = "@" if credentials else ""
+        return f"{self.scheme}://{credentials}{at}{self.hosts}/{self.database}{options}"
 
 
 def find_uri(given: str | None = None) -> str:
@@ -29,39 +76,83 @@ def find_uri(given: str | None = None) -> str:
 
     Raises
     ------
-    StoreError
+    AddressError
         It is no URI, it has a password and came by the command line, or its file can be read by
         others.
     """
     if given is None:
         return checked(os.environ.get(VARIABLE) or DEFAULT_URI)
     if "://" not in given:
-        return _from_file(Path(given))
-    if urlsplit(given).password is not None:
-        raise StoreError(
+        return _from_file(given)
+    if _may_hold_password(given):
+        raise AddressError(
             f"{without_password(given)}: every user of this host can read a password on a command "
-            f"line; put the URI into a file of mode 0600 and name the file, or into {VARIABLE}"
+            "line; put the URI, user and password percent-encoded, into a file of mode 0600 and "
+            "name the file"
         )
     return checked(given)
 
 
-def _from_file(path: Path) -> str:
+def _from_file(name: str) -> str:
     """The URI in a file, or in the `URI_FILE` of a folder."""
-    if path.is_dir():
-        path = path / URI_FILE
+    path, shown = Path(name), without_password(name)
     try:
+        if path.is_dir():
+            path, shown = path / URI_FILE, str(path / URI_FILE)
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
-            uri = file.read(10_000).strip()
+            uri = file.read(_LONGEST).strip()
     except FileNotFoundError as err:
-        raise StoreError(
-            f"{path}: neither a URI (mongodb://host:port/database) nor a file that holds one"
+        raise AddressError(
+            f"{shown}: neither a URI (mongodb://host:port/database) nor a file that holds one"
         ) from err
-    except (OSError, UnicodeDecodeError) as err:
-        raise StoreError(f"{path}: cannot be read: {err}") from err
-    if urlsplit(uri).password is not None and stat.S_IMODE(mode) & 0o077:
-        raise StoreError(f"{path}: holds a password and is readable by others; chmod 600 {path}")
-    return checked(uri)
+    except (OSError, ValueError) as err:
+        # the text of an error has the name again
+        problem = err.strerror if isinstance(err, OSError) else "no text"
+        raise AddressError(f"{shown}: cannot be read: {problem}") from err
+    if _may_hold_password(uri) and stat.S_IMODE(mode) & 0o077:
+        raise AddressError(f"{shown}: holds a password and is readable by others; chmod 600 {path}")
+    try:
+        return checked(uri)
+    except AddressError as err:
+        raise AddressError(f"{shown}: {err}") from err
+
+
+def _may_hold_password(uri: str) -> bool:
+    """Whether there is more than the name of a user, in whatever spelling."""
+    return ":" in uri.partition("://")[2].rpartition("@")[0]
+
+
+def parse_uri(uri: str) -> Address:
+    """The parts of a URI; the database is `DATABASE` where it names none.
+
+    Raises
+    ------
+    AddressError
+        It is not of the form mongodb://host:port/database. The message shows nothing that may
+        belong to a password.
+    """
+    found = _URI.fullmatch(uri)
+    if found is None and "@" not in uri.partition("://")[2]:
+        raise AddressError(f"not the URI of a database, such as {DEFAULT_URI}")
+    credentials = None if found is None else found["credentials"]
+    login = None if credentials is None else _CREDENTIALS.fullmatch(credentials)
+    if found is None or (credentials is not None and login is None):
+        raise AddressError(
+            f"{without_password(uri)}: not the URI of a database: user and password must be "
+            "percent-encoded, / as %2F, ? as %3F, # as %23, @ as %40, : as %3A, % as %25"
+        )
+    if not all(_HOST.fullmatch(host) for host in found["hosts"].split(",")):
+        raise AddressError(f"not the URI of a database, such as {DEFAULT_URI}")
+    user, password = (None, None) if login is None else login.group("user", "password")
+    return Address(
+        found["scheme"],
+        None if user is None else unquote_plus(user),
+        None if password is None else unquote_plus(password),
+        found["hosts"],
+        found["database"] or DATABASE,
+        found["options"] or "",
+    )
 
 
 def checked(uri: str) -> str:
@@ -74,40 +165,43 @@ def checked(uri: str) -> str:
     >>> checked("node7:27018")
     Traceback (most recent call last):
     ...
-    n3hyper.errors.StoreError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
+    n3hyper.hyper_optimization.mongo_address.AddressError: not the URI of a database, such as mongodb://localhost:27017/hyperopt-db
 
     Raises
     ------
-    StoreError
-        It is not of the form mongodb://host:port/database.
+    AddressError
+        See `parse_uri`.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in SCHEMES or not parts.netloc:
-        # what it is instead may hold a password
-        raise StoreError(f"not the URI of a database, such as {DEFAULT_URI}")
-    path = parts.path if parts.path.strip("/") else f"/{DATABASE}"
-    return urlunsplit(parts._replace(path=path))
+    return parse_uri(uri).uri
 
 
 def database_name(uri: str) -> str:
-    """The database of a `checked` URI.
+    """The database of a URI.
 
     >>> database_name("mongodb://localhost:27017/scan-7?authSource=admin")
     'scan-7'
     """
-    return urlsplit(uri).path.strip("/")
+    return parse_uri(uri).database
 
 
 def without_password(uri: str) -> str:
-    """The URI as it may be shown.
+    """What may be shown of text that was given as an address, whatever it looks like.
 
-    >>> without_password("mongodb://me:secret@node7:27017/hyperopt-db")
-    'mongodb://me@node7:27017/hyperopt-db'
+    Nothing before its last @ is shown where that may be a password, and no options.
+
+    >>> without_password("mongodb://me:secret@node7:27017/hyperopt-db?tlsInsecure=true")
+    'mongodb://***@node7:27017/hyperopt-db'
+    >>> without_password("me:sec/ret@node7")
+    '***@node7'
+    >>> without_password("folder/uri")
+    'folder/uri'
     """
-    parts = urlsplit(uri)
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    user = credentials.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}"))
+    scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
+    if not separator and ":" not in rest.rpartition("@")[0]:
+        return uri
+    _, at, shown = rest.rpartition("@")
+    known = scheme if re.fullmatch(r"[a-z+]*", scheme) else _HIDDEN
+    return f"{known}{separator}{_HIDDEN if at else ''}{at}{shown.partition('?')[0]}"
 
 
 def make_uri(

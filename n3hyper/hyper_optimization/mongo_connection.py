@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_address import database_name, without_password
+from n3hyper.hyper_optimization.mongo_address import AddressError, parse_uri, without_password
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -31,16 +31,17 @@ def open_database(uri: str) -> Database[Document]:
 
     Raises
     ------
-    StoreError
+    AddressError
         The URI has mistakes.
     """
     import pymongo
     from bson.codec_options import CodecOptions, DatetimeConversion
     from pymongo.errors import ConfigurationError, InvalidURI
 
+    address = parse_uri(uri)
     try:
         client: pymongo.MongoClient[Document] = pymongo.MongoClient(
-            uri,
+            address.uri,
             serverSelectionTimeoutMS=int(SELECTION * 1000),
             connectTimeoutMS=5000,
             socketTimeoutMS=60_000,
@@ -49,12 +50,12 @@ def open_database(uri: str) -> Database[Document]:
             journal=True,
         )
     except (ConfigurationError, InvalidURI, ValueError) as err:
-        raise StoreError(f"{without_password(uri)}: {err}") from err
+        raise AddressError(f"{without_password(uri)}: {err}") from err
     options: CodecOptions[Document] = CodecOptions(
         unicode_decode_error_handler="replace",
         datetime_conversion=DatetimeConversion.DATETIME_CLAMP,
     )
-    return client.get_database(database_name(uri), codec_options=options)
+    return client.get_database(address.database, codec_options=options)
 
 
 def address_of(database: Database[Document]) -> str:

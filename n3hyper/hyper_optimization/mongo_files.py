@@ -10,7 +10,7 @@ from typing import Any, Final
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import trial_origin
-from n3hyper.hyper_optimization.scan import save
+from n3hyper.hyper_optimization.serial_loop import save
 from n3hyper.hyper_optimization.suggest import trial_generator
 
 _WRITING_SHARE: Final = 0.1

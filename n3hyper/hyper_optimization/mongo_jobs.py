@@ -223,7 +223,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     def point(self, claim: Claim) -> Any:
         """The values of a claimed job as the database has them; they are not to be trusted."""
-        document = self.jobs.find_one({"_id": claim.id}, ["tid", "misc.vals"])
+        document = self.jobs.find_one({"_id": claim.id}, ["tid", "misc.vals", "misc.point"])
         return (document or {}).get("misc")
 
     def beat(self, claim: Claim) -> bool:

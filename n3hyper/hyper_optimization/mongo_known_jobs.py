@@ -6,7 +6,7 @@ which is asked for no more than what has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,8 @@ class KnownJobs:
         By number, the state of those that have not finished, as last read from the database.
     trials : list
         The documents in the order of their numbers.
+    point_of
+        Makes of the values of a job what its worker evaluates, where that is a user's objective.
     """
 
     def __init__(self, jobs: Jobs, files: FileTrials) -> None:
@@ -55,6 +57,7 @@ class KnownJobs:
         self.documents: dict[int, Record] = {}
         self.headers: dict[int, dict[str, Any]] = {}
         self.trials: list[Record] = []
+        self.point_of: Callable[[Mapping[str, Any]], str] | None = None
         self._labels = frozenset() if self.space is None else space_labels(self.space)
         self._take_files()
 
@@ -68,9 +71,12 @@ class KnownJobs:
         if self.space is not None:
             point = evaluate_space(self.space, job["misc"]["vals"])
             job["misc"]["space_vals"] = plain(point)
+        told = job["misc"]
+        if self.point_of is not None:
+            told = {**told, "point": self.point_of(told["vals"])}
         try:
             self.jobs.raise_number(self.exp_key, tid + 1)
-            self.jobs.jobs.insert_one({"_id": job_id(self.exp_key, tid), **job})
+            self.jobs.jobs.insert_one({"_id": job_id(self.exp_key, tid), **job, "misc": told})
         except DuplicateKeyError as err:
             raise StoreError(f"the scan has a trial {tid} already") from err
         self.documents.setdefault(tid, job)
@@ -150,6 +156,7 @@ class KnownJobs:
 
     def _pointed(self, record: Record) -> Record:
         """With a point of the search space for its values, or none; the database is not trusted."""
+        record["misc"].pop("point", None)
         if self.space is None:
             return record
         tid, misc, result = record["tid"], record["misc"], record["result"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from n3hyper.hyper_optimization.evaluation import LONGEST_TRACEBACK
 from n3hyper.hyper_optimization.mongo_connection import printable
 from n3hyper.hyper_optimization.record import (
     FINISHED,
@@ -100,7 +101,11 @@ def checked_result(result: Any) -> Record:
         return failed_result("exception", f"the database holds no proper result: {problem}")
     checked: Record = dict(plain(result))
     if "failure" in checked:
-        checked["failure"]["text"] = printable(checked["failure"]["text"])
+        failure = checked["failure"]
+        failure["text"] = printable(failure["text"])
+        if "traceback" in failure:
+            lines = str(failure["traceback"])[:LONGEST_TRACEBACK].splitlines()
+            failure["traceback"] = "\n".join(printable(line) for line in lines)
     return checked
 
 

@@ -54,8 +54,7 @@ class ScanDocument:
     def encode(self) -> dict[str, Any]:
         """As the database keeps it."""
         return {
-            "format": FORMAT,
-            "package": __version__,
+            **header(),
             "runcard": self.runcard,
             "runcard_hash": _hash(self.runcard),
             "replicas": self.replicas,
@@ -67,6 +66,34 @@ class ScanDocument:
     def beat(self) -> float:
         """Seconds between heartbeats."""
         return self.lease / 5
+
+
+def header() -> dict[str, Any]:
+    """Return what each document for workers begins with."""
+    return {"format": FORMAT, "package": __version__}
+
+
+def checked_lease(exp_key: str, document: Any) -> float:
+    """Return the lease of a document for workers that anybody may have written.
+
+    Raises
+    ------
+    StoreError
+        It was not made for this version, or the lease is no time.
+    """
+    if not isinstance(document, Mapping):
+        raise StoreError(f"scan {exp_key}: its document is missing")
+    found, package = document.get("format"), document.get("package")
+    if found != FORMAT:
+        raise StoreError(f"scan {exp_key}: format {found!r}, this version reads {FORMAT}")
+    if package != __version__:
+        raise StoreError(f"scan {exp_key}: made by n3hyper {package!r}, this is {__version__}")
+    lease = document.get("lease")
+    if not isinstance(lease, float) or not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
+        raise StoreError(
+            f"scan {exp_key}: lease is not a time from {SHORTEST_LEASE} to {LONGEST_LEASE} s"
+        )
+    return lease
 
 
 def decode_scan(exp_key: str, document: Any) -> ScanDocument:
@@ -91,12 +118,7 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
     def refuse(text: str) -> StoreError:
         return StoreError(f"scan {exp_key}: {text}")
 
-    if not isinstance(document, Mapping):
-        raise refuse("its document is missing")
-    if document.get("format") != FORMAT:
-        raise refuse(f"format {document.get('format')!r}, this version reads {FORMAT}")
-    if document.get("package") != __version__:
-        raise refuse(f"made by n3hyper {document.get('package')!r}, this is {__version__}")
+    lease = checked_lease(exp_key, document)
     runcard, replicas = document.get("runcard"), document.get("replicas")
     if not isinstance(runcard, str) or len(runcard) > _LONGEST_RUNCARD:
         raise refuse("its runcard is not a text of ordinary length")
@@ -104,9 +126,6 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
         raise refuse("its runcard is not the one that its hash belongs to")
     if type(replicas) is not int or not 1 <= replicas <= _MOST_REPLICAS:
         raise refuse(f"replicas is not a whole number from 1 to {_MOST_REPLICAS}")
-    lease = document.get("lease")
-    if not isinstance(lease, float) or not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
-        raise refuse(f"lease is not a time from {SHORTEST_LEASE} to {LONGEST_LEASE} s")
     try:
         identity = dict(document["identity"])
     except (KeyError, TypeError, ValueError) as err:

@@ -7,32 +7,37 @@ scans learn where it is and how to get in.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
-from urllib.parse import unquote_plus, urlsplit
+from typing import Final, TypeVar
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
     PORT,
     URI_FILE,
+    AddressError,
     is_loopback,
     make_uri,
+    parse_uri,
 )
 from n3hyper.hyper_optimization.mongo_connection import answers, open_database
-from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.system.atomic_write import write_atomically
+from n3hyper.system.folder_lock import locked_folder
+from n3hyper.system.own_files import open_log
+from n3hyper.system.processes import describe, ending, leashed, listener, stop_process
 
 ENGINES: Final = ("auto", "mongod", "embedded")
 EMBEDDED_PACKAGE: Final = "secantus"
@@ -40,6 +45,8 @@ LOG_FILE: Final = "mongod.log"
 USER: Final = "n3hyper"
 _LOOPBACK: Final = "127.0.0.1"
 _EVERYWHERE: Final = ("0.0.0.0", "::")
+_CONFIGURATION: Final = Path(__file__).with_name("secantusd.toml")
+"""Of the embedded server, which else takes one from the current folder or the user's."""
 _START: Final = 60.0
 """Seconds in which a server has to answer."""
 _ENDING: Final = 5.0
@@ -134,7 +141,7 @@ class MongodRunner:
         self.dbpath = Path(db_name if dbpath is None else dbpath)
         self.command = find_engine(engine, mongod)
         self.process: subprocess.Popen[bytes] | None = None
-        self._lock: Any = None
+        self._lock = ExitStack()
 
     @property
     def uri(self) -> str:
@@ -156,8 +163,8 @@ class MongodRunner:
     def earlier_port(self) -> int:
         """Where a server of this folder listened the last time; 0 where that is not known."""
         try:
-            return urlsplit(self.uri_file.read_text(encoding="utf-8").strip()).port or 0
-        except (OSError, ValueError):
+            return parse_uri(self.uri_file.read_text(encoding="utf-8").strip()).port
+        except (OSError, ValueError, AddressError):
             return 0
 
     def ensure_database_dir_exists(self) -> None:
@@ -183,12 +190,7 @@ class MongodRunner:
             last lines of its log.
         """
         self.ensure_database_dir_exists()
-        self._lock = locked_folder(self.dbpath)
-        try:
-            self._lock.__enter__()
-        except StoreError as err:
-            self._lock = None
-            raise StoreError(f"{self.dbpath}: another server is running here") from err
+        self._lock.enter_context(locked_folder(self.dbpath, "another server is running here"))
         try:
             if self.auth and self._credentials() == (None, None):
                 self._make_user()
@@ -197,7 +199,7 @@ class MongodRunner:
             self.process = _patiently(lambda: self._launch(self.bind_ip, self.db_port, self.auth))
             write_secret(self.uri_file, self.uri)
         except BaseException:
-            self._unlock()
+            self._lock.close()
             raise
         return self.process
 
@@ -212,12 +214,7 @@ class MongodRunner:
         if process is not None:
             stop_process(process)
         self.process = None
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.__exit__(None, None, None)
-            self._lock = None
+        self._lock.close()
 
     def __enter__(self) -> MongodRunner:
         self.start()
@@ -236,12 +233,13 @@ class MongodRunner:
         if is_embedded(self.command):
             options = _embedded_options(self.dbpath, host, port)
         else:
-            options = _mongod_options(self.dbpath, host, port, self.log_file)
+            options = _mongod_options(self.dbpath, host, port)
         command = [*self.command, *options, *(["--auth"] if auth else [])]
-        with self.log_file.open("ab") as log:
-            position = log.tell()
+        with open_log(self.log_file) as log:
+            position = os.fstat(log.fileno()).st_size
             process = subprocess.Popen(
-                leashed(command),
+                # also a server that is stopped ends; what it has acknowledged is on the disk
+                leashed(command, signal.SIGKILL),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -276,10 +274,8 @@ class MongodRunner:
         """Of an earlier start; None and None where there was none with a password."""
         if not self.auth or not self.uri_file.is_file():
             return None, None
-        parts = urlsplit(self.uri_file.read_text(encoding="utf-8").strip())
-        if parts.username is None or parts.password is None:
-            return None, None
-        return unquote_plus(parts.username), unquote_plus(parts.password)
+        address = parse_uri(self.uri_file.read_text(encoding="utf-8").strip())
+        return (None, None) if address.password is None else (address.user, address.password)
 
     def _make_user(self) -> None:
         """Let the server know a user before it listens where it was asked to.
@@ -320,19 +316,14 @@ def _patiently(attempt: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
-def _mongod_options(dbpath: Path, host: str, port: int, log: Path) -> list[str]:
+def _mongod_options(dbpath: Path, host: str, port: int) -> list[str]:
     options = ["--dbpath", str(dbpath), "--bind_ip", host, "--port", str(port)]
-    if ":" in host:
-        options.append("--ipv6")
-    return [*options, "--logpath", str(log), "--logappend"]
+    return [*options, "--ipv6"] if ":" in host else options
 
 
 def _embedded_options(dbpath: Path, host: str, port: int) -> list[str]:
-    # an empty configuration: one that lies about in the current folder is not ours
-    configuration = dbpath / "secantusd.toml"
-    configuration.touch()
     return [
-        *("--config", str(configuration), "--storage-path", str(dbpath)),
+        *("--config", str(_CONFIGURATION), "--storage-path", str(dbpath)),
         *("--host", host, "--port", str(port), "--standalone", "--cache-size", "256M"),
         *("--oplog-max-entries", "1000", "--log-level", "WARNING"),
     ]
@@ -353,14 +344,18 @@ def free_port(host: str = _LOOPBACK) -> int:
 
 
 def refuse_used_port(host: str, port: int) -> None:
-    """Raise `PortError` where a server could not listen."""
+    """Raise `PortError` where a server could not listen, which names the process that does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as err:
-            raise PortError(f"{host}:{port}: {err.strerror or err}; choose another --port") from err
+            holder = listener(port) if err.errno == errno.EADDRINUSE else None
+            advice = "choose another --port"
+            if holder is not None:
+                advice = f"by {describe(holder)}; end it with: {ending(holder)}, or {advice}"
+            raise PortError(f"{host}:{port}: {err.strerror or err}; {advice}") from err
 
 
 def write_secret(path: Path, text: str) -> None:

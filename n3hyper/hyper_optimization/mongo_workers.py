@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.hyper_optimization.mongo_address import VARIABLE
-from n3hyper.hyper_optimization.processes import leashed, stop_process
+from n3hyper.system.own_files import open_log
+from n3hyper.system.processes import leashed, stop_process
 
 WORKER_LOG: Final = "workers.log"
 _PATIENCE: Final = 20.0
@@ -35,6 +37,7 @@ class LocalWorkers:
         uri: str,
         log: Path,
         workdir: Path | str | None,
+        same_modules: bool = False,
     ) -> None:
         """Start it, unless it runs.
 
@@ -43,24 +46,31 @@ class LocalWorkers:
         command
             ``n3hyper mongo-worker``, or what takes its options.
         options
-            With their values; those that are None are left out.
+            With their values; those that are None are left out, and those of a list are repeated.
         uri
             Of the database.
         log
-            File that what it prints is added to.
+            File that what it prints is added to; see `n3hyper.system.own_files.open_log`.
         workdir
             Of the process; this one's by default.
+        same_modules
+            Whether it imports from where this process does.
         """
         if self.running:
             return
         given = [*command]
         for name, value in options.items():
-            given += [] if value is None else [name, str(value)]
-        with log.open("ab") as output:
+            values = value if isinstance(value, (list, tuple)) else [value]
+            for each in values:
+                given += [] if each is None else [name, str(each)]
+        environment = {**os.environ, VARIABLE: uri}
+        if same_modules:
+            environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        with open_log(log) as output:
             self._process = subprocess.Popen(
                 leashed(given),
                 # the URI may hold a password: not on the command line
-                env={**os.environ, VARIABLE: uri},
+                env=environment,
                 cwd=workdir,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -71,5 +81,5 @@ class LocalWorkers:
     def stop(self) -> None:
         """End it, and the workers with it."""
         if self._process is not None:
-            stop_process(self._process, patience=_PATIENCE)
+            stop_process(self._process, _PATIENCE)
             self._process = None

@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from hyperopt.mongoexp import MongoTrials
 
-from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
+from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_address import (
     DATABASE,
@@ -27,15 +26,23 @@ from n3hyper.hyper_optimization.mongo_address import (
     make_uri,
 )
 from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_archive
+from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
 from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
 from n3hyper.hyper_optimization.mongo_files import FileWriter, with_name
-from n3hyper.hyper_optimization.mongo_jobs import Jobs
+from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo_known_jobs import KnownJobs
 from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo_search import Search
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
 from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.objectives import (
+    ObjectiveDocument,
+    find_objective,
+    objective_name,
+)
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 
@@ -59,11 +66,15 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         Worker processes that `start_mongo_workers` starts.
     parameters
         The search space, for the readable values ``misc.space_vals`` of each trial.
-    store_trial
-        False to write no files.
     exp_key
         Name of the scan in the database; a new one by default. Stores of the same name share
         their trials.
+    cmd, workdir
+        Accepted as hyperopt's MongoTrials does, and not used.
+    refresh
+        Whether to read the database at once.
+    store_trial
+        False to write no files.
     uri
         In place of host, port and name: where user and password are needed.
     files
@@ -85,14 +96,14 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         db_name: str = DATABASE,
         num_workers: int = 1,
         parameters: Any = None,
-        *,
-        store_trial: bool = True,
         exp_key: str | None = None,
-        uri: str | None = None,
-        files: FileTrials | None = None,
         cmd: Any = None,
         workdir: Any = None,
         refresh: bool = True,
+        *,
+        store_trial: bool = True,
+        uri: str | None = None,
+        files: FileTrials | None = None,
     ) -> None:
         self.uri = checked(uri or make_uri(db_host, db_port, db_name))
         self.num_workers = num_workers
@@ -101,11 +112,14 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             folder = self.replica_path if store_trial else None
             files = FileTrials(folder, parameters, exp_key=exp_key or uuid.uuid4().hex)
         self.files = files
-        self.scan_document: ScanDocument | None = None
+        self.scan_document: ScanDocument | ObjectiveDocument | None = None
+        self.workers_started = False
         self.worker_command: Sequence[str] = (sys.executable, "-m", "n3hyper.cli", "mongo-worker")
         # hyperopt keeps the pickled objective here; it stays in this process
         self._attachments: dict[str, Any] = {}
         self._workers, self._writer = LocalWorkers(), FileWriter(files)
+        self._allowed: tuple[str, ...] = ()
+        self._search: Search | None = None
         jobs = Jobs(open_database(self.uri))
         self.known = KnownJobs(jobs, files)
         super().__init__(jobs, files._exp_key, cmd, workdir, refresh=False)
@@ -185,12 +199,66 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
     def count_by_state_unsynced(self, arg: Any) -> int:
         """How many trials have the state, or one of the states, now."""
         self.refresh()
+        if self._search is not None:
+            self._search.look()
         return int(self.count_by_state_synced(arg))
 
+    def trial_attachments(self, trial: Record) -> TrialAttachments:
+        """What the objective has attached to a trial, by name, in the database."""
+        return TrialAttachments(self.handle, job_id(self.exp_key, trial["tid"]))
+
     def delete_all(self, cond: Any = None) -> None:
-        """Remove the scan's jobs from the database; finished trials stay in the files."""
+        """Remove the scan's jobs and their attachments; finished trials stay in the files.
+
+        Parameters
+        ----------
+        cond
+            Of the documents that are removed; None for all, and the attachments of the search.
+        """
         self.handle.delete_all({**(cond or {}), "exp_key": self.exp_key})
+        if cond is None:
+            self.attachments.clear()
         self.known.forget()
+
+    def fmin(self, fn: Any, space: Any, *args: Any, **options: Any) -> Any:
+        """Minimise a function that workers run: what `hyperopt.fmin` calls, with its arguments.
+
+        Parameters
+        ----------
+        fn
+            A function that workers can import by its name, ``module:function``, and that whoever
+            started them has allowed: see `start_mongo_workers`, or ``n3hyper mongo-worker
+            --allow-objective``. Its result is that of any objective of hyperopt; a NaN or infinite
+            loss is a failure of the trial (``nan``), and so is an exception (``exception``).
+            Attachments are bytes or text.
+        space
+            Its choices are plain values: numbers, text, lists, tuples, dictionaries.
+
+        Raises
+        ------
+        ObjectiveError
+            The function has no such name, the workers that were started here do not allow it, or
+            the space holds other objects.
+        StoreError
+            The workers that were started here have ended.
+        """
+        document = ObjectiveDocument(self.exp_key, objective_name(fn))
+        name = document.objective
+        low_level = getattr(fn, "fmin_pass_expr_memo_ctrl", False)
+        if low_level or options.get("pass_expr_memo_ctrl"):
+            raise ObjectiveError(f"objective {name}: workers do not have expr, memo and ctrl")
+        if self.workers_running and name not in self._allowed:
+            raise ObjectiveError(
+                f"objective {name}: the workers that were started do not allow it; "
+                f"start_mongo_workers(objectives=[{name!r}])"
+            )
+        self.publish(document)
+        self._search = Search(self, document, space)
+        self.known.point_of = self._search.point
+        try:
+            return super().fmin(fn, space, *args, **options)
+        finally:
+            self._search = self.known.point_of = None
 
     # ------------------------------------------------------------ new trials
     def new_trial_ids(self, n: int) -> list[int]:
@@ -280,8 +348,8 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         self.files.to_pkl()
 
     # ------------------------------------------------------------ the scan and its workers
-    def publish(self, scan: ScanDocument | None = None) -> None:
-        """Tell workers of the scan, and give the database what it lacks of the trials.
+    def publish(self, scan: ScanDocument | ObjectiveDocument | None = None) -> None:
+        """Tell workers of the scan or search, and give the database what it lacks of the trials.
 
         Parameters
         ----------
@@ -307,6 +375,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         reserve_timeout: float = 600,
         theory_path: Path | None = None,
         memory: int | None = None,
+        objectives: Iterable[Any] = (),
     ) -> None:
         """Start the workers, `num_workers` of them, which end with this process.
 
@@ -328,7 +397,28 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             See ``n3hyper scan --theory-path``.
         memory
             Bytes for all of them; None for most of what is free.
+        objectives
+            Functions of a user's own that they may run in a search (`fmin`), themselves or by name
+            (``module:function``). Workers import them from where this process does. None by
+            default: then they run scans only.
+
+        Raises
+        ------
+        ObjectiveError
+            An objective cannot be imported, or workers run already that do not allow it.
         """
+        if callable(objectives) or isinstance(objectives, str):
+            objectives = (objectives,)
+        names = tuple(
+            each if isinstance(each, str) else objective_name(each) for each in objectives
+        )
+        for name in names:
+            find_objective(name)
+        if self.workers_running and not set(names) <= set(self._allowed):
+            raise ObjectiveError(
+                "workers run already, which do not allow these objectives: call "
+                "stop_mongo_workers() first"
+            )
         options = {
             "--workers": self.num_workers,
             "--poll-interval": poll_interval,
@@ -337,9 +427,24 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
             "--exp-key": exp_key,
             "--theory-path": theory_path,
             "--memory": memory,
+            "--allow-objective": names,
         }
-        log = (self.replica_path or Path()) / WORKER_LOG
-        self._workers.start(self.worker_command, options, uri=self.uri, log=log, workdir=workdir)
+        if not self.workers_running:
+            self._allowed = names
+        self._workers.start(
+            self.worker_command,
+            options,
+            uri=self.uri,
+            log=self.worker_log,
+            workdir=workdir,
+            same_modules=bool(names),
+        )
+        self.workers_started = True
+
+    @property
+    def worker_log(self) -> Path:
+        """The file that the workers started here write to."""
+        return (self.replica_path or Path()) / WORKER_LOG
 
     @property
     def workers_running(self) -> bool:
@@ -349,6 +454,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
     def stop_mongo_workers(self) -> None:
         """End the workers; what they were doing is left to others."""
         self._workers.stop()
+        self.workers_started = False
 
     # ------------------------------------------------------------ archives
     def compress_mongodb_database(self) -> Path:

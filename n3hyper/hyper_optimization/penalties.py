@@ -1,6 +1,7 @@
 """Penalties that the loss of a trial may carry, by the names used in `kfold.penalties`.
 
-Each takes, by keyword,
+Each public function of this module that takes `pdf_model` and `stopping_object` by keyword is a
+penalty. To add one, write it here: a runcard finds it by its name. Each takes
 
 pdf_model
     A callable on x of shape (1, nx, 1) giving x f in the evolution basis, (1, nx, 14, replicas),
@@ -9,24 +10,25 @@ stopping_object
     What the early stopping knows of the replicas: best epochs, patience, validation loss.
 
 and returns an array with one penalty a replica, or a float for a single network. What a penalty
-does not need it ignores, so that all of them can be called alike.
+does not need it ignores (``**_kwargs``), so that all of them can be called alike.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.errors import RuncardError
+from n3hyper.physics.arrays import Array
 from n3hyper.physics.distributions import (
     INTEGRABILITY_THRESHOLD,
     INTEGRABILITY_X,
     integrability_numbers,
 )
 
-Array = NDArray[np.float64]
 PDFModel = Callable[[Array], Array]
 
 SIGMA, GLUON = 1, 2
@@ -191,9 +193,38 @@ def integrability(pdf_model: PDFModel | None = None, **_kwargs: Any) -> Any:
     return _per_replica(np.expm1(np.minimum(excess, INTEGRABILITY_CEILING)))
 
 
-PENALTIES: Final[dict[str, Callable[..., Any]]] = {
-    "saturation": saturation,
-    "patience": patience,
-    "integrability": integrability,
-}
-"""By the name that a runcard uses."""
+def find_penalties(names: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """Return the penalties of a runcard's ``kfold.penalties``, by name.
+
+    Raises
+    ------
+    RuncardError
+        This module has no penalty of that name.
+
+    Examples
+    --------
+    >>> find_penalties(["patience"])["patience"] is patience
+    True
+    """
+    found: dict[str, Callable[..., Any]] = {}
+    for number, name in enumerate(names):
+        penalty = None if name.startswith("_") else globals().get(name)
+        if not inspect.isfunction(penalty) or not _is_penalty(penalty):
+            raise RuncardError(
+                "unknown penalty",
+                key=f"kfold.penalties[{number}]",
+                value=name,
+                hint="it is a function in penalties.py that takes pdf_model and stopping_object "
+                "by keyword",
+            )
+        found[name] = penalty
+    return found
+
+
+def _is_penalty(function: Callable[..., Any]) -> bool:
+    """Whether it can be called as all penalties are."""
+    try:
+        inspect.signature(function).bind(pdf_model=None, stopping_object=None)
+    except TypeError:
+        return False
+    return True

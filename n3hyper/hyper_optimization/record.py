@@ -17,7 +17,7 @@ status ``fail``, a `failure` with reason and text, and None for a loss.
                                                                  (k,) on the data fitted
         penalties          by name, (k, R)
         best_epochs, stop_epochs, positivity_passed, replicas_used   (k, R)
-      failure              reason, one of `REASONS`, and text
+      failure              reason, one of `REASONS`, and text; the traceback of an exception
       seconds, epochs_run, seed, version
 
 The `state` is hyperopt's: 2 for a trial with a score in each fold (failed or not), 3 for one
@@ -45,8 +45,18 @@ STATE_NEW, STATE_RUNNING, STATE_DONE, STATE_ERROR = 0, 1, 2, 3
 STATUS_OK, STATUS_FAIL = "ok", "fail"
 FINISHED: Final = (STATE_DONE, STATE_ERROR)
 
-REASONS: Final = ("nan", "threshold", "positivity", "exception", "memory", "timeout", "lost")
-"""Why a trial may fail."""
+REASONS: Final = (
+    "nan",
+    "threshold",
+    "threshold_chi2",
+    "positivity",
+    "setup",
+    "exception",
+    "memory",
+    "timeout",
+    "lost",
+)
+"""Why a trial may fail; an exception is a fault of the program, and not of hyperparameters."""
 
 FOLD_SCORES: Final = (
     "hyper_losses_chi2",
@@ -65,26 +75,49 @@ TIMES: Final = ("book_time", "refresh_time")
 Record = dict[str, Any]
 
 
-def plain(value: Any) -> Any:
-    """`value` in plain Python types; NaN and infinity become None, anything unknown its text.
+def plain(value: Any, finite: bool = True) -> Any:
+    """Return `value` in plain Python types, anything unknown as its text.
+
+    Parameters
+    ----------
+    finite
+        Whether NaN and infinity become None, as in a record.
 
     Examples
     --------
     >>> plain({"loss": np.float64("nan"), "folds": np.arange(2), "name": "Adam", "two": (1, True)})
     {'loss': None, 'folds': [0, 1], 'name': 'Adam', 'two': [1, True]}
+    >>> plain(np.array([1.0, np.nan, np.inf]), finite=False)
+    [1.0, nan, inf]
     """
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if math.isfinite(value) or not finite else None
     if value is None or isinstance(value, (bool, int, str, datetime.datetime)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, finite) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         items = sorted(value) if isinstance(value, (set, frozenset)) else value
-        return [plain(item) for item in items]
+        return [plain(item, finite) for item in items]
     return str(value)
+
+
+def not_finite(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers of a trial's result, those within its lists aside, that JSON lacks.
+
+    Examples
+    --------
+    >>> not_finite({"status": "ok", "loss": np.float64("inf"), "loss_variance": 0.0})
+    {'loss': inf}
+    """
+    numbers = {
+        key: float(value)
+        for key, value in result.items()
+        if isinstance(value, (float, np.floating)) and not math.isfinite(value)
+    }
+    return {key: math.nan if math.isnan(number) else number for key, number in numbers.items()}
 
 
 def to_json(record: Mapping[str, Any]) -> str:
@@ -104,7 +137,10 @@ def _time_text(value: Any) -> str:
 
 
 def from_json(text: str | bytes | bytearray) -> Record:
-    """The record of a line that `to_json` wrote, its times as times.
+    """Return the record of a line that `to_json` wrote, its times as times.
+
+    A loss that is null although the status is ok is NaN: hyperopt looks for the best trial among
+    numbers.
 
     Raises
     ------
@@ -122,6 +158,9 @@ def from_json(text: str | bytes | bytearray) -> Record:
                 record[name] = datetime.datetime.fromisoformat(record[name])
             except ValueError as err:
                 raise StoreError(f"trial {record['tid']}: {name} is not a time: {err}") from err
+    result = record["result"]
+    if result.get("status") == STATUS_OK and result.get("loss") is None:
+        result["loss"] = math.nan
     return dict(record)
 
 
@@ -188,8 +227,13 @@ def is_finite(value: Any) -> bool:
     )
 
 
-def failed_result(reason: str, text: str, **scores: Any) -> Record:
-    """The result of a trial that failed, with whatever is known of its scores.
+def failed_result(reason: str, text: str, traceback: str = "", **scores: Any) -> Record:
+    """Return the result of a trial that failed, with whatever is known of its scores.
+
+    Parameters
+    ----------
+    traceback
+        Of the exception that ended it; kept where there is one.
 
     Examples
     --------
@@ -208,7 +252,11 @@ def failed_result(reason: str, text: str, **scores: Any) -> Record:
         **scores,
         "status": STATUS_FAIL,
         "loss": None,
-        "failure": {"reason": reason, "text": " ".join(text.split())},
+        "failure": {
+            "reason": reason,
+            "text": " ".join(text.split()),
+            **({"traceback": traceback} if traceback else {}),
+        },
     }
     return dict(plain(result))
 
@@ -227,7 +275,8 @@ def finished_result(result: Any) -> Record:
         return dict(plain({"version": __version__, **scores}))
     failure = scores.pop("failure", None)
     if failure:
-        return failed_result(failure["reason"], failure["text"], **scores)
+        traceback = failure.get("traceback", "")
+        return failed_result(failure["reason"], failure["text"], traceback, **scores)
     if scores.get("status") == STATUS_OK:
         return failed_result("nan", f"the loss is {scores.get('loss')}", **scores)
     return failed_result("exception", "the objective gave no reason", **scores)
@@ -247,3 +296,58 @@ def finished_state(result: Mapping[str, Any]) -> int:
     scores = [meta.get(name) or [None] for name in FOLD_SCORES]
     complete = all(is_finite(number) for each in scores for number in each)
     return STATE_DONE if complete else STATE_ERROR
+
+
+_WHOLE: Final = ("nodes_per_layer", "epochs", "number_of_layers", "feature_scaling_points")
+_REAL: Final = (
+    *("stopping_patience", "stopping_delta", "threshold_chi2", "dropout"),
+    *("optimizer", "positivity", "integrability", "learning_rate", "clipnorm"),
+    *("pos_initial", "pos_multiplier", "integ_initial", "integ_multiplier"),
+)
+"""Hyperparameters, or groups of them, that are real numbers."""
+_LARGEST_WHOLE: Final = 2**53
+
+
+def todays_setup(setup: Mapping[str, Any]) -> Record:
+    """Return the setup of a trial, of n3fit of any age, as a record of today has it.
+
+    There, whole numbers may be floats, numbers of NumPy are text, and in 2022 the activation of
+    all hidden layers was called ``activation``.
+
+    Examples
+    --------
+    >>> todays_setup({"nodes_per_layer": [20.0, "41", 8], "dropout": "0.1", "activation": "tanh"})
+    {'nodes_per_layer': [20, 41, 8], 'dropout': 0.1, 'activation_per_layer': 'tanh'}
+    """
+    found = dict(setup)
+    for names, kind in ((_WHOLE, _whole), (_REAL, _real)):
+        for name in names:
+            value = found.get(name)
+            if isinstance(value, list):
+                found[name] = [kind(item) for item in value]
+            elif isinstance(value, dict):
+                found[name] = {key: kind(item) for key, item in value.items()}
+            elif value is not None:
+                found[name] = kind(value)
+    if "activation_per_layer" not in found and isinstance(found.get("activation"), str):
+        found["activation_per_layer"] = found.pop("activation")
+    return found
+
+
+def _whole(value: Any) -> Any:
+    """A whole number as an integer, and all else as it is."""
+    meant = _real(value)
+    if isinstance(meant, float) and meant.is_integer() and abs(meant) < _LARGEST_WHOLE:
+        return int(meant)
+    return value
+
+
+def _real(value: Any) -> Any:
+    """The text of a finite number as that number, and all else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        meant = float(value)
+    except ValueError:
+        return value
+    return meant if math.isfinite(meant) else value

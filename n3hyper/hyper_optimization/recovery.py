@@ -7,6 +7,7 @@ alone, and what it holds is taken up, for each trial is whole in either file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,11 @@ from typing import Any, Final
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.identity import digest
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import FINISHED, Record, check_record, plain, read_tries
-from n3hyper.hyper_optimization.safe_pickle import MissingStoreError
+from n3hyper.hyper_optimization.safe_pickle import ForeignStoreError, MissingStoreError, ways_on
 from n3hyper.hyper_optimization.suggest import scored, trial_generator
 
-PICKLE: Final = "tries.pkl"
-JSON: Final = "tries.json"
 _CHECKED: Final = 100
 """Trials of which the parameters are computed again, when a store is rebuilt."""
 
@@ -38,6 +38,8 @@ class StoreSummary:
     """Its text; None when unknown."""
     best: float | None
     """The smallest loss."""
+    theory_path: Path | None = None
+    """Where the theory was looked for first; None when unknown."""
 
 
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,10 +69,15 @@ def summarise(folder: Path) -> StoreSummary:
             max_evals=scan.get("max_evals"),
             runcard=scan.get("runcard"),
             best=_best(trials.finished),
+            theory_path=_folder(scan.get("theory_path")),
         )
     records = _finished_records(folder)
     origin = _common_origin(records, folder / JSON)
     return StoreSummary(len(records), origin["replicas"], None, None, _best(records))
+
+
+def _folder(text: Any) -> Path | None:
+    return Path(text) if isinstance(text, str) and os.path.isabs(text) else None
 
 
 def _best(records: Iterable[Record]) -> float | None:
@@ -120,14 +127,23 @@ def _number(trials: int) -> str:
 def _from_pickle(folder: Path) -> FileTrials:
     try:
         return FileTrials.from_pkl(folder / PICKLE)
-    except MissingStoreError:
+    except (MissingStoreError, ForeignStoreError):
         raise
     except StoreError as err:
-        if (folder / JSON).exists():
+        if _can_go_on(folder / JSON):
             raise StoreError(
                 f"{err}; with the pickle out of the way, the trials are taken from {JSON}"
             ) from err
         raise
+
+
+def _can_go_on(path: Path) -> bool:
+    """Whether a ``tries.json`` alone is enough to go on with its scan."""
+    try:
+        _common_origin(_finished_records(path.parent), path)
+    except StoreError:
+        return False
+    return True
 
 
 def _ahead(trials: FileTrials, path: Path) -> list[Record]:
@@ -178,9 +194,10 @@ def _common_origin(records: Sequence[Record], path: Path) -> dict[str, Any]:
         result = record.get("result", {})
         origin = result.get("scan")
         if not isinstance(origin, dict) or "seed" not in result:
-            raise StoreError(
+            raise ForeignStoreError(
                 f"{path}: trial {record.get('tid')} does not say how it was suggested; without "
-                f"{PICKLE}, only trials that this version of n3hyper wrote can be gone on with"
+                f"{PICKLE}, only trials that this version of n3hyper wrote can be gone on with; "
+                f"{ways_on(path)}"
             )
         origins.append({"seed": result["seed"], **origin})
     for record, origin in zip(records, origins, strict=True):

@@ -1,9 +1,9 @@
 """The loss of a trial: from the losses of replicas to one number for each fold, and from the folds
 to the number that the scan minimises.
 
-`HyperLoss` knows the statistics by the names that runcards use; `STATISTICS` and `LOSS_TYPES` are
-where new ones are added. Two more rewards look at the fits of all folds at once: `fit_distance`
-and `fit_future_tests`.
+`HyperLoss` knows the statistics by the names that runcards use; `IMPLEMENTED_STATS` and
+`LOSS_TYPES` are where new ones are added. Two more rewards look at the fits of all folds at once:
+`fit_distance` and `fit_future_tests`.
 
 Examples
 --------
@@ -31,10 +31,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n3hyper.data.fktable import evolution_matrix
 from n3hyper.errors import RuncardError, nearest
-from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
+from n3hyper.hyper_optimization.metrics import (
+    NO_METRICS,
+    ExperimentalData,
+    HyperoptMetrics,
+    compute_hyperopt_metrics,
+    joined,
+)
 from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.theory.fktable import evolution_matrix
 
 Array = NDArray[np.float64]
 Statistic = Callable[..., float]
@@ -57,12 +63,15 @@ def _std(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
     return float(np.std(np.asarray(losses, dtype=np.float64), axis=axis))
 
 
-STATISTICS: Final[dict[str, Statistic]] = {
+IMPLEMENTED_STATS: Final[dict[str, Statistic]] = {
     "average": _average,
     "average_best": _average,  # the best replicas are chosen before, in compute_loss
     "best_worst": _best_worst,
     "std": _std,
 }
+"""By name; one that is added here is known to `HyperLoss`. A runcard may use the names in
+`n3hyper.runcard.names`."""
+STATISTICS: Final = IMPLEMENTED_STATS
 
 
 def _reciprocal(statistic: Statistic) -> Statistic:
@@ -185,7 +194,7 @@ class HyperLoss:
         penalties: Mapping[str, ArrayLike],
         experimental_loss: ArrayLike,
         pdf_model: PDFModel | None = None,
-        experimental_data: ExperimentalData | None = None,
+        experimental_data: Sequence[ExperimentalData] | ExperimentalData | None = None,
         fold_idx: int = 0,
         *,
         validation_loss: ArrayLike | None = None,
@@ -204,14 +213,20 @@ class HyperLoss:
         pdf_model
             The fitted replicas; not needed where `predictions` are given.
         experimental_data
-            The data left out. Without them there are no ensemble metrics (NaN), which the loss
-            type chi2 does without.
+            The data left out: a list of groups of data of one problem, or one such group. Without
+            them there are no ensemble metrics (NaN), which the loss type chi2 does without.
         fold_idx
             0 begins a new trial.
         validation_loss
             (replicas,): chooses the best replicas.
         predictions
-            (replicas, ndata of `experimental_data`), when they are known already.
+            (replicas, ndata of `experimental_data`, group after group), when they are known
+            already.
+
+        Raises
+        ------
+        TypeError
+            `experimental_data` holds something else (n3fit's are objects of validphys).
 
         Examples
         --------
@@ -258,17 +273,33 @@ class HyperLoss:
 
 def _ensemble(
     pdf_model: PDFModel | None,
-    data: ExperimentalData | None,
+    data: Sequence[ExperimentalData] | ExperimentalData | None,
     predictions: Array | None,
     best: NDArray[np.intp],
 ) -> HyperoptMetrics:
     """The metrics of the replicas `best`, as far as what is given allows."""
-    if data is None or (predictions is None and pdf_model is None):
+    groups = _groups(data)
+    if not groups or (predictions is None and pdf_model is None):
         return NO_METRICS
     if predictions is None:
         assert pdf_model is not None
-        predictions = data.predictions(pdf_model)
-    return data.metrics(predictions[best])
+        predictions = np.concatenate([group.predictions(pdf_model) for group in groups], axis=-1)
+    central, covariance = joined(groups)
+    return compute_hyperopt_metrics(predictions[best], central, covariance)
+
+
+def _groups(
+    data: Sequence[ExperimentalData] | ExperimentalData | None,
+) -> list[ExperimentalData]:
+    """The groups of data of `compute_loss`; TypeError for what is none."""
+    groups = [data] if isinstance(data, ExperimentalData) else list(data or ())
+    for group in groups:
+        if not isinstance(group, ExperimentalData):
+            raise TypeError(
+                "experimental_data has to be a list of n3hyper's ExperimentalData, "
+                f"not of {type(group).__name__}"
+            )
+    return groups
 
 
 _DISTANCE_X: Final = np.concatenate([np.geomspace(1e-6, 0.1, 20), np.linspace(0.11, 0.9, 30)])

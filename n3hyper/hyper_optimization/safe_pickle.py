@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.commands import Word, command_line
 
 ADMITTED: Final = ("n3hyper.hyper_optimization.filetrials", "FileTrials")
+_OTHER_PROGRAMS: Final = ("n3fit", "hyperopt")
+"""Packages whose pickles of trials are code, which is not run."""
 _BROKEN: Final = (
     pickle.UnpicklingError,
     EOFError,
@@ -31,8 +34,18 @@ class MissingStoreError(StoreError, FileNotFoundError):
     exit_code = 2
 
 
+class ForeignStoreError(StoreError):
+    """The trials are those of another program, which alone can go on with them."""
+
+    exit_code = 2
+
+
 class _Refused(pickle.UnpicklingError):
     """The pickle names a class that a store does not hold."""
+
+
+class _Foreign(_Refused):
+    """The pickle is that of another program's trials."""
 
 
 class _State:
@@ -50,7 +63,8 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) != ADMITTED:
-            raise _Refused(f"{module}.{name}")
+            foreign = module.split(".")[0] in _OTHER_PROGRAMS
+            raise (_Foreign if foreign else _Refused)(f"{module}.{name}")
         return _State
 
     def persistent_load(self, pid: Any) -> Any:
@@ -64,6 +78,24 @@ def missing(path: Path) -> MissingStoreError:
     )
 
 
+def ways_on(path: Path) -> str:
+    """Return what can be done with trials of n3fit, whose ``tries.json`` lies beside `path`."""
+    tries = path.with_name("tries.json")
+    if not tries.is_file():
+        return f"its trials could be read from {tries.name}, which is not beside it"
+    folder = path.absolute().parent
+    if folder.name.startswith("replica_") and folder.parent.name == "nnfit":
+        folder = folder.parent.parent
+    shown = f"its trials are shown by {command_line('report', folder)}"
+    if not (folder / "filter.yml").is_file():
+        return shown
+    new: dict[str, Word] = {"select": 10, "as": "ranges", "export_runcard": "ranges.yml"}
+    return (
+        f"{shown}, and a new scan of the ranges in which the best ones lie begins with "
+        f"{command_line('report', folder, **new)}"
+    )
+
+
 def read_state(path: Path) -> dict[str, Any]:
     """The state of the FileTrials in a pickle, in plain Python types.
 
@@ -71,6 +103,8 @@ def read_state(path: Path) -> dict[str, Any]:
     ------
     MissingStoreError
         There is no such file.
+    ForeignStoreError
+        It is that of a scan of n3fit.
     StoreError
         The file cannot be read, is not the whole pickle of a store, or names a class that a store
         does not hold; nothing of it runs.
@@ -83,6 +117,11 @@ def read_state(path: Path) -> dict[str, Any]:
         raise missing(path) from None
     except OSError as err:
         raise StoreError(f"{path}: cannot be read: {err.strerror or err}") from err
+    except _Foreign:
+        raise ForeignStoreError(
+            f"{path}: the pickle of a scan of n3fit, which n3fit alone can go on with; "
+            f"{ways_on(path)}"
+        ) from None
     except _Refused as err:
         raise StoreError(
             f"{path}: refused, it names {err}, which no store of trials holds"

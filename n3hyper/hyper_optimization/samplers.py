@@ -7,11 +7,13 @@ one is. They are found in `n3hyper.hyper_optimization.hyper_scan` as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from n3hyper.errors import RuncardError, nearest
+
+_RANGE: Final = ("min", "max", "sampling")
 
 
 def _ordered(key: str, lower_end: float, higher_end: float) -> None:
@@ -122,6 +124,9 @@ def optimizer_arg_wrapper(hp_key: str, option_dict: float | Mapping[str, Any]) -
     """
     if not isinstance(option_dict, Mapping):
         return float(option_dict)
+    for key in option_dict:
+        if key not in _RANGE:
+            raise RuncardError("unknown key", key=f"{hp_key}.{key}", hint=nearest(str(key), _RANGE))
     samplers = {"uniform": hp_uniform, "log": hp_loguniform}
     sampling = option_dict.get("sampling", "uniform")
     if sampling not in samplers:

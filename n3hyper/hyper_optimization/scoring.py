@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
-from n3hyper.hyper_optimization.penalties import PENALTIES
+from n3hyper.hyper_optimization.penalties import find_penalties
 from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     Record,
@@ -33,14 +32,12 @@ from n3hyper.hyper_optimization.rewards import (
     fit_distance,
     future_test_loss,
 )
+from n3hyper.physics.arrays import Array, Mask
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.result import BatchFit
     from n3hyper.runcard.model import KFold
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MIN_USABLE: Final = 0.5
 """Fraction of the replicas of a fold that must be usable."""
@@ -87,6 +84,7 @@ class Scorer:
 
     def __init__(self, problem: FitProblem, kfold: KFold) -> None:
         self._kfold = kfold
+        self._penalty_functions = find_penalties(kfold.penalties)
         self._folds = [_fold_data(problem, number) for number in range(len(problem.folds))]
         fits_target = kfold.fold_statistic in FIT_TARGETS
         self._hyper_loss = HyperLoss(
@@ -118,7 +116,7 @@ class Scorer:
         used = finite & fit.positivity_passed[number]
         if not used.any():
             # without a usable replica the scores are those of what there is
-            failure = _too_few(used, finite)
+            failure = _too_few(fit, number, used, finite)
             shown = predictions[finite]
             return _FoldScore(
                 used=used,
@@ -150,14 +148,16 @@ class Scorer:
             held_out=held_out,
             fitted=_metrics(data.fitted, predictions[used]),
             penalties=penalties,
-            failure=_too_few(used, finite) or self._judge(value, held_out),
+            failure=_too_few(fit, number, used, finite) or self._judge(value, held_out),
         )
 
     def _penalties(self, fit: BatchFit, number: int, used: Mask) -> dict[str, Array]:
         """Each penalty of the replicas of a fold, (R,), NaN for those that are not used."""
         arguments = {"pdf_model": fit.pdf_model(number), "stopping_object": fit.stopping(number)}
         with np.errstate(all="ignore"):
-            values = {name: PENALTIES[name](**arguments) for name in self._kfold.penalties}
+            values = {
+                name: penalty(**arguments) for name, penalty in self._penalty_functions.items()
+            }
         return {name: np.where(used, value, np.nan) for name, value in values.items()}
 
     def _judge(self, value: float, held_out: HyperoptMetrics) -> tuple[str, str] | None:
@@ -219,16 +219,33 @@ def _fold_data(problem: FitProblem, number: int) -> _FoldData:
     )
 
 
-def _too_few(used: Mask, finite: Mask) -> tuple[str, str] | None:
-    """The failure of a fold of which too few replicas can be used."""
+def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str, str] | None:
+    """The failure of a fold of which too few replicas can be used.
+
+    A replica without an accepted epoch has its last weights: where these are not below
+    threshold_chi2 the failure is that of the chi2, else that of positivity.
+    """
     if used.any() and used.mean() >= MIN_USABLE:
         return None
-    diverged, negative = int((~finite).sum()), int((finite & ~used).sum())
-    text = (
-        f"{int(used.sum())} of {used.size} replicas can be used; {diverged} not finite, "
-        f"{negative} without an epoch that passed positivity and threshold_chi2"
-    )
-    return ("nan" if diverged >= negative else "positivity"), text
+    chi2, limit = fit.validation_chi2[number], fit.threshold_chi2
+    above = finite & ~used & ~(chi2 < limit)
+    counts = {
+        "nan": int((~finite).sum()),
+        "threshold_chi2": int(above.sum()),
+        "positivity": int((finite & ~used & ~above).sum()),
+    }
+    texts = [f"{int(used.sum())} of {used.size} replicas can be used"]
+    if counts["nan"]:
+        texts.append(f"{counts['nan']} not finite")
+    if counts["threshold_chi2"]:
+        lowest = chi2[above].min()
+        texts.append(
+            f"{counts['threshold_chi2']} with a validation chi2 of {lowest:.6g} or more at the "
+            f"end, which is not below threshold_chi2 {limit:g}"
+        )
+    if counts["positivity"]:
+        texts.append(f"{counts['positivity']} without an epoch that passed positivity")
+    return max(counts, key=lambda reason: counts[reason]), "; ".join(texts)
 
 
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:

@@ -15,16 +15,23 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import plain
 from n3hyper.hyper_optimization.samplers import ActivationStr
 
+LIST_LABEL: Final = "parameters"
+"""Of the choice among the setups of a list, as in NNPDF's runcards."""
+
 OPERATIONS: Final = frozenset(
     (
         *("dict", "pos_args", "switch", "hyperopt_param"),
         *("float", "int", "minimum", "maximum"),
         *("uniform", "quniform", "loguniform", "qloguniform"),
         *("normal", "qnormal", "lognormal", "qlognormal"),
-        *("randint", "categorical"),
+        *("randint", "randint_via_categorical", "categorical"),
+        *("add", "sub", "mul", "truediv", "floordiv", "pow", "neg"),
+        *("eq", "lt", "le", "gt", "ge"),
+        *("exp", "log", "sqrt", "sin", "cos", "tan"),
+        *("getitem", "len", "list", "max", "min", "sum", "identity"),
     )
 )
-"""What a space may be made of."""
+"""What a space may be made of: hyperopt's distributions, and arithmetic with them."""
 
 
 class SearchSpace(Protocol):
@@ -38,22 +45,28 @@ class SearchSpace(Protocol):
         """Return values and samplers by name."""
 
 
-def evaluate_space(space: Any, vals: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters at one point of `space`.
+def evaluate_space(space: Any, vals: Mapping[str, Any]) -> Any:
+    """Return the parameters at one point of `space`.
 
     Parameters
     ----------
     space
-        Dictionary (or expression) of values and samplers.
+        Values and samplers in dictionaries and lists, or a single sampler or expression.
     vals
         Values by label, ``{label: value}`` or, as in a trial's ``misc.vals``, ``{label: [value]}``
         with an empty list for what is not active.
 
     Returns
     -------
-    dict
-        Sequences are lists; a space that is a choice of whole setups (``parameters``) gives the
-        setup.
+    dict, list or a single value
+        What the space is made of: a dictionary for the space of a scan. Sequences are lists; a
+        space that is nothing but a choice of whole setups (``parameters``) gives the setup.
+
+    Examples
+    --------
+    >>> from hyperopt import hp
+    >>> evaluate_space([1 + hp.lognormal("x", 0, 1), 7], {"x": [2.5]})
+    [3.5, 7]
     """
     import hyperopt
 
@@ -63,8 +76,10 @@ def evaluate_space(space: Any, vals: Mapping[str, Any]) -> dict[str, Any]:
         if values:
             point[label] = values[0]
     parameters = _lists(hyperopt.space_eval(space, point))
-    setup = parameters.get("parameters")
-    return dict(setup) if isinstance(setup, dict) else dict(parameters)
+    if isinstance(parameters, dict) and set(parameters) == {LIST_LABEL}:
+        setup = parameters[LIST_LABEL]
+        return setup if isinstance(setup, dict) else parameters
+    return parameters
 
 
 def _lists(value: Any) -> Any:
@@ -93,7 +108,9 @@ def runcard_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encode_space(space: Any) -> list[Any]:
-    """The space as plain data: its nodes, each naming its arguments by their number.
+    """Return the space as plain data: its nodes, each naming its arguments by their number.
+
+    A choice that is no plain value (a function, say) is kept as its text.
 
     Raises
     ------
@@ -126,7 +143,7 @@ def encode_space(space: Any) -> list[Any]:
 def _encode_literal(value: Any) -> dict[str, Any]:
     if isinstance(value, ActivationStr):
         return {"activation": value.function_name}
-    return {"literal": plain(value)}
+    return {"literal": plain(value, finite=False)}
 
 
 def decode_space(encoded: Any) -> Any:

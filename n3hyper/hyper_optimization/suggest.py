@@ -28,14 +28,11 @@ from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     is_finite,
 )
+from n3hyper.hyper_optimization.space import LIST_LABEL
 
 ALGORITHMS: Final = ("tpe", "anneal", "random")
 _SEED_LIMIT: Final = 2**31 - 1
 """hyperopt's bound on the seed of one suggestion."""
-
-
-LIST_LABEL: Final = "parameters"
-"""Of the choice among the setups of a list, as in NNPDF's runcards."""
 
 
 def trial_generator(seed: int, tid: int) -> np.random.Generator:

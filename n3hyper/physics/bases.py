@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import RuncardError, nearest
-
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
 
 FK_FLAVOURS: Final = (
     "photon", "Sigma", "g", "V", "V3", "V8", "V15", "V24", "V35", "T3", "T8", "T15", "T24", "T35",

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array, Mask
 
 LOG_OF_ZERO: Final = -1e4
 """Stands for log(1 - x) at x = 1: finite, so that gradients are, and its exponential is zero."""
@@ -24,7 +23,7 @@ class Preprocessing:
     """(nfit, 2): lowest and highest alpha."""
     largex: Array
     """(nfit, 2): lowest and highest beta."""
-    trainable: NDArray[np.bool_]
+    trainable: Mask
     """(nfit,): whether the exponents are fitted."""
 
     @classmethod

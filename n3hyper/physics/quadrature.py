@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
 
 X_MIN: Final = 1e-9
 """Lower end of the sum rules' integrals, as in n3fit."""

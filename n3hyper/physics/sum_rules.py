@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import RuncardError, nearest
+from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.bases import FK_FLAVOURS
-
-Array = NDArray[np.float64]
 
 _INDEX: Final = {name: place for place, name in enumerate(FK_FLAVOURS)}
 _N: Final = len(FK_FLAVOURS)
@@ -77,7 +75,7 @@ class SumRules:
         """The flavours with a factor other than one."""
         return tuple(_INDEX[rule.component] for rule in self.rules)
 
-    def divisors(self) -> NDArray[np.int64]:
+    def divisors(self) -> Index:
         """(14,): the integral that divides the factor of each flavour (itself without a rule)."""
         divisors = np.arange(_N)
         for rule in self.rules:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.other_scan import completed, setup_of_trial, with_setups
 from n3hyper.replicas.start import OF_A_FIT, ONE_FILE, SavedWeights
 from n3hyper.replicas.weights_file import weights_name
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN
 from n3hyper.runcard.trial_specs import TRIAL_SPECS
 from n3hyper.runcard.yaml_file import read_yaml, yaml_text
+from n3hyper.scanning.other_scans import completed, setup_of_trial, with_setups
 
 _SEARCHES: Final = ("hyperscan_config", "hyperscan")
 _LISTS: Final = ("parameters", OTHER_SCAN)

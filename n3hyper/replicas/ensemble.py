@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.errors import FitError
+from n3hyper.errors import HyperparameterError
 
 BLOCK: Final = 32
 """Replicas of a job at most: more train no faster, and are lost together by a kill."""
@@ -51,12 +51,12 @@ class Job:
 
         Raises
         ------
-        FitError
+        HyperparameterError
             The numbers are out of range.
         """
         first, count = int(point["first"]), int(point["count"])
         if not (1 <= first <= MOST_REPLICAS and 1 <= count <= BLOCK):
-            raise FitError(f"no job of {count} replicas from number {first} on")
+            raise HyperparameterError(f"no job of {count} replicas from number {first} on")
         return cls(first, count)
 
 

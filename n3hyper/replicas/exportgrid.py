@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import lambertw
 
-from n3hyper.data.fktable import evolution_matrix
 from n3hyper.data.quick_yaml import read_plain_yaml
 from n3hyper.errors import StoreError
+from n3hyper.theory.fktable import evolution_matrix
 
 Array = NDArray[np.float64]
 

@@ -25,15 +25,16 @@ from typing import Any, Final
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import remove_leftovers, write_atomically
+from n3hyper.hyper_optimization.commands import command_line
+from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid, mean_grid, partons
 from n3hyper.replicas.fit_json import chi2_log, fit_json, versions
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import Vetoes
 from n3hyper.replicas.weights_file import weights_bytes
+from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
-RUNCARD: Final = "filter.yml"
 STORE: Final = "jobs"
 SUMMARY: Final = "fit.json"
 _PART: Final = ".postfit.part"
@@ -64,7 +65,7 @@ class FitFolder:
     @property
     def runcard(self) -> Path:
         """File of the runcard as it is run."""
-        return self.path / RUNCARD
+        return self.path / RUNCARD_COPY
 
     @property
     def store(self) -> Path:
@@ -83,7 +84,7 @@ class FitFolder:
 
     def replica(self, number: int) -> Path:
         """Return the folder of a replica."""
-        return self.path / "nnfit" / f"replica_{number}"
+        return self.path / NNFIT / f"{REPLICA}{number}"
 
     def exportgrid(self, number: int) -> Path:
         """Return the export grid of a replica."""
@@ -92,7 +93,7 @@ class FitFolder:
     @property
     def has_store(self) -> bool:
         """Whether some job has finished."""
-        return any((self.store / name).exists() for name in ("tries.pkl", "tries.json"))
+        return any((self.store / name).exists() for name in (PICKLE, JSON))
 
     # ------------------------------------------------------------ before the fit
     def check_name(self) -> None:
@@ -109,10 +110,10 @@ class FitFolder:
             raise StoreError(f"{self.path} is a file; choose a folder with -o")
         if self.has_store:
             raise StoreError(
-                f"{self.path} holds a fit already; go on with it by n3hyper fit {self.path}, or "
-                "choose another folder with -o"
+                f"{self.path} holds a fit already; go on with it by "
+                f"{command_line('fit', self.path)}, or choose another folder with -o"
             )
-        if (self.path / "nnfit").exists() and not self.store.is_dir():
+        if (self.path / NNFIT).exists() and not self.store.is_dir():
             raise StoreError(
                 f"{self.path} holds a scan, or a fit of another program; choose another folder "
                 "with -o"
@@ -130,10 +131,10 @@ class FitFolder:
         for data in problem.datasets:
             if data.points is not None:
                 mask = self._folder("filter", data.name) / f"FKMASK_{data.name}.dat"
-                _write(mask, "".join(f"{point}\n" for point in data.points))
-        self._folder("nnfit")
-        _write(self.runcard, content)
-        _write(self.path / "md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
+                write(mask, "".join(f"{point}\n" for point in data.points))
+        self._folder(NNFIT)
+        write(self.runcard, content)
+        write(self.path / "md5", hashlib.md5(content, usedforsecurity=False).hexdigest())
 
     def _folder(self, *parts: str) -> Path:
         folder = self.path.joinpath(*parts)
@@ -148,7 +149,7 @@ class FitFolder:
         self, fit: ReplicaFit, card: FitCard, scale: PDFScale, seconds: float
     ) -> None:
         """Write the folder of a replica; ``NAME.json`` is last, so that with it all is there."""
-        folder = self._folder("nnfit", f"replica_{fit.number}")
+        folder = self._folder(NNFIT, f"{REPLICA}{fit.number}")
         basis = card.runcard.fitting.basis
         trainable = [flavour.trainable for flavour in basis]
         setup = None if card.from_runcard() else card.setups[fit.setup]
@@ -160,8 +161,7 @@ class FitFolder:
             f"{self.name}.json": fit_json(fit, basis, setup, seconds),
         }
         for name, content in files.items():
-            remove_leftovers(folder / name)
-            _write(folder / name, content)
+            write(folder / name, content)
 
     def has_replica(self, number: int) -> bool:
         """Whether the folder of a replica is whole."""
@@ -185,20 +185,20 @@ class FitFolder:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         for place, fit in enumerate(chosen, 1):
-            source = self.path / "nnfit" / f"replica_{fit.number}"
-            (part / f"replica_{place}").symlink_to(os.path.relpath(source, self.postfit))
+            source = os.path.relpath(self.replica(fit.number), self.postfit)
+            (part / f"{REPLICA}{place}").symlink_to(source)
         if chosen:
             mean = mean_grid([export_grid(fit, scale) for fit in chosen])
-            (part / "replica_0").mkdir()
-            _write(part / "replica_0" / f"{self.name}.exportgrid", mean.text())
-        _write(part / "veto_count.json", json.dumps(vetoes.record()))
-        _write(part / "postfit.log", log)
+            (part / f"{REPLICA}0").mkdir()
+            write(part / f"{REPLICA}0" / f"{self.name}.exportgrid", mean.text())
+        write(part / "veto_count.json", json.dumps(vetoes.record()))
+        write(part / "postfit.log", log)
         shutil.rmtree(self.postfit, ignore_errors=True)
         part.rename(self.postfit)
 
     def write_summary(self, content: dict[str, Any]) -> None:
         """Write the fit in numbers."""
-        _write(self.summary, json.dumps(content, indent=1) + "\n")
+        write(self.summary, json.dumps(content, indent=1) + "\n")
 
 
 def export_grid(fit: ReplicaFit, scale: PDFScale) -> ExportGrid:
@@ -206,5 +206,7 @@ def export_grid(fit: ReplicaFit, scale: PDFScale) -> ExportGrid:
     return ExportGrid(fit.number, scale.q0, export_xgrid(), partons(fit.pdf, scale.active))
 
 
-def _write(path: Path, content: str | bytes) -> None:
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file of a folder that is held, so that it is whole or as before."""
+    remove_leftovers(path)
     write_atomically(path, [content.encode() if isinstance(content, str) else content])

@@ -10,10 +10,12 @@ from n3hyper import __version__
 from n3hyper.data.build import build_problem
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
-from n3hyper.data.theories import find_theory
+from n3hyper.fitting.memory import refuse_wide_networks
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.folder import PDFScale
 from n3hyper.replicas.trainer import FitPlan, drawn
+from n3hyper.runcard import keys_as_written
+from n3hyper.theory.folders import find_theory
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +66,10 @@ def prepare_fit(
     for note in card.notes:
         say(note)
     say("reading data and theory")
+    refuse_wide_networks(card.runcard, memory)
     theory = find_theory(card.runcard.theory.theoryid, theory_path).card()
-    problem = build_problem(card.runcard, replicas, theory_path)
+    with keys_as_written(card.runcard):
+        problem = build_problem(card.runcard, replicas, theory_path)
     setups = len(card.setups)
     say(
         f"{problem.ndata} points of {len(problem.datasets)} data sets, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -12,18 +13,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.atomic_write import write_atomically
-from n3hyper.hyper_optimization.budget import Budget
-from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.identity import complete_identity
-from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
-from n3hyper.hyper_optimization.scan import ScanOutcome, run_scan
-from n3hyper.hyper_optimization.session import WARM_UP, Listener
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome, mend, run_scan
 from n3hyper.replicas.card import load_fit_card
-from n3hyper.replicas.folder import FitFolder
+from n3hyper.replicas.folder import FitFolder, write
 from n3hyper.replicas.jobs import JobSpace, JobSuggester, jobs_of_rounds, rounds_of
 from n3hyper.replicas.preparation import PreparedFit, prepare_fit
 from n3hyper.replicas.replica_fit import ReplicaFit
@@ -31,6 +27,10 @@ from n3hyper.replicas.results import FitResults, next_round
 from n3hyper.replicas.summary import fit_summary
 from n3hyper.replicas.trainer import make_trainer
 from n3hyper.replicas.vetoes import Thresholds, Vetoes, with_files
+from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.listener import Listener
+from n3hyper.scanning.prepare import WARM_UP
 
 ALGORITHM: Final = "replicas"
 """What the store of a fit says in place of the algorithm of a scan."""
@@ -42,6 +42,13 @@ class FitListener(Listener, Protocol):
 
     def jobs_planned(self, total: int, done: int) -> None:
         """Take how many jobs the fit has so far, and how many of them are done."""
+
+
+class Trainer(Protocol):
+    """What fits jobs; see `n3hyper.replicas.trainer.ReplicaTrainer`."""
+
+    def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
+        """Return the result of a job."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def perform_fit(request: FitRequest, listener: FitListener) -> FitOutcome:
     folder = request.folder
     with ExitStack() as held:
         if request.restart:
-            held.enter_context(locked_folder(folder.store))
+            held.enter_context(locked_scan(folder.store))
         else:
             folder.check_name()
             folder.refuse_used()
@@ -145,31 +152,60 @@ def perform_fit(request: FitRequest, listener: FitListener) -> FitOutcome:
         fits.prepare(partial(make_trainer, prepared.plan))
         if not request.restart:
             held.enter_context(claimed(folder))
-        begin(request, prepared)
-        files = FitFiles(request, prepared, listener)
-        records = files.opened()
+        return run_serial(request, prepared, fits, listener, budget)
+
+
+def run_serial(
+    request: FitRequest,
+    prepared: PreparedFit,
+    trainer: Trainer,
+    listener: FitListener,
+    budget: Budget | None = None,
+) -> FitOutcome:
+    """Run a fit that has been prepared, in a folder that is held, job after job.
+
+    Parameters
+    ----------
+    trainer
+        What fits the replicas of a job.
+    budget
+        The time of the fit; None for no limit.
+    """
+    begin(request, prepared)
+    files = FitFiles(request, prepared, listener)
+    records = files.opened()
+    if budget:
+        budget.learn(records)
+
+    def on_start(tid: int, params: dict[str, Any]) -> None:
         if budget:
-            budget.learn(records)
+            budget.begin()
+        listener.trial_started(tid, params)
 
-        def run(rounds: Sequence[int], jobs: int) -> ScanOutcome:
-            return run_scan(
-                folder.store,
-                fits,
-                JobSpace(),
-                jobs,
-                algo=ALGORITHM,
-                restart=folder.has_store,
-                fingerprint=prepared.identity,
-                keep={"runcard": card.text, "max_evals": jobs},
-                max_failures=request.max_failures,
-                on_start=partial(_begun, budget, listener),
-                on_trial=partial(_ended, budget, files),
-                stop=budget.spent if budget else None,
-                lock=False,
-                suggester=JobSuggester(rounds, prepared.setups),
-            )
+    def on_trial(record: Record) -> None:
+        if budget:
+            budget.end()
+        files.job_ended(record)
 
-        return run_rounds(request, prepared, files, records, run)
+    def run(rounds: Sequence[int], jobs: int) -> ScanOutcome:
+        return run_scan(
+            request.folder.store,
+            trainer,
+            JobSpace(),
+            jobs,
+            algo=ALGORITHM,
+            restart=request.folder.has_store,
+            fingerprint=prepared.identity,
+            keep={"runcard": prepared.card.text, "max_evals": jobs},
+            max_failures=request.max_failures,
+            on_start=on_start,
+            on_trial=on_trial,
+            stop=budget.spent if budget else None,
+            lock=False,
+            suggester=JobSuggester(rounds, prepared.setups),
+        )
+
+    return run_rounds(request, prepared, files, records, run)
 
 
 def run_rounds(
@@ -224,10 +260,10 @@ class FitFiles:
         if not self._folder.has_store:
             return []
         identity = complete_identity(self._prepared.identity, JobSpace().as_dict())
-        trials: FileTrials
         trials, notes = reopen(self._folder.store, JobSpace().as_dict(), identity)
         for note in notes:
             self.listener.stage(note)
+        mend(trials, self._folder.store, notes)
         records: list[Record] = trials.finished
         self._write(FitResults.of(records, self._prepared.setups), anew=False)
         return records
@@ -283,7 +319,7 @@ def claimed(folder: FitFolder) -> AbstractContextManager[None]:
         folder.store.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder.path}: {error.strerror or error}") from error
-    return locked_folder(folder.store)
+    return locked_scan(folder.store)
 
 
 def begin(request: FitRequest, prepared: PreparedFit) -> None:
@@ -293,8 +329,9 @@ def begin(request: FitRequest, prepared: PreparedFit) -> None:
         # while this one was reading, another may have begun here
         folder.refuse_used()
         folder.begin(prepared.card, prepared.problem)
-    wanted = {"replicas": request.replicas, "at_most": request.at_most}
-    write_atomically(folder.store / _REQUEST, [json.dumps(wanted).encode()])
+    path = None if request.theory_path is None else os.path.abspath(request.theory_path)
+    wanted = {"replicas": request.replicas, "at_most": request.at_most, "theory_path": path}
+    write(folder.store / _REQUEST, json.dumps(wanted))
 
 
 def restart_request(
@@ -317,6 +354,9 @@ def restart_request(
         raise StoreError(f"{output}: no fit of n3hyper; a new one begins with a runcard")
     before = _asked_before(folder)
     wanted = replicas or before.get("replicas") or 1
+    theory = before.get("theory_path")
+    if options.get("theory_path") is None and theory is not None and Path(theory).is_dir():
+        options["theory_path"] = Path(theory)
     limit = at_most or (before.get("at_most") if replicas is None else None) or at_most_of(wanted)
     return FitRequest(
         runcard=folder.runcard,
@@ -337,21 +377,11 @@ def at_most_of(replicas: int) -> int:
     return replicas + max(replicas // 2, 10)
 
 
-def _asked_before(folder: FitFolder) -> dict[str, int]:
+def _asked_before(folder: FitFolder) -> dict[str, Any]:
+    """What `begin` has kept; nothing where it is lost."""
     try:
         found = json.loads((folder.store / _REQUEST).read_text(encoding="utf-8"))
-        return {name: int(found[name]) for name in ("replicas", "at_most")}
-    except (OSError, ValueError, KeyError, TypeError):
+        numbers = {name: int(found[name]) for name in ("replicas", "at_most")}
+        return {**numbers, "theory_path": found.get("theory_path")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _begun(budget: Budget | None, listener: FitListener, tid: int, params: dict[str, Any]) -> None:
-    if budget:
-        budget.begin()
-    listener.trial_started(tid, params)
-
-
-def _ended(budget: Budget | None, files: FitFiles, record: Record) -> None:
-    if budget:
-        budget.end()
-    files.job_ended(record)

@@ -27,7 +27,12 @@ SCORES: Final = _columns(
     ("tid", "trial number in its scan", "tid", "number of the trial in its own scan"),
     ("scan", "scan", "scan", "which of the files the trial is from"),
     ("good", "ok", "ok", "whether the trial has a loss"),
-    ("reason", "failure", "failure", "why it failed: nan, threshold, positivity, exception, ..."),
+    (
+        "reason",
+        "failure",
+        "failure",
+        "why it failed: nan, threshold, threshold_chi2, positivity, exception, ...",
+    ),
     ("loss", "loss", "loss", "what the scan minimises, or what --loss and the like made of it"),
     ("validation_loss", "validation χ²", "valid.", "mean over folds and replicas, per point"),
     (

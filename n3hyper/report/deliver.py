@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from n3hyper.errors import StoreError
 from n3hyper.report.errors import ReportError
 from n3hyper.report.view import View
+from n3hyper.system.own_files import write_output
 
 
 def deliver(
@@ -92,7 +94,6 @@ def write_text(path: Path, text: str) -> None:
         It cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as err:
-        raise ReportError(f"{path}: cannot be written: {err.strerror}") from None
+        write_output(path, text.encode(errors="replace"))
+    except StoreError as err:
+        raise ReportError(str(err)) from err

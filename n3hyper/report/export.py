@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -216,10 +217,16 @@ def _header(view: View, chosen: Sequence[Trial], path: Path | None, form: str) -
         lines.append(f"{len(chosen)} trials of the scan {view.scan.name}: {tids}{more}.")
     lines.append(f"Loss: {view.loss_words}.")
     if path is not None and form == "parameters":
-        lines.append(f"To fit: n3hyper scan {path.name} -n {len(chosen)}")
+        lines.append(f"To fit: n3hyper scan {_word(path)} -n {len(chosen)}")
     elif path is not None:
-        lines.append(f"To go on: n3hyper scan {path.name}")
+        lines.append(f"To go on: n3hyper scan {_word(path)}")
     return "".join(f"# {clean(line)}\n" for line in lines)
+
+
+def _word(path: Path) -> str:
+    """A file of this folder as a word of a shell."""
+    name = path.name
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def _plain_copy(value: Any) -> Any:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from n3hyper.errors import StoreError
 from n3hyper.report import plots
 from n3hyper.report.columns import column
 from n3hyper.report.errors import ReportError
 from n3hyper.report.ranges import groups_of, is_continuous
 from n3hyper.report.style import styled
 from n3hyper.report.view import View
+from n3hyper.system.own_files import write_output
 
 DPI = 160
 _MOST_FACTORS = 40
@@ -106,7 +108,6 @@ def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path
     """
     written: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with styled():
             for plan in plan_figures(view):
                 drawn = plan.draw(view)
@@ -117,10 +118,12 @@ def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path
                     metadata = {} if ending == "png" else {"Date": None}
                     if ending == "pdf":
                         metadata = {"CreationDate": None}
-                    drawn.savefig(path, format=ending, dpi=DPI, metadata=metadata)
+                    image = io.BytesIO()
+                    drawn.savefig(image, format=ending, dpi=DPI, metadata=metadata)
+                    write_output(path, image.getvalue())
                     written.append(path)
-    except OSError as err:
-        raise ReportError(f"{folder}: cannot be written: {err.strerror or err}") from None
+    except StoreError as err:
+        raise ReportError(str(err)) from err
     return written
 
 

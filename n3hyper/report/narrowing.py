@@ -81,7 +81,7 @@ def _optimizers(value: Any, chosen: Sequence[Trial]) -> Any:
             if isinstance(kept.get(key), Mapping) and ends:
                 kept[key] = {**kept[key], "min": ends[0], "max": ends[1]}
         found.append(kept)
-    return found
+    return found or value
 
 
 def _architecture(value: Any, chosen: Sequence[Trial]) -> Any:
@@ -95,9 +95,8 @@ def _architecture(value: Any, chosen: Sequence[Trial]) -> Any:
         if part.get(key):
             given = part[key] if isinstance(part[key], list) else []
             used = dict.fromkeys(trial.values.get(name) for trial in chosen)
-            part[key] = [each for each in given if each in used] or sorted(
-                str(each) for each in used if each is not None
-            )
+            names = [str(each) for each in used if each is not None]
+            part[key] = [each for each in given if each in used] or sorted(names) or part[key]
     widths = [
         int(width)
         for trial in chosen

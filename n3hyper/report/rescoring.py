@@ -29,7 +29,15 @@ STATISTICS: Final = ("average", "average_best", "best_worst", "std")
 WHOLE_FITS: Final = ("fit_distance", "fit_future_tests")
 """Statistics over the PDFs of all folds, of which a record holds no more than the number."""
 _METRIC: Final = {"phi2": "phi2", "logp": "logp", "chi2p": "chi2"}
-_LASTING: Final = ("exception", "memory", "timeout", "lost", "positivity")
+_LASTING: Final = (
+    "setup",
+    "exception",
+    "memory",
+    "timeout",
+    "lost",
+    "positivity",
+    "threshold_chi2",
+)
 _MIN_USABLE: Final = 0.5
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR
+from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
 from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.reading import Matrices
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
@@ -108,7 +108,7 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
         return None
     tid = record.get("tid")
     parameters = misc.get("space_vals")
-    parameters = parameters if isinstance(parameters, dict) else _raw_values(misc)
+    parameters = todays_setup(parameters if isinstance(parameters, dict) else _raw_values(misc))
     meta = result.get("kfold_meta")
     loss = number(result.get("loss"))
     ok = result.get("status") == "ok" and state == STATE_DONE and math.isfinite(loss)

@@ -26,6 +26,14 @@ TABLE_SCORES: Final = (
 """Scores in tables of trials, those first that are looked at first."""
 
 
+_DERIVED: Final = {
+    "activation": "activation_per_layer",
+    "mean_width": "nodes_per_layer",
+    "number_of_layers": "nodes_per_layer",
+}
+"""Columns that say no more than another one, where that is there."""
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """A scan with the choices of its reader."""
@@ -127,14 +135,14 @@ class View:
         best = self.scan.best
         if best is None:
             return []
-        hidden = {"activation", "mean_width", "number_of_layers"}
         scanned = set(self.scan.scanned)
         if "stopping_patience" in scanned or "epochs" in scanned:
             scanned.add("stopping_epochs")
         return [
             (name, cell(name, value), name in scanned)
             for name in self.scan.parameters
-            if name not in hidden and (value := best.values.get(name)) is not None
+            if best.values.get(_DERIVED.get(name, "")) is None
+            and (value := best.values.get(name)) is not None
         ]
 
 

@@ -1,6 +1,12 @@
 """The runcard: what a scan is told, read, checked and typed."""
 
-from n3hyper.runcard.load import load_runcard, parse_runcard, require_scan
+from n3hyper.runcard.load import (
+    keys_as_written,
+    load_runcard,
+    parse_runcard,
+    parse_text,
+    require_scan,
+)
 from n3hyper.runcard.model import (
     DataCuts,
     DatasetInput,
@@ -25,7 +31,9 @@ __all__ = [
     "Runcard",
     "Seeds",
     "Theory",
+    "keys_as_written",
     "load_runcard",
     "parse_runcard",
+    "parse_text",
     "require_scan",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from n3hyper.runcard.dataset_names import present_name
 from n3hyper.runcard.model import KFold, Partition
 from n3hyper.runcard.names import FOLD_STATISTICS, LOSS_TYPES, PENALTIES, STATISTICS
 from n3hyper.runcard.node import Node, near
@@ -90,4 +91,7 @@ def _read_partition(entry: Node, datasets: Sequence[str], may_be_empty: bool) ->
 
 
 def _unknown(item: Node, datasets: Sequence[str]) -> None:
+    same = [name for name in datasets if present_name(name) == present_name(item.value)]
+    if same:
+        item.fail("not the name that dataset_inputs has", f"write {same[0]!r}, which is the same")
     item.fail("not in dataset_inputs", near(item.value, datasets, "list it there as well"))

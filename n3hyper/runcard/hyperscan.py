@@ -12,7 +12,14 @@ from typing import Any, Final
 
 from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER
 from n3hyper.runcard.model import Fitting
-from n3hyper.runcard.names import ACTIVATIONS, INITIALIZERS, LAYER_TYPES, OPTIMIZERS, SAMPLINGS
+from n3hyper.runcard.names import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LAYER_TYPES,
+    MOST_EPOCHS,
+    OPTIMIZERS,
+    SAMPLINGS,
+)
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.parameters import OPTIONAL, read_parameters
 
@@ -21,8 +28,8 @@ OTHER_SCAN: Final = "use_tries_from"
 OTHER_SPACE: Final = "from_hyperscan"
 """Key that names the scan whose ranges are drawn from."""
 _OTHERS: Final = {
-    OTHER_SCAN: "the trials of that scan are run",
-    OTHER_SPACE: "the ranges are those of that scan",
+    OTHER_SCAN: "the trials of that scan are run; remove one of the two",
+    OTHER_SPACE: "the ranges of that scan are drawn from; remove one of the two",
 }
 _GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
@@ -58,7 +65,9 @@ def read_hyperscan(
         other = section.get(name)
         if other is None:
             continue
-        for key in (*_GROUPS, "parameters", *_OTHERS):
+        # ranges beside those of another scan stand in their place
+        groups = () if name == OTHER_SPACE else _GROUPS
+        for key in (*groups, "parameters", *_OTHERS):
             beside = section.get(key)
             if beside is not None and key != name:
                 beside.fail(f"not beside {name}", reason)
@@ -118,7 +127,7 @@ def _read_stopping(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if _range(section, "min_epochs", "max_epochs"):
         for key in ("min_epochs", "max_epochs"):
-            found[key] = section.need(key).integer(1)
+            found[key] = section.need(key).integer(1, MOST_EPOCHS)
     for key in ("min_patience", "max_patience"):
         value = section.get(key)
         if value is not None:
@@ -233,7 +242,8 @@ def _read_depths(section: Section, parameters: dict[str, Any]) -> list[int] | No
         ):
             item.fail(
                 "more or fewer layers than parameters.activation_per_layer",
-                "add activations: [...], of which one is then used in all hidden layers",
+                f"add {section.node.at('activations')}: [tanh], say: one of the list is then used "
+                "in all hidden layers",
             )
         found.append(depth)
     if not found:

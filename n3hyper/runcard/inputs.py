@@ -6,6 +6,7 @@ from typing import Any
 
 from n3hyper.runcard import filters
 from n3hyper.runcard.keys import IGNORED_DATACUTS, REFUSED_DATACUTS
+from n3hyper.runcard.legacy import SAMPLING
 from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory
 from n3hyper.runcard.names import SEED_LIMIT
 from n3hyper.runcard.node import Node, Section
@@ -124,6 +125,9 @@ def read_lagrange(node: Node | None, key: str) -> tuple[LagrangeSet, ...]:
 
 def read_seeds(card: Section) -> Seeds:
     """The seeds and switches at the top level of the runcard."""
+    sampling = card.get("sampling")
+    if sampling is not None:
+        sampling.section(SAMPLING)
     seeds = {}
     for key in ("trvlseed", "nnseed", "mcseed"):
         found = card.get(key)
@@ -133,20 +137,9 @@ def read_seeds(card: Section) -> Seeds:
         genrep=card.flag("genrep", False),
         same_trvl_per_replica=card.flag("same_trvl_per_replica", False),
         resample_negative_pseudodata=card.flag("resample_negative_pseudodata", False),
-        separate_multiplicative=_separate_multiplicative(card),
+        separate_multiplicative=card.flag("separate_multiplicative", False),
         use_t0_sampling=card.flag("use_t0_sampling", True),
     )
-
-
-def _separate_multiplicative(card: Section) -> bool:
-    """At the top level, or below ``sampling`` where older runcards have it."""
-    key = "separate_multiplicative"
-    sampling, here = card.get("sampling"), card.get(key)
-    below = None if sampling is None else sampling.section((key,)).get(key)
-    if here is not None and below is not None:
-        below.fail("given twice", f"it is at the top level as well: remove one {key}")
-    given = here or below
-    return given is not None and given.flag()
 
 
 def read_diagonal_frac(card: Section) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from n3hyper.errors import RuncardError
+from n3hyper.runcard.model import located
 from n3hyper.runcard.names import LOSS_TYPES
 from n3hyper.runcard.retired import replace_retired
 
@@ -31,6 +32,13 @@ OUT_OF_FITTING = (
 )
 """Keys that once stood below ``fitting``; n3fit reads them there as well."""
 
+SAMPLING = {
+    "separate_multiplicative": "separate_multiplicative",
+    "use_t0": "use_t0_sampling",
+    "use_t0_sampling": "use_t0_sampling",
+}
+"""Keys that once stood below ``sampling``, and what they are called at the top level."""
+
 _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
 
 
@@ -46,10 +54,7 @@ class Translation:
 
     def place(self, path: str) -> str:
         """The path in the file of a path in `card`."""
-        for new in sorted(self.moved, key=len, reverse=True):
-            if path == new or path.startswith((f"{new}.", f"{new}[")):
-                return self.moved[new] + path[len(new) :]
-        return path
+        return located(path, self.moved)
 
     def move(self, source: Any, old: str, target: Any, new: str, where: tuple[str, str]) -> None:
         """Move key `old` of `source` to key `new` of `target`; `where` are their two paths."""
@@ -88,6 +93,8 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     found.move(card.get("hyperscan_config"), "kfold", card, "kfold", ("hyperscan_config", ""))
     for key in OUT_OF_FITTING:
         found.move(card.get("fitting"), key, card, key, ("fitting", ""))
+    for old, new in SAMPLING.items():
+        found.move(card.get("sampling"), old, card, new, ("sampling", ""))
     _epochs(found, card.get("fitting"))
     for old in ("experiments", "experiment_inputs"):
         _flatten_experiments(found, old)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,11 @@ from n3hyper.runcard.inputs import (
     read_theory,
 )
 from n3hyper.runcard.legacy import modernise
-from n3hyper.runcard.model import Fitting, KFold, Runcard
+from n3hyper.runcard.model import Fitting, KFold, Runcard, located
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.parameters import feature_scaled, read_parameters
 from n3hyper.runcard.trial_specs import TRIAL_SPECS, read_trial_specs
-from n3hyper.runcard.yaml_file import plain, read_yaml
+from n3hyper.runcard.yaml_file import parse_yaml, plain, read_yaml
 
 TOP = (
     "description",
@@ -74,6 +76,25 @@ def load_runcard(path: Path | str) -> Runcard:
     return _parse(read_yaml(path), path)
 
 
+def parse_text(text: str, source: Path | str, moved: Sequence[Mapping[str, str]] = ()) -> Runcard:
+    """Check a runcard whose text is not, or not any more, that of a file.
+
+    Parameters
+    ----------
+    source
+        The file that errors name.
+    moved
+        Where key paths of the text stand in that file, step by step; those not named are the same.
+
+    Raises
+    ------
+    RuncardError
+        As `load_runcard`.
+    """
+    source = Path(source)
+    return _parse(parse_yaml(text, source), source, moved)
+
+
 def parse_runcard(mapping: Mapping[str, Any], source: Path | str | None = None) -> Runcard:
     """Check a runcard that is a mapping already, such as `Runcard.raw` of another one.
 
@@ -103,21 +124,29 @@ def require_scan(runcard: Runcard) -> KFold:
     return runcard.kfold
 
 
-def _parse(document: Any, path: Path | None) -> Runcard:
+@contextmanager
+def keys_as_written(runcard: Runcard) -> Iterator[None]:
+    """Let each RuncardError of the block name its key as it stands in the runcard's file."""
+    try:
+        yield
+    except RuncardError as error:
+        raise error.at(runcard.place(error.key)) from None
+
+
+def _parse(document: Any, path: Path | None, moved: Sequence[Mapping[str, str]] = ()) -> Runcard:
     source = None if path is None else str(path)
     if not isinstance(document, Mapping):
         Node(document, "", source).fail("not a runcard", "expected a mapping (key: value)")
     raw: dict[str, Any] = plain(dict(document), source)
     translation = modernise(copy.deepcopy(raw), source)
+    places = (translation.moved, *moved)
     try:
-        return _read(translation.card, path, raw, translation.notes)
+        runcard = _read(translation.card, path, raw, translation.notes)
     except RuncardError as error:
-        place = translation.place(error.key)
-        if place == error.key:
-            raise
-        raise RuncardError(
-            error.problem, source=source, key=place, value=error.value, hint=error.hint
-        ) from None
+        for each in places:
+            error = error.at(located(error.key, each))
+        raise error from None
+    return dataclasses.replace(runcard, moved=places)
 
 
 def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: list[str]) -> Runcard:

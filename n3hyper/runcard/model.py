@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+
+def located(path: str, moved: Mapping[str, str]) -> str:
+    """Return where a key path stands, where it or a part of it that begins it has been moved.
+
+    >>> located("kfold.partitions[1]", {"kfold": "hyperscan.kfold"})
+    'hyperscan.kfold.partitions[1]'
+    """
+    for new in sorted(moved, key=len, reverse=True):
+        if path == new or path.startswith((f"{new}.", f"{new}[")):
+            return moved[new] + path[len(new) :]
+    return path
 
 
 @dataclass(frozen=True)
@@ -218,5 +231,13 @@ class Runcard:
     parallel_models: bool = True
     """Kept for NNPDF's sake: replicas are always trained together here."""
     description: str = ""
+    moved: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
+    """Where key paths stand in the file, step by step from those of today's spelling."""
     notes: tuple[str, ...] = ()
     """One line for each old spelling that was translated and each key that means nothing here."""
+
+    def place(self, path: str) -> str:
+        """Return the path in the file of a key path in today's spelling."""
+        for moved in self.moved:
+            path = located(path, moved)
+        return path

@@ -1,8 +1,32 @@
-"""Every name that a runcard may use: plain data, imported by the parts that implement them."""
+"""Every name that a runcard may use: plain data, imported by the parts that implement them.
+
+Of penalties it is the other way round: who writes one need not name it a second time.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
+from pathlib import Path
+
+
+def _written_penalties(module: Path) -> tuple[str, ...]:
+    """The public functions of a module that take `pdf_model` and `stopping_object` by keyword."""
+    functions = [
+        node
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    return tuple(each.name for each in functions if _takes(each.args, *_OF_A_PENALTY))
+
+
+def _takes(arguments: ast.arguments, *names: str) -> bool:
+    """Whether a function may be called with these keywords."""
+    known = {each.arg for each in (*arguments.args, *arguments.kwonlyargs)}
+    return arguments.kwarg is not None or known.issuperset(names)
+
+
+_OF_A_PENALTY = ("pdf_model", "stopping_object")
 
 OPTIMIZERS: Mapping[str, Mapping[str, float]] = {
     "Adadelta": {"learning_rate": 1.0, "clipnorm": 1.0},
@@ -48,7 +72,9 @@ LAYER_TYPES = ("dense", "dense_per_flavour")
 REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1_l2": ("l1", "l2")}
 """Regularizers of the kernels, each with its ``regularizer_args`` (factors, 0 by default)."""
 
-PENALTIES = ("saturation", "patience", "integrability")
+PENALTIES = _written_penalties(Path(__file__).parents[1] / "hyper_optimization" / "penalties.py")
+"""Penalties: the functions of that module which take what a penalty is given. Their names are read
+from its source, since a runcard is read before anything that computes is loaded."""
 LOSS_TYPES = ("chi2", "phi2", "logp", "chi2p")
 STATISTICS = ("average", "average_best", "best_worst", "std")
 """How losses are reduced over the replicas of a fold."""
@@ -90,5 +116,7 @@ FIT_BASES: Mapping[str, Mapping[str, str]] = {
 }
 """Fit bases; each maps the spellings that ``fitting.basis[].fl`` may use to one element."""
 
+MOST_EPOCHS = 10**9
+"""A fit counts its epochs in 32 bits."""
 SEED_LIMIT = 2**32
 """Seeds lie in [0, SEED_LIMIT): they start NumPy's legacy generator, as NNPDF's do."""

@@ -12,6 +12,7 @@ from n3hyper.runcard.names import (
     FIT_BASES,
     INITIALIZERS,
     LAYER_TYPES,
+    MOST_EPOCHS,
     OPTIMIZERS,
     REGULARIZERS,
 )
@@ -68,7 +69,7 @@ def read_parameters(node: Node, fitting: Fitting, complete: bool = True) -> dict
     section = node.section(_KEYS)
     found: dict[str, Any] = _read_network(section, fitting)
     found["optimizer"] = read_optimizer(section.need("optimizer", "{optimizer_name: Nadam, ...}"))
-    found["epochs"] = section.need("epochs", "how long to train at most").integer(1)
+    found["epochs"] = section.need("epochs", "how long to train at most").integer(1, MOST_EPOCHS)
     patience = section.need("stopping_patience", "a fraction of the epochs, 0.1 say")
     found["stopping_patience"] = patience.number(0, 1)
     delta, chi2 = section.get("stopping_delta"), section.get("threshold_chi2")

@@ -32,7 +32,17 @@ def read_yaml(path: Path) -> Any:
     RuncardError
         If there is no such file, it is no text, or no single YAML document.
     """
-    text = _read_text(path)
+    return parse_yaml(_read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Any:
+    """Return the document of the text of a YAML file; `path` names it in errors.
+
+    Raises
+    ------
+    RuncardError
+        If it is no single YAML document.
+    """
     loader = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.identity import complete_identity, differences
-from n3hyper.hyper_optimization.isolation import IsolatedTrainer
 from n3hyper.hyper_optimization.mongo_scan import ScanDocument, evaluate_point, space_labels
 from n3hyper.hyper_optimization.record import Record, failed_result
-from n3hyper.hyper_optimization.scan import evaluate
-from n3hyper.hyper_optimization.session import WARM_UP, ScanRequest, make_trainer, prepare
-from n3hyper.runcard import load_runcard
+from n3hyper.hyper_optimization.serial_loop import evaluate
+from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.prepare import WARM_UP, PreparedScan, make_trainer, prepare_scan
+from n3hyper.scanning.request import ScanRequest
 
-Prepared = tuple[Any, HyperScanner, dict[str, str]]
-Prepare = Callable[[ScanDocument, Path, "Path | None", Callable[[str], None]], Prepared]
-"""From (scan, file of its runcard, theory path, where to say how it goes) to what
-`n3hyper.hyper_optimization.session.prepare` gives."""
+PrepareFits = Callable[[ScanDocument, "Path | None", Callable[[str], None]], PreparedScan]
+"""From (scan, theory path, where to say how it goes) to what
+`n3hyper.scanning.prepare.prepare_scan` gives."""
+_RUNCARD: Final = Path("runcard")
+"""How mistakes in the runcard of a scan are reported, of which this host has no file."""
 
 
 @dataclass(frozen=True)
@@ -47,33 +46,33 @@ class _Quiet:
 
 def prepare_fits(
     scan: ScanDocument,
-    runcard: Path,
     theory_path: Path | None,
     say: Callable[[str], None],
     memory: int | None = None,
-) -> Prepared:
+) -> PreparedScan:
     """The real thing: data and theory as this host has them, and fits in a process of their own.
 
     That process loads TensorFlow while this one reads. It ends with this one, whatever ends it.
     """
     request = ScanRequest(
-        runcard=runcard,
-        output=runcard.parent,
+        runcard=_RUNCARD,
+        output=Path(),
         max_evals=1,
         replicas=scan.replicas,
         theory_path=theory_path,
         memory=memory,
+        runcard_text=scan.runcard,
     )
     quiet = _Quiet(say)
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
     try:
-        card = load_runcard(runcard)
-        trainer, scanner, identity = prepare(request, card, quiet)
+        card = request.load()
+        trainer, scanner, identity = prepare_scan(request, card, quiet)
         fits.prepare(partial(make_trainer, trainer.problem, card, memory))
     except BaseException:
         fits.close()
         raise
-    return fits, scanner, identity
+    return PreparedScan(fits, scanner, identity)
 
 
 class Evaluator:
@@ -84,7 +83,7 @@ class Evaluator:
     scan
         As `decode_scan` has checked it.
     prepare
-        See `Prepare`; not to be had from the database.
+        See `PrepareFits`; not to be had from the database.
     theory_path
         Where to look for the theory first, on this host.
     say
@@ -99,18 +98,15 @@ class Evaluator:
     def __init__(
         self,
         scan: ScanDocument,
-        prepare: Prepare,
+        prepare: PrepareFits,
         theory_path: Path | None,
         say: Callable[[str], None],
     ) -> None:
         self.scan = scan
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            runcard = Path(folder) / "runcard.yml"
-            runcard.write_text(scan.runcard, encoding="utf-8")
-            try:
-                self.trainer, scanner, identity = prepare(scan, runcard, theory_path, say)
-            except N3HyperError as err:
-                raise self._refusal(err) from err
+        try:
+            self.trainer, scanner, identity = prepare(scan, theory_path, say)
+        except N3HyperError as err:
+            raise self._refusal(err) from err
         try:
             self.space = scanner.as_dict()
             self._compare(complete_identity(identity, self.space))

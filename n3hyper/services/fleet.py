@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from n3hyper.fitting.backend import usable_cores
-from n3hyper.hyper_optimization.processes import leashed, stop_process
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.processes import leashed, stop_process
 
 COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")
 _LIVED: Final = 60.0
@@ -133,7 +133,7 @@ class Fleet:
             if process.poll() is None:
                 process.terminate()
         for process in processes:
-            stop_process(process, patience=15.0)
+            stop_process(process, 15.0)
 
     def _start(self, slot: _Slot) -> None:
         share = worker_environment(slot.number, self.workers, self._cores, self._gpus)

@@ -19,8 +19,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.interruption import interrupted_by_signals
+from n3hyper.errors import ObjectiveError, StoreError
+from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
 from n3hyper.hyper_optimization.mongo_connection import (
     SELECTION,
     Patience,
@@ -28,10 +28,17 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_jobs import Claim, Jobs
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument, decode_scan
+from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.objectives import (
+    ObjectiveDocument,
+    decode_document,
+    find_objective,
+)
 from n3hyper.hyper_optimization.record import Record, failed_result
-from n3hyper.services.evaluator import Evaluator, Prepare, prepare_fits
+from n3hyper.services.evaluator import Evaluator, PrepareFits, prepare_fits
+from n3hyper.services.objective_evaluator import ObjectiveEvaluator
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between signs of life of a worker without a scan."""
@@ -56,26 +63,33 @@ class Worker:
         Is told in a line each what happens.
     prepare
         Makes the trainer of a scan; see `n3hyper.services.evaluator`.
+
+    Raises
+    ------
+    ObjectiveError
+        An objective that it is to allow cannot be imported.
     """
 
     def __init__(
         self,
         settings: WorkerSettings,
         say: Callable[[str], None],
-        prepare: Prepare = prepare_fits,
+        prepare: PrepareFits = prepare_fits,
     ) -> None:
         self.settings = settings
         self.say = say
         self.prepare = prepare
+        self.objectives = {name: find_objective(name) for name in settings.objectives}
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         database = open_database(settings.uri)
         self.jobs = Jobs(database)
         self.patiently = Patience(address_of(database), settings.patience, say)
         self.done = 0
-        self._evaluator: Evaluator | None = None
+        self._evaluator: Evaluator | ObjectiveEvaluator | None = None
         self._refused: dict[str, float] = {}
         self._claim: Claim | None = None
         self._note = ""
+        self._refuses: str | None = None
         self._worked = -math.inf
         self._leaving = threading.Event()
         self._sooner = threading.Event()
@@ -147,7 +161,7 @@ class Worker:
         return found
 
     # ------------------------------------------------------------ scans
-    def _evaluator_of(self, key: str) -> Evaluator | None:
+    def _evaluator_of(self, key: str) -> Evaluator | ObjectiveEvaluator | None:
         """What evaluates jobs of that scan; None where it is refused."""
         if self._evaluator is not None and self._evaluator.scan.exp_key == key:
             return self._evaluator
@@ -155,20 +169,25 @@ class Worker:
             return None
         document = self.patiently(lambda: self.jobs.scans.find_one({"_id": key}))
         try:
-            scan = decode_scan(key, document)
+            scan = decode_document(key, document)
             self.say(f"preparing for scan {key}")
             self._forget_scan()
-            self._evaluator = Evaluator(scan, self.prepare, self.settings.theory_path, self.say)
-        except StoreError as err:
+            self._evaluator = self._prepared(scan)
+        except (StoreError, ObjectiveError) as err:
             self._refuse(key, str(err))
         except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
             self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
         else:
-            self._note = ""
+            self._note, self._refuses = "", None
             # the heart may be in a longer pause than the lease of this scan allows
             self._sooner.set()
             return self._evaluator
         return None
+
+    def _prepared(self, scan: ScanDocument | ObjectiveDocument) -> Evaluator | ObjectiveEvaluator:
+        if isinstance(scan, ObjectiveDocument):
+            return ObjectiveEvaluator(scan, self.objectives)
+        return Evaluator(scan, self.prepare, self.settings.theory_path, self.say)
 
     def _forget_scan(self) -> None:
         evaluator, self._evaluator = self._evaluator, None
@@ -177,6 +196,7 @@ class Worker:
 
     def _refuse(self, key: str, text: str) -> None:
         self._refused[key] = time.monotonic()
+        self._refuses = key
         if self._note != text:
             self._note = text
             self.say(f"refused: {text}")
@@ -184,12 +204,12 @@ class Worker:
             self.patiently(self._sign_of_life)
 
     # ------------------------------------------------------------ one job
-    def _do(self, claim: Claim, evaluator: Evaluator) -> None:
+    def _do(self, claim: Claim, evaluator: Evaluator | ObjectiveEvaluator) -> None:
         self._claim = claim
         begin = time.perf_counter()
         try:
             misc = self.patiently(lambda: self.jobs.point(claim))
-            result = evaluator(misc)
+            result = self._attached(claim, evaluator(misc))
             seconds = result.get("seconds")
             result["seconds"] = {
                 **(seconds if isinstance(seconds, dict) else {}),
@@ -204,6 +224,16 @@ class Worker:
             self._finish(claim, failed_result("exception", f"{type(err).__name__}: {err}"))
         self._claim = None
         self._worked = time.monotonic()
+
+    def _attached(self, claim: Claim, result: Record) -> Record:
+        """The result without its attachments, which are put into the database."""
+        attachments = TrialAttachments(self.jobs, claim.id)
+        for name, value in result.pop("attachments", {}).items():
+            try:
+                self.patiently(partial(attachments.__setitem__, name, value))
+            except ObjectiveError as err:
+                return failed_result("exception", str(err))
+        return result
 
     def _finish(self, claim: Claim, result: Record) -> None:
         from pymongo.errors import PyMongoError
@@ -225,7 +255,7 @@ class Worker:
         from pymongo.errors import PyMongoError
 
         while not self._leaving.is_set():
-            scan: ScanDocument | None = self._evaluator.scan if self._evaluator else None
+            scan = self._evaluator.scan if self._evaluator else None
             claim = self._claim
             with suppress(PyMongoError):  # the loop will say so
                 self._sign_of_life()
@@ -239,6 +269,7 @@ class Worker:
         state = {
             "exp_key": None if evaluator is None else evaluator.scan.exp_key,
             "note": self._note,
+            "refuses": self._refuses,
             "busy": self._claim is not None,
         }
         with self._signing:
@@ -268,7 +299,7 @@ class Worker:
 
 
 def run_worker(
-    settings: WorkerSettings, say: Callable[[str], None], prepare: Prepare = prepare_fits
+    settings: WorkerSettings, say: Callable[[str], None], prepare: PrepareFits = prepare_fits
 ) -> int:
     """Work in the main thread of a process until there is nothing left, or a signal comes.
 

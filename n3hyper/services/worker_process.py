@@ -15,7 +15,7 @@ from n3hyper.errors import N3HyperError
 from n3hyper.hyper_optimization.mongo_connection import printable
 
 if TYPE_CHECKING:
-    from n3hyper.services.evaluator import Prepare
+    from n3hyper.services.evaluator import PrepareFits
 
 
 def teller(name: str) -> Callable[[str], None]:
@@ -27,7 +27,7 @@ def teller(name: str) -> Callable[[str], None]:
     return say
 
 
-def main(prepare: Prepare | None = None) -> int:
+def main(prepare: PrepareFits | None = None) -> int:
     """Run one worker; the exit status of the process.
 
     Parameters

@@ -33,6 +33,8 @@ class WorkerSettings:
         Where to look for the theory first.
     memory
         Bytes that the fits of the worker may take; None for its part of what is free.
+    objectives
+        Functions of a user's own that it may run, ``module:function``.
     """
 
     uri: str
@@ -43,6 +45,7 @@ class WorkerSettings:
     patience: float = PATIENCE
     theory_path: Path | None = None
     memory: int | None = None
+    objectives: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """One line of JSON."""
@@ -56,10 +59,12 @@ class WorkerSettings:
 
         Examples
         --------
-        >>> settings = WorkerSettings("mongodb://localhost/x", theory_path=Path("theories"))
+        >>> settings = WorkerSettings("mongodb://localhost/x", objectives=("json:dumps",))
         >>> WorkerSettings.decode(settings.encode()) == settings
         True
         """
         values: dict[str, Any] = json.loads(line)
         path = values["theory_path"]
-        return cls(**{**values, "theory_path": None if path is None else Path(path)})
+        values["theory_path"] = None if path is None else Path(path)
+        values["objectives"] = tuple(values["objectives"])
+        return cls(**values)

@@ -21,7 +21,7 @@ from n3hyper.fitting.memory import model_bytes
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
 from tests.benchmarks.engine import PARAMETERS, runcard
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
 
 FOLDS = 4
 SIZES = (121, 204, 33, 34, 333, 248, 159, 204, 254, 70, 42, 39, 17, 6)

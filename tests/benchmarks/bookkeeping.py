@@ -13,7 +13,7 @@ import numpy as np
 from tests.benchmarks.processes import Unavailable, run
 from tests.benchmarks.results import Results, Row, Target
 from tests.benchmarks.store import measure_all, result
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 TIMEOUT = 1800.0
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.data.theories import SHIPPED
+from n3hyper.theory.folders import SHIPPED
 from tests.benchmarks.toy_set import write_toy_set
 
 SHARED: Final = Path(__file__).resolve().parents[3] / "shared"

@@ -16,7 +16,6 @@ import argparse
 import dataclasses
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,10 +24,6 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from synthetic import synthetic_problem
-
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.batch import FitInputs, Trial
@@ -36,6 +31,7 @@ from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
 from tests.benchmarks.bound import Machine, Work, work
 from tests.benchmarks.cards import EXPONENTS
+from tests.support.synthetic import synthetic_problem
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 BATCHES = ((1, 1), (4, 1), (4, 8), (4, 32))

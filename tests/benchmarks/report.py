@@ -19,7 +19,7 @@ def main(trials: int = 10_000) -> None:
     """Print seconds and memory for each kind of report."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "scan"
-        make = [sys.executable, "-m", "tests.report.make_trials", str(folder), str(trials)]
+        make = [sys.executable, "-m", "tests.support.make_trials", str(folder), str(trials)]
         subprocess.run(make, check=True)
         size = (folder / "nnfit" / "replica_1" / "tries.json").stat().st_size / 1e6
         print(f"{trials} trials, {size:.0f} MB")

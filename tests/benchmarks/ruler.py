@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.data.problem import Array, FitProblem
+from n3hyper.data.problem import FitProblem
+from n3hyper.physics.arrays import Array
 from n3hyper.physics.chi2 import chi2_per_replica
 
 PLATEAU: Final = 1.5

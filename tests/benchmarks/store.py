@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from n3hyper.hyper_optimization import filetrials
-from n3hyper.hyper_optimization.atomic_write import write_atomically
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.scan import save
+from n3hyper.hyper_optimization.serial_loop import save
 from n3hyper.hyper_optimization.suggest import Suggester
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from n3hyper.system.atomic_write import write_atomically
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 Suggesters = dict[str, Suggester]
 FOLDS, REPLICAS = 4, 8

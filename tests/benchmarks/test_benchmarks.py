@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 from scipy.integrate import trapezoid
 
-from n3hyper.data.lhapdf import evolution_grid
-from n3hyper.data.theories import find_theory
 from n3hyper.physics.chi2 import chi2_per_replica
 from n3hyper.runcard import load_runcard
+from n3hyper.theory.folders import find_theory
+from n3hyper.theory.lhapdf import evolution_grid
 from tests.benchmarks import cards, fits
 from tests.benchmarks.__main__ import main, parse
 from tests.benchmarks.n3fit_venv import n3fit_python
@@ -23,8 +23,8 @@ from tests.benchmarks.processes import Run, Unavailable, run
 from tests.benchmarks.results import Results, Row, Target
 from tests.benchmarks.ruler import Reached, reached_by_pdfs
 from tests.benchmarks.toy_set import write_toy_set
-from tests.hyper_optimization.toy_trainer import tilted, toy_fit
-from tests.synthetic import synthetic_problem, toy_pdf
+from tests.support.synthetic import synthetic_problem, toy_pdf
+from tests.support.toy_trainer import tilted, toy_fit
 
 
 def test_toy_set_obeys_the_sum_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.data.problem import Array
+from n3hyper.physics.arrays import Array
 
 PIDS: Final = (-5, -4, -3, -2, -1, 21, 1, 2, 3, 4, 5)
 THRESHOLD: Final = 4.92

@@ -13,8 +13,8 @@ from rich.console import Console
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.parallel_display import LiveParallelDisplay, ParallelDisplay
 from n3hyper.cli.running import resume_hint
-from n3hyper.hyper_optimization.parallel import Status
-from n3hyper.hyper_optimization.session import ScanRequest
+from n3hyper.hyper_optimization.parallel_loop import Status
+from n3hyper.scanning.request import ScanRequest
 
 STATUS = Status(10, 4, 1, 2, 1, workers=2, per_hour=360.0)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_card import small_card, write_card
 
 from n3hyper.cli import main
-from n3hyper.hyper_optimization.folder_lock import locked_folder
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from tests.support.small_card import small_card, write_card
 
 PICKLE = "nnfit/replica_1/tries.pkl"
 JSON = "nnfit/replica_1/tries.json"
@@ -193,8 +193,22 @@ def test_a_pickle_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert "there is no such pickle; a scan writes tries.pkl" in lines[0]
 
 
+def test_a_lock_that_is_a_link_destroys_nothing(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    lock = scan / "nnfit/replica_1/.n3hyper.lock"
+    lock.unlink()
+    lock.symlink_to(precious)
+    assert run("restart", "--pkl", scan / PICKLE, "-n", 4) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"n3hyper: {lock}: is not the file of a lock")
+    assert precious.read_text() == "precious"
+
+
 def test_a_second_scan_is_refused(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with locked_folder(scan / "nnfit/replica_1"):
+    with locked_scan(scan / "nnfit/replica_1"):
         assert run("restart", "--pkl", scan / PICKLE, "-n", 4) == 1
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1

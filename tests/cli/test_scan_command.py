@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_card import small_card, write_card
 
 from n3hyper.cli import main
+from tests.support.small_card import small_card, write_card
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"
 

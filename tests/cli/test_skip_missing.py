@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_card import small_card, write_card
 
 from n3hyper.cli import main
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.hyper_optimization.skip_missing import what_theory_has
 from n3hyper.runcard import Runcard, load_runcard
+from n3hyper.scanning.request import ScanRequest
+from n3hyper.scanning.skip_missing import with_what_theory_has
+from tests.support.small_card import small_card, write_card
 
 RUNCARDS = Path(__file__).parents[2] / "runcards"
 SLAC, HERA = "SLAC_NC_NOTFIXED_P_EM-F2", "HERA_CC_318GEV_EP-SIGMARED"
@@ -41,8 +41,9 @@ def reduced(path: Path, **changes: Any) -> tuple[Runcard, str, list[str]]:
     """The runcard that is scanned, its text, and what the user is told."""
     request = ScanRequest(path, path.parent / "out", 1, skip_missing=True, **changes)
     told: list[str] = []
-    with what_theory_has(request, told.append) as complete:
-        return load_runcard(complete.runcard), complete.runcard.read_text(), told
+    complete = with_what_theory_has(request, told.append)
+    assert complete.runcard == path
+    return complete.load(), complete.text, told
 
 
 def test_sets_and_folds_without_theory_are_left_out(tmp_path: Path) -> None:
@@ -66,6 +67,39 @@ def test_old_spellings_are_understood(tmp_path: Path) -> None:
     card["experiments"] = [{"experiment": "ALL", "datasets": card.pop("dataset_inputs")}]
     runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
     assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
+
+
+def test_keys_are_those_of_the_file(tmp_path: Path) -> None:
+    """Also of old spelling, and although sets before them are left out."""
+    card = larger_card()
+    inputs = card.pop("dataset_inputs")
+    card["experiments"] = [{"experiment": "ALL", "datasets": inputs}]
+    path = write_card(tmp_path / "card.yml", card)
+    runcard, _, _ = reduced(path)
+    assert runcard.source == path
+    assert runcard.place("dataset_inputs[0].cfac") == "experiments[0].datasets[0].cfac"
+    card = larger_card()
+    runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
+    assert runcard.place("dataset_inputs[1].dataset") == "dataset_inputs[3].dataset"
+    assert runcard.place("kfold.partitions[1]") == "kfold.partitions[2]"
+    inputs[1]["variant"] = "no such"
+    path = write_card(tmp_path / "card.yml", {**card, "dataset_inputs": inputs})
+    with pytest.raises(RuncardError, match=r"card.yml: dataset_inputs\[1\]: unknown variant"):
+        reduced(path)
+
+
+def test_a_set_of_another_name_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from n3hyper.data.build import build_problem
+
+    card = larger_card()
+    card["dataset_inputs"][0] = {"dataset": "SLACP_dwsh"}
+    card["kfold"]["partitions"] = [{"datasets": ["SLACP_dwsh"]}, {"datasets": [HERA]}]
+    card["datacuts"]["drop_internal_rules"] = ["SLACP_dwsh"]
+    runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
+    build_problem(runcard, 1, None)
+    assert caplog.text.count("dataset SLACP_dwsh is now") == 1
 
 
 def test_a_runcard_of_which_nothing_is_missing_stays(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n3hyper.data.theories import SHIPPED, TheoryFolder
+from n3hyper.theory.folders import SHIPPED, TheoryFolder
 from tests.against_validphys import (
     Input,
     Row,

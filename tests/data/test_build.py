@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fktable_files import write_table
 
 from n3hyper.data.build import build_problem
 from n3hyper.data.fingerprint import fingerprint
-from n3hyper.data.lhapdf import evolution_grid
 from n3hyper.data.problem import FitProblem
-from n3hyper.data.theories import SHIPPED
 from n3hyper.errors import DataError, RuncardError, TheoryError
 from n3hyper.runcard.load import load_runcard, parse_runcard
+from n3hyper.theory.folders import SHIPPED
+from n3hyper.theory.lhapdf import evolution_grid
+from tests.support.fktable_files import write_table
 
-REFERENCE = Path(__file__).parent / "reference_theory"
+REFERENCE = Path(__file__).parents[1] / "theory" / "reference"
 RUNCARDS = Path(__file__).resolve().parents[2] / "runcards"
 
 SLAC, HERA = "SLAC_NC_NOTFIXED_P_EM-F2", "HERA_CC_318GEV_EM-SIGMARED"
@@ -379,7 +379,7 @@ def test_closure_test_of_another_theory(theory_path: Path, tmp_path: Path) -> No
 
 
 def test_the_last_fold_of_future_tests_leaves_nothing_out(tmp_path):
-    from tests.cli.small_card import small_card, write_card
+    from tests.support.small_card import small_card, write_card
 
     card = small_card()
     card["kfold"]["fold_statistic"] = "fit_future_tests"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data.closure import make_fake_data, with_central
 from n3hyper.data.commondata import CommonData
 from n3hyper.data.covariance import dense_covariance
+from tests.support.reference_cases import ReferenceCase
 
 REFERENCE = Path(__file__).parent / "reference" / "closure.npz"
 

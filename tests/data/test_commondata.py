@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data import cache
 from n3hyper.data.commondata import CommonData, current_name, cut, known_names, load_commondata
 from n3hyper.errors import DataError
+from tests.support.reference_cases import ReferenceCase
 
 SMALL = "CMS_WPWM_7TEV_ELECTRON_ASY"  # quick to parse
 
@@ -87,6 +87,15 @@ def test_legacy_name_is_translated_and_noted(caplog: pytest.LogCaptureFixture) -
     assert SMALL in caplog.text
 
 
+def test_names_are_said_where_data_are_read_and_nowhere_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert current_name("CMSWEASY840PB") == (SMALL, None)
+        load_commondata("CMSWEASY840PB", say_new_name=False)
+    assert caplog.text == ""
+
+
 def test_legacy_name_with_a_variant() -> None:
     assert current_name("SLACP", "legacy_dw") == ("SLAC_NC_NOTFIXED_P_EM-F2", "legacy_dw")
     assert current_name("SLACP_dwsh", "legacy") == ("SLAC_NC_NOTFIXED_P_EM-F2", "legacy_dw")
@@ -97,6 +106,8 @@ def test_legacy_name_with_a_variant() -> None:
     ("name", "hint"),
     [
         ("HERA_NC_318GEV_EP-SIGMRED", "did you mean 'HERA_NC_318GEV_EP-SIGMARED'?"),
+        ("DYE886R", "did you mean 'DYE886R_dw_ite'?"),
+        ("DYE605", "one of: DYE605_Z0_38P8GEV_DW_PXSEC, DYE605_dw_ite"),
         ("HERA_NC_318GEV_EX-SIGMARED", "did you mean 'HERA_NC_318GEV_E"),
         ("NMCPD_dw", "did you mean 'NMCPD_dw_ite'?"),
         ("!", "has no name like it"),

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data.commondata import CommonData, load_commondata
 from n3hyper.data.covariance import build_covariance, dense_covariance
@@ -19,6 +18,7 @@ from n3hyper.physics.chi2 import (
     logp,
     phi2,
 )
+from tests.support.reference_cases import ReferenceCase
 
 RELATIVE = 1e-10
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data.commondata import load_commondata
 from n3hyper.data.cuts import DATASET_CUTS, kept_points
 from n3hyper.errors import DataError
+from tests.support.reference_cases import ReferenceCase
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "cuts.json").read_text())
 IN_FITS = ("NMC", "SLAC", "BCDMS", "HERA", "NUTEV", "DYE605", "CMS_WPWM")

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from n3hyper.data.commondata import load_commondata
 from n3hyper.data.cuts import kept_points
 from n3hyper.data.filter_rules import check_rules, evaluate, passing
-from n3hyper.data.theories import TheoryCard
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.expressions import parse_expression
-from tests.runcard.runcard_samples import good_card
+from n3hyper.theory.folders import TheoryCard
+from tests.support.runcard_samples import good_card
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "rules.json").read_text())
 IN_FITS = ("HERA", "NNPDF")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from conftest import ReferenceCase
 
 from n3hyper.data.masks import (
     dataset_slices,
@@ -13,6 +12,7 @@ from n3hyper.data.masks import (
     training_validation_masks,
 )
 from n3hyper.data.seeds import trvl_seeds
+from tests.support.reference_cases import ReferenceCase
 
 
 def unpacked(case: ReferenceCase) -> np.ndarray:

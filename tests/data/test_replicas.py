@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ReferenceCase
 
 from n3hyper.data.commondata import load_commondata
 from n3hyper.data.covariance import build_covariance
 from n3hyper.data.replicas import additive_part, make_replica_data
 from n3hyper.data.seeds import group_mc_seed, mc_seeds, nn_seeds, trvl_seeds
 from n3hyper.errors import DataError
+from tests.support.reference_cases import ReferenceCase
 
 REFERENCE = Path(__file__).parent / "reference"
 

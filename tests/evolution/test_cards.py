@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n3hyper.data.theories import find_card
 from n3hyper.errors import TheoryError
 from n3hyper.evolution.cards import evolution_card, read_evolution_card
 from n3hyper.evolution.scales import between, scale_grid
+from n3hyper.theory.folders import find_card
 
 
 def test_card_without_tables() -> None:

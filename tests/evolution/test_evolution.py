@@ -11,8 +11,6 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from n3hyper.cli import main
-from n3hyper.data.lhapdf import evolution_grid, read_member
-from n3hyper.data.theory_maker.sum_rules import les_houches
 from n3hyper.errors import DataError, RuncardError, TheoryError
 from n3hyper.evolution import evolve, operators
 from n3hyper.evolution.cards import evolution_card
@@ -27,8 +25,10 @@ from n3hyper.replicas.exportgrid import (
     partons,
     partons_of_evolution,
 )
+from n3hyper.theory.lhapdf import evolution_grid, read_member
+from n3hyper.theory_maker.sum_rules import les_houches
 
-REFERENCE = Path(__file__).parent.parent / "data" / "reference_theory"
+REFERENCE = Path(__file__).parent.parent / "theory" / "reference"
 NNLO = 40_000_000
 _NAMES = {"U": 2, "D": 1, "S": 3, "C": 4}
 

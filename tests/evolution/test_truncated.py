@@ -36,7 +36,7 @@ def test_no_evolution_is_the_leading_solution(order: int) -> None:
 def test_as_in_the_maker_of_theories() -> None:
     """At NNLO it is what tables are made with."""
     pytest.importorskip("eko")
-    from n3hyper.data.theory_maker.truncated import solution
+    from n3hyper.theory_maker.operators.truncated import solution
 
     made = solution(lambda *_: LEADING, lambda *_: None, lambda *_: U)
     found = made(None, 0.02, 0.03, None, (3, 0))

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fitting_samples import make_trial, small_problem
 
 from n3hyper.fitting.covariance_blocks import split_covariance
 from n3hyper.fitting.features import make_features
@@ -15,6 +14,7 @@ from n3hyper.fitting.table_maker import make_tables
 from n3hyper.fitting.tables import FACTORS, FORMS, evaluate_segment, sum_groups
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.physics.sum_rules import sum_rules
+from tests.support.fitting_samples import make_trial, small_problem
 
 
 @pytest.fixture(scope="module")

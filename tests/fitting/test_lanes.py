@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fitting_samples import assert_same_bits, make_trial, parameters, runcard, small_problem
 
 from n3hyper.fitting import backend, engine
 from n3hyper.fitting.lanes import cut, lanes_for
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.training import Training
+from tests.support.fitting_samples import (
+    assert_same_bits,
+    make_trial,
+    parameters,
+    runcard,
+    small_problem,
+)
 
 FOLDS, REPLICAS = 2, 10
 

@@ -6,7 +6,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fitting_samples import (
+
+from n3hyper.errors import RuncardError
+from n3hyper.fitting import memory
+from n3hyper.fitting.backend import device_memory
+from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.trained import split
+from n3hyper.system.memory import resident
+from tests.support.fitting_samples import (
     assert_same_bits,
     make_trial,
     parameters,
@@ -14,11 +21,6 @@ from fitting_samples import (
     runcard,
     small_problem,
 )
-
-from n3hyper.fitting import memory
-from n3hyper.fitting.backend import device_memory
-from n3hyper.fitting.model_trainer import ModelTrainer
-from n3hyper.fitting.trained import split
 
 FOLDS, REPLICAS = 2, 10
 EPOCHS = 110
@@ -193,36 +195,38 @@ def test_estimate_grows_with_what_is_fitted(problem, trial):
 
 
 def test_the_bound_counts_what_the_process_has(trial):
-    each, base = memory.model_bytes(trial, 4), memory.resident() + memory.COMPILING
+    each, base = memory.model_bytes(trial, 4), resident() + memory.COMPILING
     assert memory.largest_batch(trial, 4, base + 300 * each) == pytest.approx(300, abs=50)
     assert memory.largest_batch(trial, 4, base + 10**12, device=100 * each) == 80
     assert memory.largest_batch(trial, 4, 1) == memory.SMALLEST
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_limits_of_control_groups(tmp_path, version):
-    """A job of a batch system may take less than the machine has."""
-    names = ("memory.max", "memory.current")
-    if version == 1:
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    root = tmp_path / "cgroup"
-    job = root / ("memory/job" if version == 1 else "job")
-    (job / "step").mkdir(parents=True)
-    for folder, limit, used in ((job, "1000", "400"), (job / "step", "900", "350")):
-        (folder / names[0]).write_text(limit + "\n")
-        (folder / names[1]).write_text(used + "\n")
-        (folder / "memory.stat").write_text("anon 5\ninactive_file 100\n")
-    if version == 2:
-        (root / "memory.max").write_text("max\n")
-    table = tmp_path / "self"
-    table.write_text("3:cpuset:/\n2:memory:/job/step\n0::/\n" if version == 1 else "0::/job/step\n")
-    assert sorted(memory._free_in_groups(table, root)) == [650, 700]
-    assert list(memory._free_in_groups(tmp_path / "none", root)) == []
+@pytest.mark.parametrize(
+    ("changes", "hyperscan", "key"),
+    [
+        ({"nodes_per_layer": [10**30, 8]}, {}, "parameters.nodes_per_layer"),
+        (
+            {},
+            {"parameters": [parameters(), parameters(nodes_per_layer=[10**6, 10**6, 8])]},
+            "hyperscan_config.parameters[1].nodes_per_layer",
+        ),
+        (
+            {},
+            {"architecture": {"n_layers": [2, 3], "min_units": 5, "max_units": 10**6}},
+            "hyperscan_config.architecture.max_units",
+        ),
+    ],
+)
+def test_networks_that_cannot_fit_name_the_key(changes, hyperscan, key):
+    card = runcard(parameters=parameters(**changes), hyperscan=hyperscan, source="card.yml")
+    with pytest.raises(RuncardError, match="too wide") as raised:
+        memory.refuse_wide_networks(card, 2**32)
+    assert (raised.value.key, raised.value.source) == (key, "card.yml")
 
 
-def test_workers_of_a_host_share_its_memory():
-    assert memory.share(None, 1) is None
-    assert 0 < memory.share(None, 4) < memory.share(None, 2)
+def test_networks_that_fit_pass():
+    ranges = {"architecture": {"n_layers": [2, 4], "min_units": 5, "max_units": 100}}
+    memory.refuse_wide_networks(runcard(parameters=parameters(), hyperscan=ranges))
 
 
 def test_without_a_gpu_there_is_no_device_memory():

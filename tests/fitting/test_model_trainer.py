@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fitting_samples import BASIS, make_trial, parameters, runcard, small_problem
 
 from n3hyper.errors import FitError
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
+from tests.support.fitting_samples import BASIS, make_trial, parameters, runcard, small_problem
 
 tf = tensorflow()
 
@@ -301,13 +301,12 @@ def test_the_network_must_end_with_the_flavours(trainer):
 def test_same_bits_in_another_process(trainer, fit):
     program = (
         "import sys; sys.path[:0] = {path!r}\n"
-        "from fitting_samples import parameters, runcard, small_problem\n"
+        "from tests.support.fitting_samples import parameters, runcard, small_problem\n"
         "from n3hyper.fitting.model_trainer import ModelTrainer\n"
         "fit = ModelTrainer(small_problem(), runcard()).fit(parameters(epochs=250))\n"
         "print(fit.predictions.tobytes().hex()[:4000])\n"
     )
-    here = Path(__file__).parent
-    code = program.format(path=[str(here), str(here.parent)])
+    code = program.format(path=[str(Path(__file__).parents[2])])
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
     )

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fitting_samples import BASIS, make_trial, small_problem
 
 from n3hyper.fitting import network
 from n3hyper.fitting.activations import NUMPY_ACTIVATIONS
@@ -14,6 +13,7 @@ from n3hyper.fitting.initial import fold_seeds
 from n3hyper.fitting.model_gen import generate_pdf_model, pdfNN_layer_generator
 from n3hyper.fitting.scaling import feature_scaling
 from n3hyper.runcard import names
+from tests.support.fitting_samples import BASIS, make_trial, small_problem
 
 tf = tensorflow()
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "initial_networks.json").read_text())

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fitting_samples import make_trial, problem_of_modes, small_problem
 
 from n3hyper.fitting import engine
 from n3hyper.fitting.backend import tensorflow
@@ -18,6 +17,7 @@ from n3hyper.fitting.covariance_blocks import split_covariance
 from n3hyper.fitting.likelihood import chi2_numpy
 from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.physics.chi2 import FactoredCovariance
+from tests.support.fitting_samples import make_trial, problem_of_modes, small_problem
 
 tf = tensorflow()
 EPOCH = 205

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from fitting_samples import parameters
 
 from n3hyper.errors import FitError
 from n3hyper.fitting.settings import FitSettings, LagrangeSettings
+from tests.support.fitting_samples import parameters
 
 
 def test_numbers_of_numpy_and_of_scans():

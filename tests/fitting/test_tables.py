@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from synthetic import synthetic_theory, toy_pdf
 
-from n3hyper.data.problem import Observable, TheoryStack
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.table_maker import make_tables
 from n3hyper.fitting.tables import flavour_basis
 from n3hyper.physics.bases import FK_FLAVOURS, fitbasis_to_evolution
 from n3hyper.physics.sum_rules import sum_rules
+from n3hyper.theory.stack import Observable, TheoryStack
+from tests.support.synthetic import synthetic_theory, toy_pdf
 
 NN31IC = fitbasis_to_evolution("NN31IC", ["sng", "g", "v", "v3", "v8", "t3", "t8", "cp"])
 QUARKS = fitbasis_to_evolution("FLAVOUR", ["u", "ubar", "d", "dbar", "s", "sbar", "c", "g"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from n3hyper import __version__
 from n3hyper.hyper_optimization.filetrials import FORMAT
-from tests.hyper_optimization.toy_scans import toy_scan
+from tests.support.toy_scans import toy_scan
 
 FROZEN = Path(__file__).parent / "frozen"
 TRIALS = 6

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import atomic_write
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import read_tries
-from tests.hyper_optimization.toy_scans import in_child, outcome, toy_scan
+from n3hyper.system import atomic_write
+from tests.support.toy_scans import in_child, outcome, toy_scan
 
-STEPS = ("mkstemp", "write", "fsync", "chmod", "replace", "open")
+STEPS = ("mkstemp", "write", "fchmod", "fsync", "replace", "open")
 """What writing a file takes; the last opens its folder, which is flushed as well."""
 
 

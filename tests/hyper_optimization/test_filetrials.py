@@ -7,8 +7,6 @@ import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,13 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization import atomic_write
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
-from n3hyper.hyper_optimization.folder_lock import locked_folder
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.space import space_fingerprint
+from n3hyper.system import atomic_write
 from tests.hyper_optimization.test_store_contract import FILES, add_trial, ok
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 @pytest.fixture
@@ -282,32 +279,3 @@ def test_json_has_one_trial_a_line(stored: FileTrials, tmp_path: Path) -> None:
     lines = (tmp_path / "tries.json").read_text().splitlines()
     assert len(lines) == 2
     assert json.loads(lines[0].strip("[,"))["tid"] == 0
-
-
-HOLD = """
-import sys
-from pathlib import Path
-from n3hyper.hyper_optimization.folder_lock import locked_folder
-with locked_folder(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_folder_is_held_by_one_process_and_freed_by_its_death(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with (
-            pytest.raises(StoreError, match=f"another scan is writing here .process {holder.pid}"),
-            locked_folder(tmp_path),
-        ):
-            pass
-        holder.kill()
-    with locked_folder(tmp_path):
-        pass

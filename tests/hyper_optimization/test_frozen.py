@@ -12,7 +12,7 @@ from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import read_tries, to_json
 from n3hyper.hyper_optimization.suggest import trial_generator
 from tests.hyper_optimization.make_frozen import FROZEN, SEED, TRIALS
-from tests.hyper_optimization.toy_scans import outcome, toy_scan
+from tests.support.toy_scans import outcome, toy_scan
 
 STORES = sorted(FROZEN.iterdir())
 

@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.hyper_scan import (
     optimizer_arg_wrapper,
 )
 from n3hyper.runcard.names import INITIALIZERS
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 # Printed for PARAMETERS and HYPERSCAN by n3fit 4.1.5 (label, distribution, arguments); for a
 # choice, the number of options.
@@ -203,6 +203,9 @@ def optimizer(**changes: Any) -> dict[str, Any]:
         (optimizer(learning_rte=0.1), "did you mean 'learning_rate'"),
         (optimizer(learning_rate={"min": 2.0, "max": 1.0}), "minimum above maximum"),
         (optimizer(learning_rate={"min": 2.0}), "both min and max"),
+        (optimizer(clipnorm={"min": 1, "max": 2, "samplin": "log"}), "did you mean 'sampling'"),
+        ({"stoping": {"min_epochs": 5, "max_epochs": 7}}, "hyperscan_config.stoping"),
+        ({"parameters": [{"epochs": 5}], "stopping": {"max_patience": 0.5}}, "stopping"),
         (optimizer(clipnorm={"min": 1, "max": 2, "sampling": "lg"}), "unknown sampling"),
         ({"architecture": {"initializers": ["glorot"]}}, "unknown initializer"),
         ({"architecture": {"n_layers": [2], "min_units": None}}, "give min_units"),

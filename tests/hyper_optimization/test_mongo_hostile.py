@@ -30,7 +30,7 @@ from n3hyper.hyper_optimization.suggest import Suggester
 from n3hyper.services.worker import Worker
 from n3hyper.services.worker_process import teller
 from n3hyper.services.worker_settings import WorkerSettings
-from tests.services.toy_processes import toy
+from tests.support.toy_processes import toy
 
 GOOD = ScanDocument("key", "runcard: 1", 2, {"data": "toy"}, 60.0).encode()
 ANYTHING = st.recursive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -10,12 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pymongo
 import pytest
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization import mongo_server
-from n3hyper.hyper_optimization.mongo_address import VARIABLE, find_uri
+from n3hyper.hyper_optimization.mongo_address import find_uri
 from n3hyper.hyper_optimization.mongo_connection import (
     Patience,
     address_of,
@@ -23,10 +25,7 @@ from n3hyper.hyper_optimization.mongo_connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, find_engine, free_port
-from n3hyper.hyper_optimization.processes import leashed
-from tests.mongo_servers import engines, running
-
-SECRET = "mongodb://me:geheim@localhost:27017/x"
+from tests.support.mongo_servers import engines, running
 
 
 @pytest.mark.parametrize("engine", engines())
@@ -110,35 +109,6 @@ def test_a_mongod_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "secantus" in find_engine("embedded")[-1]
 
 
-def test_no_password_on_a_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StoreError, match="mode 0600") as caught:
-        find_uri(SECRET)
-    assert "geheim" not in str(caught.value)
-    file = tmp_path / "uri"
-    file.write_text(SECRET)
-    file.chmod(0o644)
-    with pytest.raises(StoreError, match="chmod 600") as caught:
-        find_uri(str(file))
-    assert "geheim" not in str(caught.value)
-    file.chmod(0o600)
-    assert find_uri(str(file)) == find_uri(str(tmp_path)) == SECRET
-    monkeypatch.setenv(VARIABLE, SECRET)
-    assert find_uri() == SECRET
-    for wrong in ("nothing-there", str(tmp_path.parent / "no")):
-        with pytest.raises(StoreError, match="neither a URI"):
-            find_uri(wrong)
-
-
-def test_mistakes_in_a_uri_do_not_show_its_password(tmp_path: Path) -> None:
-    file = tmp_path / "uri"
-    for text in ("me:geheim@localhost", "http://me:geheim@h/x", "mongodb://me:geheim@h:99999/x"):
-        file.write_text(text)
-        file.chmod(0o600)
-        with pytest.raises(StoreError) as caught:
-            open_database(find_uri(str(file)))
-        assert "geheim" not in str(caught.value)
-
-
 def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
     """A new user's first terminal."""
     port = free_port()
@@ -161,25 +131,63 @@ def test_the_command_says_what_to_do_and_stops(tmp_path: Path) -> None:
         database.client.close()
 
 
+ORDERS = {
+    "server stopped, command killed": "stop server, kill command",
+    "server stopped, command killed, server continued": "stop server, kill command, cont server",
+    "both stopped, command killed": "stop server, stop command, kill command",
+    "server stopped, command ended": "stop server, term command",
+    "server stopped, command interrupted and killed": "stop server, int command, kill command",
+    "command stopped, server killed": "stop command, kill server, cont command",
+    "command stopped, server ended": "stop command, term server, cont command",
+}
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the leash is Linux's")
-def test_a_leashed_process_ends_with_its_parent() -> None:
-    reader, writer = os.pipe()
-    child = f"import os, time; os.write({writer}, str(os.getpid()).encode()); time.sleep(60)"
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
+def test_a_server_ends_with_its_command(order: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "n3hyper.cli", "mongod", "--port", str(free_port())]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("stop "):
+            pass
+        (server,) = psutil.Process(process.pid).children()
+        for step in order.split(", "):
+            number, whom = step.split()
+            target = server.pid if whom == "server" else process.pid
+            os.kill(target, getattr(signal, f"SIG{number.upper()}"))
+        server.wait(120)
+        process.communicate(timeout=120)
+
+
+def test_who_holds_the_port_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongo_server, "_ENDING", 0.1)
     code = (
-        "import os, subprocess, time\n"
-        "from n3hyper.hyper_optimization.processes import leashed\n"
-        f"subprocess.Popen(leashed(['{sys.executable}', '-c', {child!r}]), pass_fds=[{writer}])\n"
-        "time.sleep(60)\n"
+        "import signal, socket\n"
+        "probe = socket.create_server(('127.0.0.1', 0))\n"
+        "print(probe.getsockname()[1], flush=True)\n"
+        "signal.pause()"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], pass_fds=[writer])
-    os.close(writer)
-    assert os.read(reader, 20).isdigit()
-    parent.kill()
-    parent.wait()
-    # the pipe ends when the last process that could write into it has ended
-    assert os.read(reader, 20) == b""
-    os.close(reader)
-    assert leashed(["x"])[-1] == "x"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with pytest.raises(StoreError, match=f"in use; by process {process.pid} ") as caught:
+            MongodRunner(db_port=port, dbpath=tmp_path / "db", engine="embedded").start()
+        said = re.search(r"end it with: ([^,]+),", str(caught.value))
+        assert said is not None
+        subprocess.run(said[1], shell=True, check=True)
+    with running("embedded", tmp_path / "db", db_port=port):
+        pass
+
+
+@pytest.mark.parametrize("name", ["mongod.log", ".n3hyper.lock"])
+def test_links_in_the_folder_of_the_data(name: str, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / name).symlink_to(precious)
+    with pytest.raises(StoreError, match=name):
+        MongodRunner(db_port=0, dbpath=tmp_path / "db", engine="embedded").start()
+    assert precious.read_text() == "precious"
 
 
 def test_a_port_that_is_free() -> None:

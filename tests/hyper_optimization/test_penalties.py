@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import n3hyper
+from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.penalties import (
-    PENALTIES,
+    find_penalties,
     integrability,
     patience,
     saturation,
@@ -18,6 +25,7 @@ from n3hyper.hyper_optimization.penalties import (
 from n3hyper.physics.bases import FK_FLAVOURS
 from n3hyper.physics.distributions import INTEGRABLE_FLAVOURS
 from n3hyper.runcard.names import PENALTIES as NAMES
+from tests.support.toy_trainer import ToyPDF
 
 
 def power(exponent: float, replicas: int = 3):
@@ -27,7 +35,81 @@ def power(exponent: float, replicas: int = 3):
 
 
 def test_names_are_those_of_runcards() -> None:
-    assert tuple(PENALTIES) == NAMES
+    assert NAMES == ("saturation", "patience", "integrability")
+    assert list(find_penalties(NAMES).values()) == [saturation, patience, integrability]
+
+
+WRITTEN = """
+
+def largest(pdf_model=None, **_kwargs):
+    return np.abs(pdf_model(np.array([[[0.1]]]))).max(axis=(0, 1, 2))
+
+
+def no_penalty(pdf_model):
+    return 0.0
+"""
+USED = """
+import json
+from dataclasses import replace
+import numpy as np
+from n3hyper.errors import RuncardError
+from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.runcard import parse_runcard
+from tests.support.toy_trainer import toy_fit
+from tests.support.runcard_samples import good_card
+from tests.support.synthetic import synthetic_problem
+
+card = good_card()
+card["kfold"]["penalties"] = ["largest", "patience"]
+kfold = replace(parse_runcard(card).kfold, threshold=np.inf)
+problem = synthetic_problem(folds=2, replicas=3)
+result = make_scorer(problem, kfold)(toy_fit(problem, np.array(json.loads(input()))))
+print(json.dumps(result["kfold_meta"]["penalties"]["largest"]))
+card["kfold"]["penalties"] = ["no_penalty"]
+try:
+    parse_runcard(card)
+except RuncardError as error:
+    print(error)
+"""
+
+
+def test_a_penalty_that_is_written_into_the_module_is_found_by_its_name(tmp_path: Path) -> None:
+    """A twin of the package with one function more, from the runcard to the record of a trial."""
+    package, root = Path(n3hyper.__file__).parent, Path(__file__).parents[2]
+    twin = tmp_path / "n3hyper"
+    (twin / "hyper_optimization").mkdir(parents=True)
+    for original in [*package.iterdir(), *(package / "hyper_optimization").iterdir()]:
+        copy = twin / original.relative_to(package)
+        if not copy.exists() and original.name != "__pycache__":
+            copy.symlink_to(original)
+    module = twin / "hyper_optimization" / "penalties.py"
+    text = module.read_text()
+    module.unlink()
+    module.write_text(text + WRITTEN)
+    scales = 1.0 + 0.1 * np.arange(6.0).reshape(2, 3)
+    done = subprocess.run(
+        [sys.executable, "-c", USED],
+        input=json.dumps(scales.tolist()),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    numbers, refusal = done.stdout.splitlines()
+    x = np.array([[[0.1]]])
+    expected = [[np.abs(ToyPDF(np.array(s))(x)).max() for s in row] for row in scales]
+    np.testing.assert_allclose(json.loads(numbers), expected)
+    assert "kfold.penalties[0]" in refusal
+    assert "one of: integrability, largest, patience, saturation" in refusal
+
+
+@pytest.mark.parametrize("name", ["np", "_per_replica", "find_penalties", "Any", "nothing"])
+def test_what_is_no_penalty_is_refused_with_its_place(name: str) -> None:
+    with pytest.raises(RuncardError, match="unknown penalty") as caught:
+        find_penalties(["patience", name])
+    assert str(caught.value).startswith("kfold.penalties[1]: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_patience_has_the_documented_number() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from n3hyper.data.covariance import build_covariance
-from n3hyper.data.problem import TheoryStack
 from n3hyper.hyper_optimization.metrics import ExperimentalData
 from n3hyper.hyper_optimization.rewards import HyperLoss, fit_distance, future_test_loss
 from n3hyper.physics.chi2 import chi2_per_replica, phi2
-from tests.conftest import ReferenceCase
+from n3hyper.theory.stack import TheoryStack
+from tests.support.reference_cases import ReferenceCase
 
 FOLDS = (0, 1)
 NO_THEORY = TheoryStack(np.array([0.1]), None, (), (), 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from n3hyper.errors import RuncardError
 from n3hyper.fitting.model_gen import generate_pdf_model
 from n3hyper.hyper_optimization.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.hyper_optimization.rewards import (
+    IMPLEMENTED_STATS,
     LOSS_TYPES,
     STATISTICS,
     HyperLoss,
@@ -20,8 +23,8 @@ from n3hyper.hyper_optimization.rewards import (
 )
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard import names
-from tests.hyper_optimization.toy_trainer import ToyPDF
-from tests.synthetic import synthetic_problem, toy_pdf
+from tests.support.synthetic import synthetic_problem, toy_pdf
+from tests.support.toy_trainer import ToyPDF
 
 PROBLEM = synthetic_problem(replicas=4)
 DATA = ExperimentalData.of_problem(PROBLEM, PROBLEM.folds[0].mask)
@@ -82,9 +85,46 @@ def test_the_example_of_the_documentation() -> None:
         flav_info=fake_fl,
         fitbasis="FLAVOUR",
     )
-    loss = hyper.compute_loss(PENALTIES, experimental_loss, pdf_model, DATA)
+    loss = hyper.compute_loss(PENALTIES, experimental_loss, pdf_model, [DATA])
     assert loss == pytest.approx((9.1 + 12.2) / 2)
     assert hyper.phi2_vector[0] > 0
+
+
+@pytest.mark.parametrize("loss_type", LOSS_TYPES)
+def test_data_are_given_as_a_list_of_groups(loss_type: str) -> None:
+    """One group is the same bits as in a list; two are what they are as one."""
+    model = ToyPDF(np.array([1.0, 1.1, 0.95]))
+
+    def loss(data: Any) -> tuple[float, list[float], list[float], list[float]]:
+        hyper = HyperLoss(loss_type)
+        value = hyper.compute_loss({}, np.ones(3), model, data, 0)
+        return value, hyper.hyper_chi2_vector, hyper.hyper_phi2_vector, hyper.hyper_logp_vector
+
+    assert loss([DATA]) == loss((DATA,)) == loss(DATA)
+    points = np.flatnonzero(DATA.mask)
+    masks = [np.isin(np.arange(PROBLEM.ndata), part) for part in (points[:3], points[3:])]
+    groups = [ExperimentalData.of_problem(PROBLEM, mask) for mask in masks]
+    np.testing.assert_allclose(np.hstack(loss(groups)), np.hstack(loss(DATA)), rtol=1e-10)
+
+
+def test_data_that_are_something_else_are_refused_by_their_type() -> None:
+    other = ExperimentalData.of_problem(synthetic_problem(), DATA.mask)
+    model = ToyPDF(np.array([1.0, 1.1]))
+    with pytest.raises(TypeError, match=r"a list of n3hyper's ExperimentalData, not of str"):
+        HyperLoss().compute_loss({}, np.ones(2), model, ["NMC"])
+    with pytest.raises(ValueError, match="of one problem"):
+        HyperLoss().compute_loss({}, np.ones(2), model, [DATA, other])
+
+
+def test_a_statistic_that_is_added_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def _median(losses: Any, axis: int = 0, **_kwargs: Any) -> float:
+        return float(np.median(losses, axis=axis))
+
+    monkeypatch.setitem(IMPLEMENTED_STATS, "median", _median)
+    hyper = HyperLoss(replica_statistic="median", fold_statistic="median")
+    assert hyper.compute_loss({}, np.array([1.0, 2.0, 9.0])) == 2.0
+    assert hyper.reduce_over_folds.__name__ == "_median"
+    assert hyper.reduce_over_folds(np.array([3.0, 1.0, 50.0])) == 3.0
 
 
 def test_penalties_leak_into_nothing_that_is_recorded() -> None:

@@ -11,13 +11,12 @@ import pytest
 
 from n3hyper.data.problem import Fold
 from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
-from n3hyper.hyper_optimization.penalties import PENALTIES
 from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
 from n3hyper.hyper_optimization.rewards import fit_distance
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import ToyPDF, toy_fit
-from tests.synthetic import synthetic_problem
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import ToyPDF, toy_fit
 
 FOLDS, REPLICAS = 3, 4
 PROBLEM = synthetic_problem(folds=FOLDS, replicas=REPLICAS)
@@ -34,7 +33,8 @@ def score(fit: Any = None, problem: Any = PROBLEM, **changes: Any) -> dict[str, 
 
 
 def test_the_record_has_all_that_is_promised() -> None:
-    result = score(penalties=("saturation", "patience", "integrability"))
+    penalties = ("saturation", "patience", "integrability")
+    result = score(penalties=penalties)
     meta = result["kfold_meta"]
     for name in REPLICA_SCORES:
         assert np.shape(meta[name]) == (FOLDS, REPLICAS)
@@ -42,7 +42,7 @@ def test_the_record_has_all_that_is_promised() -> None:
         assert np.shape(meta[name]) == (FOLDS,)
     for values in meta["penalties"].values():
         assert np.shape(values) == (FOLDS, REPLICAS)
-    assert set(meta["penalties"]) == set(PENALTIES)
+    assert set(meta["penalties"]) == set(penalties)
     assert (result["status"], finished_state(result)) == ("ok", 2)
     assert {"seconds", "epochs_run", "version", "validation_loss", "experimental_loss"} <= set(
         result
@@ -131,10 +131,11 @@ def test_phi2_of_one_replica_is_no_score() -> None:
 def with_some(kind: str, which: tuple[Any, Any]) -> Any:
     """A fit of which the replicas `which` are not usable."""
     fit = toy_fit(PROBLEM, SCALES)
-    if kind == "positivity":
+    if kind in ("positivity", "threshold_chi2"):
         passed = fit.positivity_passed.copy()
         passed[which] = False
-        return replace(fit, positivity_passed=passed)
+        limit = np.inf if kind == "positivity" else 0.05
+        return replace(fit, positivity_passed=passed, threshold_chi2=limit)
     changes = {}
     for name in ("predictions", "experimental_chi2", "validation_chi2", "training_chi2"):
         values = getattr(fit, name).copy()
@@ -162,7 +163,7 @@ def test_some_replicas_may_fail_and_are_left_out(kind: str) -> None:
     json.dumps(result, allow_nan=False)
 
 
-@pytest.mark.parametrize("kind", ["positivity", "nan"])
+@pytest.mark.parametrize("kind", ["positivity", "threshold_chi2", "nan"])
 @pytest.mark.parametrize("replicas", [slice(0, 3), slice(None)], ids=["most", "all"])
 def test_a_fold_with_too_few_replicas_fails(kind: str, replicas: slice) -> None:
     result = score(with_some(kind, (1, replicas)), penalties=("patience",))
@@ -172,6 +173,21 @@ def test_a_fold_with_too_few_replicas_fails(kind: str, replicas: slice) -> None:
     json.dumps(result, allow_nan=False)
     complete = not (kind == "nan" and replicas == slice(None))
     assert finished_state(result) == (2 if complete else 3)
+
+
+def test_a_failure_for_threshold_chi2_says_value_and_limit() -> None:
+    fit = with_some("threshold_chi2", (slice(None), slice(None)))
+    lowest = f"{fit.validation_chi2[0].min():.6g}"
+    assert score(fit)["failure"]["text"] == (
+        f"fold 1: 0 of 4 replicas can be used; 4 with a validation chi2 of {lowest} or more at "
+        "the end, which is not below threshold_chi2 0.05"
+    )
+    # the last weights of one are good enough: it is positivity that it has not passed
+    chi2 = fit.validation_chi2.copy()
+    chi2[0, 1] = 0.01
+    failure = score(replace(fit, validation_chi2=chi2))["failure"]
+    assert failure["reason"] == "threshold_chi2"
+    assert failure["text"].endswith("; 1 without an epoch that passed positivity")
 
 
 def test_a_batch_of_nan_is_a_failure_and_nothing_worse() -> None:

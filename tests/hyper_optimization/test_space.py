@@ -21,7 +21,7 @@ from n3hyper.hyper_optimization.space import (
     space_fingerprint,
 )
 from n3hyper.hyper_optimization.suggest import Suggester
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 def space(**changes: Any) -> dict[str, Any]:

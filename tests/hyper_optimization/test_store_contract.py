@@ -26,8 +26,8 @@ from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import failed_result, plain, read_tries
 from n3hyper.hyper_optimization.space import evaluate_space
 from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
-from tests.hyper_optimization.toy_trainer import HYPERSCAN, PARAMETERS
-from tests.mongo_servers import engines, fresh_database
+from tests.support.mongo_servers import engines, fresh_database
+from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,12 @@ def test_a_store_that_is_opened_again_is_the_same(
     assert [each["tid"] for each in read_tries(tmp_path / "tries.json")] == [0, 1, 3]
 
 
+def objective(setup: Any) -> float:
+    return float(setup["dropout"] + setup["positivity"]["multiplier"])
+
+
 def test_hyperopt_itself_can_use_the_store(backend: Backend, space: Any, tmp_path: Path) -> None:
     trials = backend.create(tmp_path, space)
-
-    def objective(setup: Any) -> float:
-        return float(setup["dropout"] + setup["positivity"]["multiplier"])
-
     with backend.evaluating(trials, space, objective):
         best = fmin(
             fn=objective,

@@ -18,7 +18,7 @@ from rich.cells import cell_len
 
 from n3hyper.cli import main
 from n3hyper.report.columns import PARAMETERS, SCORES
-from tests.report.make_trials import make_records, write_scan
+from tests.support.make_trials import make_records, write_scan
 
 COMMAND = [sys.executable, "-m", "n3hyper.cli", "report"]
 
@@ -165,6 +165,22 @@ def test_mistakes_are_one_line(
     assert message in err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_in_the_place_of_a_figure_or_a_page(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for option, path, given in (
+        ("--figures", tmp_path / "convergence.png", tmp_path),
+        ("--html", tmp_path / "page.html", tmp_path / "page.html"),
+    ):
+        path.symlink_to(precious)
+        assert f"{path}: is a link to {precious}" in printed(
+            capsys, folder, option, given, status=2
+        )
+    assert precious.read_text() == "precious"
 
 
 def test_without_a_path(

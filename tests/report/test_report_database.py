@@ -18,7 +18,7 @@ from n3hyper.hyper_optimization.mongo_scan import ScanDocument
 from n3hyper.hyper_optimization.record import plain
 from n3hyper.report.trial import flat_values
 from n3hyper.runcard import load_runcard
-from tests.report.make_trials import RUNCARD, result_of
+from tests.support.make_trials import RUNCARD, result_of
 
 TRIALS = 16
 

@@ -16,7 +16,7 @@ from n3hyper.report.prepare import Request, prepare
 from n3hyper.report.view import View
 from n3hyper.runcard.load import load_runcard, parse_runcard
 from n3hyper.runcard.yaml_file import read_yaml
-from tests.report.make_trials import RUNCARD, make_records, write_scan
+from tests.support.make_trials import RUNCARD, make_records, write_scan
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -261,7 +261,9 @@ def test_distances_of_the_same_population() -> None:
         first, second = pdfs(count), pdfs(count)
         assert (distances.of_means(first, second) ** 2).mean() == pytest.approx(1, abs=0.15)
         # of few replicas, the estimate of the variance of a variance is too small
-        assert (distances.of_sigmas(first, second) ** 2).mean() == pytest.approx(1, abs=0.1 + 6 / count)
+        assert (distances.of_sigmas(first, second) ** 2).mean() == pytest.approx(
+            1, abs=0.1 + 6 / count
+        )
         # one sigma apart: the square root of half the number
         away = distances.of_means(first, pdfs(count, 1.0)).mean()
         assert away == pytest.approx(math.sqrt(count / 2), rel=0.1)

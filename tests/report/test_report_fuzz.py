@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from n3hyper.cli import main
-from tests.report.make_trials import make_records
+from tests.support.make_trials import make_records
 
 HOSTILE: list[Any] = [
     *(None, True, False, 0, -1, 1e308, -1e308, 5e-324, 10**30, 2**63, "", "NaN", "0x10"),

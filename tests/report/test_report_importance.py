@@ -10,7 +10,7 @@ import pytest
 from n3hyper.report.forest import BINS, Tree, forest_anova, grow
 from n3hyper.report.importance import FEWEST, importances
 from n3hyper.report.scan import load_scan
-from tests.report.make_trials import make_records, write_tries
+from tests.support.make_trials import make_records, write_tries
 
 
 def test_shares_of_a_sum() -> None:

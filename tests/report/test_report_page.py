@@ -18,7 +18,7 @@ from n3hyper.report.figures import plan_figures, write_figures
 from n3hyper.report.page import page
 from n3hyper.report.prepare import Request, prepare
 from n3hyper.report.view import View
-from tests.report.make_trials import make_records, write_scan, write_tries
+from tests.support.make_trials import make_records, write_scan, write_tries
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 

@@ -19,7 +19,7 @@ from n3hyper.report.reading import Matrices, _without_matrices, array_of_text, r
 from n3hyper.report.scan import load_scan
 from n3hyper.report.sources import find_sources
 from n3hyper.report.trial import flat_values
-from tests.report.make_trials import make_records, write_scan, write_tries
+from tests.support.make_trials import make_records, write_scan, write_tries
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -20,9 +20,9 @@ from n3hyper.report.prepare import Request, prepare
 from n3hyper.report.rescoring import fold_losses, rescore, settings_of
 from n3hyper.report.scan import Scan, load_scan
 from n3hyper.runcard.model import KFold, Partition
-from tests.hyper_optimization.toy_trainer import toy_fit
-from tests.report.make_trials import write_tries
-from tests.synthetic import synthetic_problem
+from tests.support.make_trials import write_tries
+from tests.support.synthetic import synthetic_problem
+from tests.support.toy_trainer import toy_fit
 
 REFERENCE = Path(__file__).parent / "reference"
 FOLDS, REPLICAS, TRIALS = 3, 6, 12

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runcard_samples import DATASETS, good_card
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import parse_runcard
+from tests.support.runcard_samples import DATASETS, good_card
 
 HONOURED: dict[str, Any] = {
     "description": "text",

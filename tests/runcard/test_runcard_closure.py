@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runcard_samples import good_card
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.model import ClosureTest
+from tests.support.runcard_samples import good_card
 
 FAKE = {"fakedata": True, "fakepdf": "toy_t0"}
 

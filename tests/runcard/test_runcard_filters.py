@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runcard_samples import good_card
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import parse_runcard
 from n3hyper.runcard.expressions import parse_expression
 from n3hyper.runcard.model import FilterRule, OrderRange
+from tests.support.runcard_samples import good_card
 
 RULE = {"process_type": "DIS_ALL", "rule": "Q2 > 4"}
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runcard_samples import delete_at, good_card, set_at
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, load_runcard, parse_runcard
+from tests.support.runcard_samples import delete_at, good_card, set_at
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from runcard_samples import good_card
 
 from n3hyper.data.commondata import known_names
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.retired import SUCCESSORS
+from tests.support.runcard_samples import good_card
 
 
 def _same(card: dict[str, Any]) -> Runcard:

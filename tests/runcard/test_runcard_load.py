@@ -11,7 +11,6 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
-from runcard_samples import DATASETS, FLAVOURS, good_card
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import (
@@ -25,6 +24,7 @@ from n3hyper.runcard import (
     parse_runcard,
     require_scan,
 )
+from tests.support.runcard_samples import DATASETS, FLAVOURS, good_card
 
 ROOT = Path(__file__).parents[2]
 RUNCARDS = sorted((ROOT / "runcards").glob("*.yml"))

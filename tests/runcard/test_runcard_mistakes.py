@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from runcard_samples import DATASETS, delete_at, good_card, set_at
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import load_runcard, parse_runcard, require_scan
+from tests.support.runcard_samples import DATASETS, delete_at, good_card, set_at
 
 SCAN, FIT = "hyperscan_config", "parameters"
 ARCHITECTURE = (SCAN, "architecture")
@@ -93,6 +93,8 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ),
     ((FIT, "optimizer", "momentum"), 0.9, f"{FIT}.optimizer.momentum", "0.9", "without momentum"),
     ((FIT, "epochs"), 0, f"{FIT}.epochs", "0", "at least 1"),
+    ((FIT, "epochs"), 10**12, f"{FIT}.epochs", "1000000000000", "at most 1e+09"),
+    ((SCAN, "stopping", "max_epochs"), 10**12, f"{SCAN}.stopping.max_epochs", "100", "at most 1e"),
     ((FIT, "epochs"), "many", f"{FIT}.epochs", "'many'", "a number"),
     ((FIT, "stopping_patience"), 30, f"{FIT}.stopping_patience", "30", "at most 1"),
     ((FIT, "dropout"), 1, f"{FIT}.dropout", "1", "below 1"),
@@ -125,7 +127,8 @@ WRONG_VALUES: list[tuple[tuple[str | int, ...], Any, str, str, str]] = [
     ((SCAN,), {"parameters": [{"epochs": 0}]}, f"{SCAN}.parameters[0].epochs", "0", "at least 1"),
     ((SCAN,), {"parameters": []}, f"{SCAN}.parameters", "[]", "list sets"),
     ((SCAN,), {"stopping": {}}, SCAN, "{'stopping': {}}", "give ranges"),
-    ((SCAN, "from_hyperscan"), "x", f"{SCAN}.stopping", "{", "ranges are those of that scan"),
+    ((SCAN,), {"from_hyperscan": "x", "parameters": []}, f"{SCAN}.parameters", "[]", "drawn from"),
+    ((SCAN, "use_tries_from"), "x", f"{SCAN}.stopping", "{", "trials of that scan are run"),
     (("trial_specs",), SPECS, f"{FIT}.nodes_per_layer", "25", "trial_specs.override"),
     (("trial_specs",), {"hyperscan": "x"}, "trial_specs.thermalization", "missing", "0 say"),
     (("trial_specs",), {**SPECS, "override": {"lr": 1}}, "trial_specs.override.lr", "1", "one of"),

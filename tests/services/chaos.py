@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.session import PICKLE, REPLICA_FOLDER
 
 N3HYPER = (sys.executable, "-m", "n3hyper.cli")
 KINDS = ("worker", "worker", "workers", "fit", "fleet", "scan", "database", "server")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.parallel import StaleJobs
+from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
 from n3hyper.services.fleet import Fleet, run_fleet, usable_gpus, worker_environment
 from n3hyper.services.worker_settings import WorkerSettings
 

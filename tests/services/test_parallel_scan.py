@@ -7,11 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,12 +19,13 @@ from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo_connection import open_database
 from n3hyper.hyper_optimization.mongo_server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.scan import run_scan
-from n3hyper.hyper_optimization.session import ScanRequest
-from n3hyper.services import parallel_session
-from n3hyper.services.parallel_session import ParallelRequest
+from n3hyper.hyper_optimization.serial_loop import run_scan
+from n3hyper.scanning import parallel as parallel_session
+from n3hyper.scanning.parallel import ParallelRequest
+from n3hyper.scanning.request import ScanRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
-from tests.services.toy_processes import FLEET, SCAN, Printer, environment, toy
+from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNCARD = ROOT / "runcards" / "quickstart.yml"
@@ -57,15 +56,6 @@ def process(command: list[str], log: Path, **variables: str) -> Iterator[subproc
         except subprocess.TimeoutExpired:
             started.kill()
             started.wait()
-
-
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Wait for something that comes of itself."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.05)
-    return found
 
 
 def uri_file(folder: Path, uri: str) -> str:

@@ -9,9 +9,9 @@ import pytest
 
 from n3hyper.hyper_optimization.mongo_server import MongodRunner
 from n3hyper.hyper_optimization.record import read_tries
-from tests.cli.small_card import small_card, write_card
 from tests.services.chaos import N3HYPER
-from tests.services.toy_processes import environment
+from tests.support.small_card import small_card, write_card
+from tests.support.toy_processes import environment
 
 
 @pytest.mark.slow

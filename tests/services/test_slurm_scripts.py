@@ -13,8 +13,8 @@ import pytest
 
 from n3hyper.hyper_optimization.mongo_server import free_port
 from n3hyper.hyper_optimization.record import read_tries
-from tests.services.test_parallel_scan import until
-from tests.services.toy_processes import environment
+from tests.support.toy_processes import environment
+from tests.support.waiting import until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "slurm"
 TRIES = Path("nnfit") / "replica_1" / "tries.json"
@@ -22,8 +22,9 @@ TRIES = Path("nnfit") / "replica_1" / "tries.json"
 # `n3hyper` with toys for fits: the commands and options of the scripts are the real ones
 PROGRAM = f"""#!{sys.executable}
 from functools import partial
-from n3hyper.services import fleet, parallel_session as session
-from tests.services import toy_processes as toys
+from n3hyper.scanning import parallel as session
+from n3hyper.services import fleet
+from tests.support import toy_processes as toys
 fleet.Fleet = partial(fleet.Fleet, command=toys.WORKER)
 session.perform_parallel_scan = partial(
     session.perform_parallel_scan, prepare=lambda *_: toys.toy()

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.data.lhapdf import SubGrid
 from n3hyper.replicas.exportgrid import PIDS, Array
+from n3hyper.theory.lhapdf import SubGrid
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from n3hyper.data.lhapdf import SubGrid, find_set, read_member
 from n3hyper.errors import DataError
 from n3hyper.replicas.exportgrid import Array, ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.partons import of_export_grid, of_grid
 from n3hyper.report.text import number
+from n3hyper.theory.lhapdf import SubGrid, find_set, read_member
 
 X: Final[Array] = np.concatenate([np.geomspace(1e-5, 0.1, 81), np.linspace(0.1, 0.995, 91)[1:]])
 """Where PDFs are drawn."""

@@ -1,6 +1,6 @@
 """Writes what validphys 4.1.5 makes of the scan in this folder; run where validphys is installed.
 
-python -m tests.report.make_trials FOLDER 60 && cp FOLDER/nnfit/replica_1/tries.json .
+python -m tests.support.make_trials FOLDER 60 && cp FOLDER/nnfit/replica_1/tries.json .
 python make_reference.py FOLDER
 """
 

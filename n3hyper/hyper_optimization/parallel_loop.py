@@ -1,0 +1,287 @@
+"""The loop of a parallel scan: suggest, queue, take up what workers have finished.
+
+The scan's trials are the numbers 0 to N - 1. A number is put into the database once, whoever is
+first, so that several scan processes, or one that was killed and started again, never make more.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.mongo_connection import Patience, printable
+from n3hyper.hyper_optimization.mongo_jobs import job_id
+from n3hyper.hyper_optimization.mongo_scan import LEASE
+from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
+from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+from n3hyper.hyper_optimization.suggest import Suggests
+
+POLL: Final = 0.1
+"""Seconds between looks at the database."""
+_STATUS: Final = 1.0
+"""Seconds between looks at who is working."""
+_SEEN: Final = 25.0
+"""Seconds for which a worker counts as alive that has not been seen."""
+_LONGEST_NOTE: Final = 500
+"""Characters of what a worker says."""
+_AHEAD: Final = 2.0
+"""Seconds for which there should be jobs in the queue."""
+_WINDOW: Final = 50
+"""Trials that the rate is taken from."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a parallel scan stands."""
+
+    total: int
+    done: int
+    failed: int
+    running: int
+    queued: int
+    workers: int
+    per_hour: float
+    """Trials, of late; NaN before there are two."""
+    notes: tuple[str, ...] = ()
+    """Why workers refuse the scan, each once."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last trial; NaN where the rate is not known.
+
+        Examples
+        --------
+        >>> Status(10, 4, 0, 2, 1, 2, per_hour=360.0).seconds_left
+        60.0
+        """
+        left = self.total - self.done
+        return 3600.0 * left / self.per_hour if self.per_hour > 0 else math.nan
+
+
+class ParallelScan:
+    """A scan whose trials are run by workers.
+
+    Parameters
+    ----------
+    trials
+        Its store; a scan has been published there.
+    suggester
+        Of its space.
+    max_evals
+        Trials in all.
+    patience
+        With a database that is away.
+    max_failures
+        Failed trials in a row that end the scan; None for no limit.
+    on_trial
+        Is told of each trial that has finished.
+    on_status
+        Is told how the scan stands, now and then.
+    stop
+        Asked again and again; a reason ends the scan when no trial runs any more.
+    deadline
+        Asked once `stop` has given a reason: whether to end although trials run.
+    tend
+        Called again and again: looks after what this process has started.
+    """
+
+    def __init__(
+        self,
+        trials: MongoFileTrials,
+        suggester: Suggests,
+        max_evals: int,
+        patience: Patience,
+        *,
+        max_failures: int | None = None,
+        on_trial: Callable[[Record], None] = lambda record: None,
+        on_status: Callable[[Status], None] = lambda status: None,
+        stop: Callable[[], str] = lambda: "",
+        deadline: Callable[[], bool] = lambda: False,
+        tend: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.trials = trials
+        self.suggester = suggester
+        self.max_evals = max_evals
+        self.patiently = patience
+        self.max_failures = max_failures
+        self.on_trial, self.on_status, self.stop = on_trial, on_status, stop
+        self.deadline, self.tend = deadline, tend
+        document = trials.scan_document
+        self.stale = StaleJobs(LEASE if document is None else document.lease)
+        self.workers: list[dict[str, Any]] = []
+        self._refusals: list[str] = []
+        self._told = {int(record["tid"]) for record in trials.finished}
+        self._ends: deque[float] = deque([time.monotonic()], maxlen=_WINDOW)
+        self._durations: deque[float] = deque(maxlen=_WINDOW)
+        self._failed_in_a_row = 0
+        self._looked = -math.inf
+
+    def run(self) -> ScanOutcome:
+        """Run trials until there are `max_evals`.
+
+        Raises
+        ------
+        StoreError
+            The database is away for too long, or refuses; the files cannot be written.
+        """
+        try:
+            reason = self._run()
+        finally:
+            self.trials.write()
+        return ScanOutcome(self.trials.files, reason, gave_up=bool(self._gave_up()))
+
+    def _run(self) -> str:
+        while True:
+            outages = self.patiently.outages
+            self.patiently(lambda: self.trials.refresh_tids(None))
+            self.trials.write(at_once=False)
+            if self.patiently.outages != outages:
+                self.stale.forget()
+            self._tell()
+            if self._looked == -math.inf:
+                # what has finished while no scan was there says nothing of the rate
+                self._ends = deque([time.monotonic()], maxlen=_WINDOW)
+            if len(self._told) >= self.max_evals:
+                return ""
+            if reason := self._gave_up():
+                self.patiently(self._withdraw)
+                return reason
+            self.patiently(self._release)
+            if reason := self.stop():
+                self.patiently(self._withdraw)
+                if not self._running() or self.deadline():
+                    return reason
+            else:
+                self.patiently(self._trim)
+                self._fill()
+            self.tend()
+            self._look()
+            time.sleep(POLL)
+
+    # ------------------------------------------------------------ what has happened
+    def _tell(self) -> None:
+        # in the order in which they were taken up
+        for record in self.trials.files.trials[len(self._told) :]:
+            self._told.add(int(record["tid"]))
+            self._note(record)
+
+    def _note(self, record: Record) -> None:
+        failed = record["result"]["status"] != STATUS_OK
+        self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
+        self._last = record
+        self._ends.append(time.monotonic())
+        seconds = record["result"].get("seconds")
+        total = seconds.get("total") if isinstance(seconds, dict) else None
+        if is_finite(total):
+            self._durations.append(float(total))  # type: ignore[arg-type]
+        self.on_trial(record)
+
+    def _gave_up(self) -> str:
+        if self.max_failures is None or self._failed_in_a_row < self.max_failures:
+            return ""
+        failure = self._last["result"]["failure"]
+        return (
+            f"{self._failed_in_a_row} trials in a row failed, the last by {failure['reason']}: "
+            f"{failure['text']}"
+        )
+
+    def _release(self) -> None:
+        """Make jobs new whose workers are gone."""
+        for tid in self.stale.look(self.trials.headers):
+            header = self.trials.headers[tid]
+            self.trials.handle.release({**header, "_id": job_id(self.trials.exp_key, tid)})
+
+    # ------------------------------------------------------------ what is to be done
+    def _running(self) -> int:
+        states = [header.get("state") for header in self.trials.headers.values()]
+        return states.count(STATE_RUNNING)
+
+    def _queued(self) -> list[int]:
+        headers = self.trials.headers.items()
+        return [tid for tid, header in headers if header.get("state") == STATE_NEW]
+
+    def _wanted(self) -> int:
+        """How many jobs the queue should hold: what workers will ask for in the next seconds.
+
+        Few, since a suggestion that is made later knows more; enough, that nobody waits.
+        """
+        workers = max(len(self.workers), self._running(), 1)
+        if not self._durations:
+            return workers
+        mean = sum(self._durations) / len(self._durations)
+        return min(workers, max(1, math.ceil(workers * _AHEAD / max(mean, 1e-9))))
+
+    def _fill(self) -> None:
+        for _ in range(self._wanted() - len(self._queued())):
+            tid = self._next()
+            if tid is None:
+                return
+            (document,) = self.suggester.suggest(self.trials, tid)
+            try:
+                self.patiently(partial(self.trials.insert, document))
+            except StoreError:
+                self.patiently(lambda: self.trials.refresh_tids(None))
+                if tid not in self.trials.known.documents:
+                    raise
+
+    def _trim(self) -> None:
+        """Take back jobs that nobody has begun, the latest first, where there are too many.
+
+        A scan that was to be longer, and was interrupted, has left some.
+        """
+        excess = len(self.trials.known.documents) - self.max_evals
+        if excess > 0:
+            self.trials.withdraw(sorted(self._queued())[-excess:])
+
+    def _next(self) -> int | None:
+        """The first number that is not taken; None where there are enough trials."""
+        taken = self.trials.known.documents
+        if len(taken) >= self.max_evals:
+            return None
+        return next(tid for tid in range(self.max_evals) if tid not in taken)
+
+    def _withdraw(self) -> None:
+        """Take back what nobody has begun."""
+        self.trials.withdraw(self._queued())
+
+    # ------------------------------------------------------------ how it stands
+    def _look(self) -> None:
+        from pymongo.errors import PyMongoError
+
+        now = time.monotonic()
+        if now - self._looked < _STATUS:
+            return
+        self._looked = now
+        try:
+            seen = self.trials.live_workers(_SEEN)
+        except PyMongoError:
+            return  # the next refresh will say so
+        # a worker that refuses this scan is none of its workers; what it says of others is no news
+        refusing = [each for each in seen if each.get("refuses") == self.trials.exp_key]
+        self.workers = [each for each in seen if each not in refusing]
+        self._refusals = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in refusing]
+        self.on_status(self.status())
+
+    def status(self) -> Status:
+        """How the scan stands."""
+        finished = self.trials.files.trials
+        span = time.monotonic() - self._ends[0]
+        notes = dict.fromkeys(printable(note) for note in self._refusals)
+        return Status(
+            total=self.max_evals,
+            done=len(finished),
+            failed=sum(each["result"]["status"] != STATUS_OK for each in finished),
+            running=self._running(),
+            queued=len(self._queued()),
+            workers=len(self.workers),
+            per_hour=3600.0 * (len(self._ends) - 1) / span if len(self._ends) > 1 else math.nan,
+            notes=tuple(notes),
+        )

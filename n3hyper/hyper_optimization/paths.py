@@ -1,0 +1,48 @@
+"""Names of the files and folders of a scan: the one place that knows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+RUNCARD_COPY: Final = "filter.yml"
+"""The runcard as it is run, in the folder of the scan."""
+NNFIT: Final = "nnfit"
+"""The folder of the replicas, in the folder of the scan or of the fit."""
+REPLICA: Final = "replica_"
+"""How the folder of a replica begins; its number follows."""
+REPLICA_FOLDER: Final = Path(NNFIT) / f"{REPLICA}1"
+"""Where the trials are kept, from the folder of the scan."""
+JSON: Final = "tries.json"
+"""The trials for people and programs."""
+PICKLE: Final = "tries.pkl"
+"""The trials for a restart."""
+
+
+def replica_folder(output: Path) -> Path:
+    """Return where the trials of the scan in `output` are kept.
+
+    >>> replica_folder(Path("scan")).as_posix()
+    'scan/nnfit/replica_1'
+    """
+    return output / REPLICA_FOLDER
+
+
+def is_replica_folder(folder: Path) -> bool:
+    """Whether a folder is named as that of a replica is: ``nnfit/replica_<number>``.
+
+    >>> is_replica_folder(Path("scan/nnfit/replica_2")), is_replica_folder(Path("scan/nnfit"))
+    (True, False)
+    """
+    return folder.name.startswith(REPLICA) and folder.parent.name == NNFIT
+
+
+def find_store(path: Path) -> Path:
+    """Return the pickle of a scan from what a user names: it, its JSON, or a folder above it.
+
+    Where none of them exists, it is the path of the pickle that would be there.
+    """
+    if path.is_dir():
+        inner = replica_folder(path)
+        return (inner if inner.is_dir() else path) / PICKLE
+    return path.with_name(PICKLE) if path.name == JSON else path

@@ -1,0 +1,284 @@
+"""The loop of a sequential scan: suggest, evaluate, record, until there are enough trials."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from n3hyper.errors import FitError, StoreError
+from n3hyper.hyper_optimization.commands import command_line
+from n3hyper.hyper_optimization.evaluation import evaluate
+from n3hyper.hyper_optimization.filetrials import FileTrials
+from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED
+from n3hyper.hyper_optimization.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.paths import JSON, PICKLE
+from n3hyper.hyper_optimization.record import (
+    STATE_RUNNING,
+    STATUS_OK,
+    Record,
+    finished_state,
+    plain,
+)
+from n3hyper.hyper_optimization.recovery import reopen, trial_origin
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
+from n3hyper.hyper_optimization.suggest import Suggester, Suggests, scored, trial_generator
+from n3hyper.system.atomic_write import remove_leftovers
+from n3hyper.system.interruption import uninterrupted
+
+__all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
+
+
+@dataclass(frozen=True)
+class ScanOutcome:
+    """What a scan has found."""
+
+    trials: FileTrials
+    stopped: str = ""
+    """Why it ended before all trials were run; empty when they were."""
+    gave_up: bool = False
+    """Whether too many failures are why."""
+
+    @property
+    def best(self) -> Record | None:
+        """The trial with the smallest loss, the earlier of two alike; None when all failed."""
+        candidates = [trial for trial in self.trials.finished if scored(trial)]
+        return min(candidates, key=lambda trial: float(trial["result"]["loss"]), default=None)
+
+    @property
+    def failures(self) -> Counter[str]:
+        """How many trials failed, by reason."""
+        return Counter(
+            trial["result"].get("failure", {}).get("reason", "exception")
+            for trial in self.trials.finished
+            if trial["result"]["status"] != STATUS_OK
+        )
+
+    @property
+    def best_parameters(self) -> dict[str, Any]:
+        """Parameters of the best trial, as a runcard has them.
+
+        Raises
+        ------
+        FitError
+            No trial succeeded.
+        """
+        best = self.best
+        if best is None:
+            reasons = ", ".join(f"{n} {why}" for why, n in self.failures.most_common())
+            number = len(self.trials.finished)
+            raise FitError(f"none of {number} trials succeeded ({reasons or 'none was run'})")
+        return runcard_parameters(best["misc"]["space_vals"])
+
+
+def run_scan(
+    folder: Path,
+    model_trainer: Any,
+    hyperscanner: SearchSpace,
+    max_evals: int,
+    *,
+    seed: int | None = None,
+    algo: str | None = None,
+    restart: bool = False,
+    fingerprint: Mapping[str, str] | None = None,
+    keep: Mapping[str, Any] | None = None,
+    max_failures: int | None = None,
+    on_start: Callable[[int, dict[str, Any]], None] | None = None,
+    on_trial: Callable[[Record], None] | None = None,
+    on_open: Callable[[FileTrials, list[str]], None] | None = None,
+    stop: Callable[[], str] | None = None,
+    lock: bool = True,
+    suggester: Suggests | None = None,
+) -> ScanOutcome:
+    """Run trials until there are `max_evals`, each saved before the next begins.
+
+    What ends one trial, an exception or a lack of memory, is recorded as its failure, and the scan
+    goes on. KeyboardInterrupt and SystemExit pass through: what is finished has been saved, and the
+    trial under way is done again by a restart, with the same seeds.
+
+    Parameters
+    ----------
+    folder
+        Of ``tries.json`` and ``tries.pkl``; made where it is missing.
+    model_trainer
+        Object with ``hyperparametrizable(params) -> result``.
+    max_evals
+        Trials in all, those before a restart counted.
+    seed, algo
+        Of the suggestions; 42 and ``tpe``. A restart keeps those of the scan.
+    restart
+        Go on with the trials of the folder.
+    fingerprint
+        What trials must share to be compared, by name (data, theory, folds, version, ...). It is
+        kept with the trials, together with the space's, and a restart compares it.
+    keep
+        What else to keep with the trials, in plain types, anew at each restart.
+    max_failures
+        Failed trials in a row, since this start, after which the scan gives up.
+    on_start, on_trial
+        Called with number and parameters before a trial, with the record after it.
+    on_open
+        Called once with the trials that there are, and with one line for each thing that had to be
+        put right in the files of a scan that is restarted.
+    stop
+        Asked before each trial; a reason ends the scan.
+    lock
+        Hold the folder; False for a caller that holds it already.
+    suggester
+        Who says what is run next; None for the algorithm of the scan.
+
+    Raises
+    ------
+    StoreError
+        The folder holds trials and `restart` is not set, or it is set and there are none, or they
+        are those of another scan; another process is writing there; a file cannot be written.
+    """
+    _make(folder)
+    with locked_scan(folder) if lock else nullcontext():
+        identity = complete_identity(fingerprint, hyperscanner.as_dict())
+        trials, notes = _open_store(folder, hyperscanner, restart, identity)
+        _settle(trials, hyperscanner, seed, algo, identity)
+        trials.scan.update(keep or {})
+        if suggester is None:
+            suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+        if restart:
+            mend(trials, folder, notes)
+        if on_open:
+            on_open(trials, notes)
+        if hasattr(model_trainer, "set_hyperopt"):
+            model_trainer.set_hyperopt(True, keys=sorted(hyperscanner.hyper_keys))
+        failed_in_a_row = 0
+        while trials.number_finished < max_evals:
+            if reason := stop() if stop else "":
+                return ScanOutcome(trials, reason)
+            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start)
+            if on_trial:
+                on_trial(record)
+            failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
+            if max_failures is not None and failed_in_a_row >= max_failures:
+                return ScanOutcome(trials, _gave_up(failed_in_a_row, record), gave_up=True)
+    return ScanOutcome(trials)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise StoreError(f"{folder}: cannot be made: {err.strerror or err}") from err
+
+
+def _gave_up(failures: int, record: Record) -> str:
+    failure = record["result"]["failure"]
+    return f"{failures} trials in a row failed, the last by {failure['reason']}: {failure['text']}"
+
+
+def _open_store(
+    folder: Path, hyperscanner: SearchSpace, restart: bool, identity: Mapping[str, str]
+) -> tuple[FileTrials, list[str]]:
+    """A new store, or that of the folder with what had to be put right."""
+    if restart:
+        return reopen(folder, hyperscanner.as_dict(), identity)
+    for path in (folder / PICKLE, folder / JSON):
+        if path.exists():
+            raise StoreError(
+                f"{path} exists: the folder holds a scan already; "
+                f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
+            )
+    return FileTrials(folder, parameters=hyperscanner.as_dict()), []
+
+
+def mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
+    """Make the files of a store that was opened again whole, and remove what a kill left."""
+    for name in (PICKLE, JSON):
+        remove_leftovers(folder / name)
+    if notes:
+        save(trials)
+    elif not trials.is_written_as(folder / JSON):
+        trials.write_json()
+
+
+def save(trials: FileTrials) -> None:
+    """Write both files; a signal that comes meanwhile acts afterwards.
+
+    The pickle is first: it is what a restart reads, and what the JSON is mended from.
+    """
+    with uninterrupted():
+        trials.to_pkl()
+        trials.refresh()
+
+
+def _settle(
+    trials: FileTrials,
+    hyperscanner: SearchSpace,
+    seed: int | None,
+    algo: str | None,
+    identity: Mapping[str, str],
+) -> None:
+    """Keep with the trials what a restart must find the same, or compare it."""
+    if not trials.scan:
+        trials.scan = {
+            "seed": HYPEROPT_SEED if seed is None else seed,
+            "algo": "tpe" if algo is None else algo,
+            "fingerprint": dict(identity),
+        }
+        trials.rstate = trial_generator(trials.scan["seed"], 0)
+        return
+    for key, wanted in (("seed", seed), ("algo", algo)):
+        if wanted is not None and wanted != trials.scan[key]:
+            raise StoreError(
+                f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
+                f"{wanted!r}"
+            )
+    spaces = (trials.parameters, hyperscanner.as_dict())
+    check_identity(trials.scan["fingerprint"], identity, spaces)
+
+
+def _run_trial(
+    trials: FileTrials,
+    suggester: Suggests,
+    model_trainer: Any,
+    hyperscanner: SearchSpace,
+    on_start: Callable[[int, dict[str, Any]], None] | None,
+) -> Record:
+    """Suggest, evaluate and save one trial."""
+    (tid,) = trials.new_trial_ids(1)
+    try:
+        (document,) = suggester.suggest(trials, tid)
+        trials.insert_trial_docs([document])
+        trial: Record = trials._dynamic_trials[-1]
+        trial["state"] = STATE_RUNNING
+        trial["book_time"] = trial["refresh_time"] = _now()
+        parameters = evaluate_space(hyperscanner.as_dict(), trial["misc"]["vals"])
+        trial["misc"]["space_vals"] = plain(parameters)
+        if on_start:
+            on_start(tid, runcard_parameters(parameters))
+        begin = time.perf_counter()
+        result = evaluate(model_trainer, parameters)
+        seconds = result.get("seconds")
+        result["seconds"] = {
+            **(seconds if isinstance(seconds, dict) else {}),
+            "total": time.perf_counter() - begin,
+        }
+        result["seed"] = suggester.seed
+        result["scan"] = trial_origin(trials.scan)
+        trial["result"] = result
+        trial["refresh_time"] = _now()
+        trial["state"] = finished_state(result)
+    except BaseException:
+        trials.discard_unfinished()
+        raise
+    trials.rstate = trial_generator(suggester.seed, tid + 1)
+    save(trials)
+    return trial
+
+
+def _now() -> datetime.datetime:
+    """UTC to the millisecond, without a zone, as hyperopt and its database keep times."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,0 +1,120 @@
+"""From the runcard of a scan to what fits its trials and what is scanned.
+
+The heavy libraries are imported once the runcard has been found right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from n3hyper.fitting.result import Progress
+from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.runcard import Runcard, keys_as_written, require_scan
+from n3hyper.scanning.folder import (
+    keep_runcard,
+    make_folder,
+    put_runcard_back,
+    refuse_used_folder,
+)
+from n3hyper.scanning.listener import Listener
+from n3hyper.scanning.request import ScanRequest
+
+if TYPE_CHECKING:
+    from n3hyper.data.problem import FitProblem
+    from n3hyper.fitting.model_trainer import ModelTrainer
+    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+
+WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
+"""What the process of the fits has to load, whatever the scan."""
+
+
+class PreparedScan(NamedTuple):
+    """What a scan is made of, once its input has been found right."""
+
+    trainer: Any
+    """Object with ``hyperparametrizable(params) -> result``, a `ModelTrainer` but in tests."""
+    scanner: HyperScanner
+    identity: dict[str, str]
+    """What tells this scan from others: hashes of data, theory, folds, ..."""
+
+
+PrepareScan = Callable[[ScanRequest, Runcard, Listener], PreparedScan]
+
+
+@contextmanager
+def held_scan(
+    request: ScanRequest, listener: Listener, prepare: PrepareScan
+) -> Iterator[PreparedScan]:
+    """Load the runcard, refuse what is wrong, prepare, lock the folder and keep the runcard there.
+
+    This is the one recipe of serial and parallel scans. Nothing is written before `prepare` has
+    returned; the folder is held until the block ends.
+
+    Raises
+    ------
+    RuncardError, DataError, TheoryError
+        The input is wrong.
+    StoreError
+        The folder holds a scan already, another process is writing there, or nothing can be
+        written.
+    """
+    if request.restart:
+        with locked_scan(request.replica_folder):
+            prepared = prepare(request, request.load(), listener)
+            put_runcard_back(request, listener)
+            yield prepared
+        return
+    runcard = request.load()
+    refuse_used_folder(request)
+    prepared = prepare(request, runcard, listener)
+    make_folder(request)
+    with locked_scan(request.replica_folder):
+        # while this one was reading, another may have begun here
+        refuse_used_folder(request)
+        keep_runcard(request)
+        yield prepared
+
+
+def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> PreparedScan:
+    """Read data and theory, and make what fits the trials of a scan and what is scanned.
+
+    Raises
+    ------
+    RuncardError, DataError, TheoryError
+        The input is wrong.
+    """
+    from n3hyper.data.build import build_problem
+    from n3hyper.fitting.memory import refuse_wide_networks
+    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.identity import scan_identity
+
+    require_scan(runcard)
+    for note in runcard.notes:
+        listener.stage(note)
+    refuse_wide_networks(runcard, request.memory)
+    scanner = HyperScanner(runcard.parameters, runcard.hyperscan)
+    listener.stage("reading data and theory")
+    with keys_as_written(runcard):
+        problem = build_problem(runcard, request.replicas, request.theory_path)
+    listener.stage(
+        f"{problem.ndata} points of {len(problem.datasets)} data sets, {len(problem.folds)} folds"
+        f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
+    )
+    trainer = make_trainer(problem, runcard, request.memory, listener.fit_progress)
+    return PreparedScan(trainer, scanner, scan_identity(problem, runcard))
+
+
+def make_trainer(
+    problem: FitProblem,
+    runcard: Runcard,
+    memory: int | None,
+    on_progress: Callable[[Progress], None],
+) -> ModelTrainer:
+    """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
+    from n3hyper.fitting.model_trainer import ModelTrainer
+    from n3hyper.hyper_optimization.scoring import make_scorer
+
+    score = make_scorer(problem, require_scan(runcard))
+    return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)

@@ -1,0 +1,77 @@
+"""Writing a file so that it holds the old content or the new one, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from n3hyper.errors import StoreError
+
+_SUFFIX: Final = ".part"
+"""Of temporary files; one that is left was being written by a process that was killed."""
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
+    """Replace `path` by `chunks`, one after the other.
+
+    A temporary file in the same folder is written, flushed to the disk and renamed, and the folder
+    is flushed as well: after a kill or a loss of power the file is the one before or the one after.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written; the file is as it was.
+    """
+    temporary = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(_SUFFIX, f".{path.name}.", path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except OSError as err:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise StoreError(
+            f"{path}: cannot be written, the last good state is kept: {err.strerror or err}"
+        ) from err
+    except BaseException:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes left behind when they wrote `path`.
+
+    Only for who may be sure that no other process is writing it.
+    """
+    for leftover in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+def _umask() -> int:
+    """The process's mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename last; not every file system can do it, and none needs it to be read."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

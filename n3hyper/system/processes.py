@@ -1,0 +1,93 @@
+"""Starting and ending processes that belong to this one, and finding those that are in the way."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import psutil
+
+_LEASH: Final = Path(__file__).with_name("leash.py")
+_LONGEST: Final = 120
+"""Characters of a command that are shown."""
+
+
+def leashed(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
+    """Return `command` such that it is ended when this process is gone, for whatever reason.
+
+    The thread that starts it must live as long as the process: the main one.
+
+    Parameters
+    ----------
+    number
+        The signal that ends it. SIGKILL also ends a process that is stopped (SIGSTOP).
+    """
+    leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(int(number))]
+    return [*leash, *command]
+
+
+def stop_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
+    """Ask a process to end, and kill it where it does not.
+
+    One that is stopped (SIGSTOP) is continued, and before it is asked: a signal that a stopped
+    process is sent may go to another thread than the main one, which then does not hear of it.
+
+    Returns
+    -------
+    int
+        Its exit status.
+    """
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def listener(port: int) -> psutil.Process | None:
+    """Find the process that listens on a TCP port of this host.
+
+    None where there is none, or the system does not say so: it may be another user's.
+    """
+    import psutil
+
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            at = getattr(connection.laddr, "port", None)
+            listens = connection.status == psutil.CONN_LISTEN and at == port
+            if listens and connection.pid is not None:
+                return psutil.Process(connection.pid)
+    return None
+
+
+def describe(process: psutil.Process) -> str:
+    """Describe a process by number and command, in one line."""
+    import psutil
+
+    with suppress(psutil.Error):
+        command = shlex.join(process.cmdline()) or process.name()
+        line = "".join(sign if sign.isprintable() else "?" for sign in command)
+        return f"process {process.pid} ({line[:_LONGEST]})"
+    return f"process {process.pid}"
+
+
+def ending(process: psutil.Process) -> str:
+    """The command that ends a process; one that is stopped hears nothing but SIGKILL."""
+    import psutil
+
+    with suppress(psutil.Error):
+        if process.status() == psutil.STATUS_STOPPED:
+            return f"kill -KILL {process.pid}"
+    return f"kill {process.pid}"

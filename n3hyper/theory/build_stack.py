@@ -1,0 +1,323 @@
+"""All FK tables of a fit on one x-grid: from recipes and table files to a `TheoryStack`.
+
+Each data set asks for rows of tables. Rows that nobody asks for (cut points) are left out, rows
+that two data sets share are kept once, DIS rows of all tables become one matrix, and hadronic
+tables keep their own nodes and channels less those that are zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from n3hyper.errors import TheoryError
+from n3hyper.physics.arrays import N_FLAVOURS, Array, Index, frozen
+from n3hyper.theory.fktable import FKTable, read_cfactor, read_fktable
+from n3hyper.theory.folders import TheoryFolder
+from n3hyper.theory.missing import refuse_missing
+from n3hyper.theory.operations import check_operation
+from n3hyper.theory.recipe import ObservableSource
+from n3hyper.theory.stack import DISTable, HadronicTable, Observable, TheoryStack
+
+SAME_NODE = 1e-9
+"""Nodes whose x differ by less than this fraction are one: tables store x with rounding errors."""
+
+NOISE = 1e-14
+"""Channels and nodes whose coefficients all are below this fraction of their row's largest are
+what rotations between bases left over, and are dropped."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A table with all that multiplies it."""
+
+    table: str
+    cfac: tuple[str, ...]
+    factor: float
+
+
+@dataclass
+class _Reader:
+    """Reads each table and K-factor once."""
+
+    folder: TheoryFolder
+    tables: dict[str, FKTable] = field(default_factory=dict)
+    cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
+
+    def table(self, name: str) -> FKTable:
+        """The table of that name."""
+        if name not in self.tables:
+            self.tables[name] = read_fktable(self.folder.table_path(name), name)
+        return self.tables[name]
+
+    def rows(self, key: _Key, rows: Index) -> Array:
+        """Some rows of a table, with its factors."""
+        table = self.table(key.table)
+        factors = np.full(table.rows, key.factor)
+        for cfactor in key.cfac:
+            factors *= self._cfactor(cfactor, key.table, table.rows)
+        selected: Array = table.table[rows]
+        scaled: Array = selected * factors[rows].reshape(-1, *[1] * (selected.ndim - 1))
+        return scaled
+
+    def grid(self, names: tuple[str, ...]) -> Array:
+        """The nodes of the tables of one operand, ascending, each once."""
+        return _common_grid(self.table(name).xgrid for name in names)
+
+    def q0(self) -> float:
+        """The scale of the PDFs, which must be that of all tables."""
+        scales = {name: table.q0 for name, table in self.tables.items()}
+        first = next(iter(scales))
+        for name, scale in scales.items():
+            if not np.isclose(scale, scales[first], rtol=1e-6):
+                raise TheoryError(
+                    f"FK tables at different scales: {first} at Q0 = {scales[first]:g} GeV, "
+                    f"{name} at {scale:g} GeV in {self.folder.path}"
+                )
+        return scales[first]
+
+    def _cfactor(self, cfactor: str, table: str, rows: int) -> Array:
+        if (cfactor, table) not in self.cfactors:
+            path = self.folder.cfactor_path(cfactor, table)
+            values = read_cfactor(path)
+            if values.size != rows:
+                raise TheoryError(f"{path}: {values.size} K-factors for a table of {rows} rows")
+            self.cfactors[cfactor, table] = values
+        return self.cfactors[cfactor, table]
+
+
+_Operand = list[tuple[_Key, int]]  # for each point: the table and its row
+
+
+def build_stack(
+    sources: Sequence[ObservableSource], folder: TheoryFolder
+) -> tuple[TheoryStack, float]:
+    """Read the tables that `sources` ask for and put them on one grid.
+
+    Parameters
+    ----------
+    sources
+        Data sets, then positivity, then integrability sets.
+    folder
+        The theory.
+
+    Returns
+    -------
+    stack
+        Its observables are those of `sources`, in their order.
+    q0
+        Scale of the PDFs in GeV.
+
+    Raises
+    ------
+    TheoryError
+        when a table, a K-factor or a row is missing, or tables do not go together.
+    """
+    refuse_missing(sources, folder)
+    reader = _Reader(folder)
+    operands = [_operands(source, reader) for source in sources]
+    wanted: dict[_Key, set[int]] = {}
+    for operand in (each for one in operands for each in one):
+        for key, row in operand:
+            wanted.setdefault(key, set()).add(row)
+    if not wanted:
+        raise TheoryError("no data point needs a prediction: nothing is left after cuts")
+    rows = {key: np.array(sorted(numbers)) for key, numbers in wanted.items()}
+    q0 = reader.q0()
+    blocks = [_block(reader, key, numbers) for key, numbers in rows.items()]
+    xgrid = _common_grid(block.xgrid for block in blocks)
+    dis = [block for block in blocks if block.table.ndim == 3]
+    hadronic = _merged(block for block in blocks if block.table.ndim == 4)
+    place: dict[tuple[_Key, int], int] = {}
+    for block in [*dis, *(each for group in hadronic for each in group)]:
+        for row in rows[block.key].tolist():
+            place[block.key, row] = len(place)
+    observables, start = [], 0
+    for source, operand_rows in zip(sources, operands, strict=True):
+        stop = start + source.points.size
+        observables.append(
+            Observable(
+                name=source.name,
+                operation=check_operation(source.recipe.operation, len(operand_rows), source.name),
+                operands=tuple(
+                    frozen(np.array([place[each] for each in operand], dtype=np.int64))
+                    for operand in operand_rows
+                ),
+                slice=slice(start, stop),
+            )
+        )
+        start = stop
+    stack = TheoryStack(
+        xgrid=frozen(xgrid),
+        dis=_dis_table(dis, xgrid),
+        hadronic=tuple(_hadronic_table(group, xgrid) for group in hadronic),
+        observables=tuple(observables),
+        npredictions=start,
+        table_nodes=frozen(table_nodes(sources, reader.grid)),
+    )
+    return stack, q0
+
+
+def table_nodes(
+    sources: Sequence[ObservableSource], grid: Callable[[tuple[str, ...]], Array]
+) -> Array:
+    """All x at which n3fit evaluates the PDFs, ascending; with repetitions, which it counts.
+
+    A data set needs the grid of each of its operands, or one where they are the same. So does an
+    experiment, of its data sets, and each constraint by itself.
+
+    Parameters
+    ----------
+    grid
+        The nodes of the tables of one operand.
+    """
+    groups: dict[object, list[Array]] = {}
+    for number, source in enumerate(sources):
+        own = _without_copies([grid(names) for names in source.recipe.fk_tables])
+        groups.setdefault(source.group or number, []).extend(own)
+    nodes = np.concatenate([each for grids in groups.values() for each in _without_copies(grids)])
+    distinct = _common_grid([nodes])
+    return np.sort(distinct[_node_index(nodes, distinct)])
+
+
+def _without_copies(grids: list[Array]) -> list[Array]:
+    """The first grid alone where all are the same, else all."""
+    same = all(
+        len(each) == len(grids[0]) and np.allclose(each, grids[0], rtol=SAME_NODE, atol=0)
+        for each in grids
+    )
+    return grids[:1] if same else grids
+
+
+# ---------------------------------------------------------------- from points to rows
+
+
+def _operands(source: ObservableSource, reader: _Reader) -> list[_Operand]:
+    """For each operand of the operation and each point, the row that it needs."""
+    recipe = source.recipe
+    operation = check_operation(recipe.operation, len(recipe.fk_tables), source.name)
+    operands = []
+    for number, names in enumerate(recipe.fk_tables):
+        available = _available_rows(names, source, reader)
+        divisor = operation == "RATIO" and number == 1
+        if divisor and len(names) == 1 and _is_one_number(reader.table(names[0])):
+            # a total cross section that normalises all points
+            operands.append([available[0]] * source.points.size)
+            continue
+        missing = [point for point in source.points.tolist() if point not in available]
+        if missing:
+            raise TheoryError(
+                f"{source.name}: point {missing[0]} has no row in FK table(s) "
+                f"{', '.join(names)} of {reader.folder.path} ({len(available)} rows)"
+            )
+        operands.append([available[point] for point in source.points.tolist()])
+    return operands
+
+
+def _available_rows(
+    names: tuple[str, ...], source: ObservableSource, reader: _Reader
+) -> dict[int, tuple[_Key, int]]:
+    """Point -> row of the tables of one operand, which follow one another."""
+    recipe = source.recipe
+    shifts, normalization = dict(recipe.shifts), dict(recipe.normalization)
+    rows: dict[int, tuple[_Key, int]] = {}
+    start = 0
+    for name in names:
+        start += shifts.get(name, 0)
+        key = _Key(name, source.cfac, recipe.conversion_factor * normalization.get(name, 1.0))
+        count = reader.table(name).rows
+        rows.update({start + row: (key, row) for row in range(count)})
+        start += count
+    return rows
+
+
+def _is_one_number(table: FKTable) -> bool:
+    """One row, or one row followed by rows of zeros, as old tables have it."""
+    return not bool(table.table[1:].any())
+
+
+# ---------------------------------------------------------------- from rows to matrices
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows of one table without the channels and nodes that do not contribute to them."""
+
+    key: _Key
+    table: Array
+    """(rows, nf, nx) or (rows, nlumi, nx, nx)"""
+    channels: Index
+    xgrid: Array
+
+    @property
+    def rows(self) -> int:
+        return int(self.table.shape[0])
+
+
+def _block(reader: _Reader, key: _Key, rows: Index) -> _Block:
+    table = reader.table(key.table)
+    selected = reader.rows(key, rows)
+    size = np.abs(selected)
+    axes = tuple(range(1, selected.ndim))
+    counts = size > NOISE * size.max(axis=axes, keepdims=True)
+    channels = counts.any(axis=(0, *axes[1:]))
+    nodes = counts.any(axis=tuple(range(selected.ndim - 1)))
+    selected = selected[:, channels]
+    if table.hadronic:
+        nodes |= counts.any(axis=(0, 1, 3))
+        selected = selected[..., nodes, :]
+    return _Block(key, selected[..., nodes], table.channels[channels], table.xgrid[nodes])
+
+
+def _common_grid(grids: Iterable[Array]) -> Array:
+    """All nodes, ascending, each once.
+
+    >>> _common_grid([np.array([0.1, 0.5]), np.array([0.1 * (1 + 1e-13), 0.2])])
+    array([0.1, 0.2, 0.5])
+    """
+    nodes = np.sort(np.concatenate(list(grids)))
+    new = np.concatenate([[True], np.diff(nodes) > SAME_NODE * nodes[1:]])
+    distinct: Array = nodes[new]
+    return distinct
+
+
+def _node_index(nodes: Array, xgrid: Array) -> Index:
+    """Where each of `nodes` is in `xgrid`."""
+    if len(xgrid) == 1:
+        return np.zeros(len(nodes), dtype=np.int64)
+    right = np.clip(np.searchsorted(xgrid, nodes), 1, len(xgrid) - 1)
+    left = right - 1
+    nearest = np.where(nodes - xgrid[left] < xgrid[right] - nodes, left, right)
+    return nearest.astype(np.int64)
+
+
+def _dis_table(blocks: Sequence[_Block], xgrid: Array) -> DISTable | None:
+    """One matrix of the rows of all structure functions."""
+    if not blocks:
+        return None
+    dense = np.zeros((sum(block.rows for block in blocks), len(xgrid), N_FLAVOURS))
+    start = 0
+    for block in blocks:
+        rows = dense[start : start + block.rows]
+        nodes = _node_index(block.xgrid, xgrid)
+        # n row, x node, f flavour
+        rows[:, nodes[:, np.newaxis], block.channels] = block.table.transpose(0, 2, 1)
+        start += block.rows
+    flavours = np.unique(np.concatenate([block.channels for block in blocks]))
+    return DISTable(frozen(dense[..., flavours]), frozen(flavours))
+
+
+def _merged(blocks: Iterable[_Block]) -> list[list[_Block]]:
+    """Hadronic tables with the same channels on the same nodes, which become one."""
+    groups: dict[tuple[bytes, bytes], list[_Block]] = {}
+    for block in blocks:
+        groups.setdefault((block.channels.tobytes(), block.xgrid.tobytes()), []).append(block)
+    return list(groups.values())
+
+
+def _hadronic_table(blocks: Sequence[_Block], xgrid: Array) -> HadronicTable:
+    stacked = np.concatenate([block.table for block in blocks])
+    nodes = _node_index(blocks[0].xgrid, xgrid)
+    return HadronicTable(frozen(stacked), frozen(blocks[0].channels), frozen(nodes))

@@ -1,0 +1,206 @@
+"""PDF sets in LHAPDF's grid format (``lhagrid1``): reading, and interpolation at one scale.
+
+Only what t0 predictions and closure tests need: the central member at the scale Q0. Interpolation
+is LHAPDF's own (log-bicubic; below the first node in x its continuation), arXiv:1412.7420
+section 3.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from n3hyper.errors import DataError
+from n3hyper.physics.arrays import Array, Index
+from n3hyper.theory.fktable import evolution_matrix
+from n3hyper.theory.folders import share_folders
+
+VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
+"""LHAPDF's variables that name folders of sets, separated as in ``$PATH``."""
+
+PURPOSES: Final = {
+    "t0": "`use_t0: false` under datacuts",
+    "fakepdf": "`fakedata: false` under closuretest",
+    "comparison": "leave out `--compare`",
+}
+"""What a set may be needed for, and how to do without."""
+
+_SMALL: Final = 1e-3  # LHAPDF extrapolates log(xf) where xf is above it, xf itself elsewhere
+
+
+@dataclass(frozen=True, eq=False)
+class SubGrid:
+    """The values between two flavour thresholds."""
+
+    x: Array
+    """(nx,)"""
+    q: Array
+    """(nq,), in GeV."""
+    pids: Index
+    """(npid,): PDG numbers, 21 for the gluon."""
+    values: Array
+    """(nx, nq, npid): x f(x, Q)."""
+
+    def evaluate(self, x: Array, q: float) -> Array:
+        """x f(x, Q) at each `x`, (len(x), npid)."""
+        inside = np.clip(x, self.x[0], self.x[-1])
+        result = self._interpolate(inside, q)
+        below = x < self.x[0]
+        if below.any():
+            result[below] = self._continue(x[below], q)
+        return result
+
+    def _interpolate(self, x: Array, q: float) -> Array:
+        log_q = np.log(self.q)
+        cell = int(np.clip(np.searchsorted(self.q, q, side="right") - 1, 0, len(self.q) - 2))
+        # the knots that the cubic in log Q of this cell needs
+        first, last = max(cell - 1, 0), min(cell + 2, len(self.q) - 1)
+        in_x = _cubic(np.log(self.x), self.values[:, first : last + 1], np.log(x))
+        # `in_x` is (x, knot in Q, pid)
+        in_q = _cubic(log_q[first : last + 1], in_x.swapaxes(0, 1), np.array([np.log(q)]))
+        value: Array = in_q[0]
+        return value
+
+    def _continue(self, x: Array, q: float) -> Array:
+        """LHAPDF's extrapolation towards small x, a straight line through the first two knots."""
+        low, high = self._interpolate(self.x[:2], q)
+        slope = (np.log(x) - np.log(self.x[0])) / np.log(self.x[1] / self.x[0])
+        line = low + slope[:, np.newaxis] * (high - low)
+        positive = (low > _SMALL) & (high > _SMALL)
+        ratio = np.where(positive, high, 1.0) / np.where(positive, low, 1.0)
+        continued: Array = np.where(positive, low * ratio ** slope[:, np.newaxis], line)
+        return continued
+
+
+def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> Array:
+    """The central member of a set at Q0 in the evolution basis, (nx, 14).
+
+    Parameters
+    ----------
+    name
+        Name of the set; see `find_set` for where it is looked for.
+    xgrid
+        (nx,)
+    q0
+        In GeV.
+    purpose
+        One of `PURPOSES`.
+
+    Raises
+    ------
+    DataError
+        when the set is missing, cannot be read, or does not reach down to Q0.
+    """
+    path = find_set(name, purpose)
+    grids = read_member(path)
+    lowest = grids[0].q[0]
+    # a set may store its lowest Q rounded
+    if q0 < lowest * (1 - 1e-6):
+        raise DataError(f"PDF set {name} begins at Q = {lowest:g} GeV, above Q0 = {q0:g} GeV")
+    # at a threshold LHAPDF takes the grid that begins there
+    grid = [each for each in grids if each.q[0] <= max(q0, lowest)][-1]
+    values = grid.evaluate(np.asarray(xgrid, dtype=float), max(q0, lowest))
+    pids, matrix = evolution_matrix()
+    partons = np.zeros((len(xgrid), len(pids)))
+    for column, pid in enumerate(pids):
+        if pid in grid.pids:
+            partons[:, column] = values[:, np.flatnonzero(grid.pids == pid)[0]]
+    evolution: Array = partons @ matrix.T
+    return evolution
+
+
+def find_set(name: str, purpose: str = "t0") -> Path:
+    """The file of the central member of a set.
+
+    It is looked for in ``$LHAPDF_DATA_PATH``, ``$LHAPATH``, where LHAPDF of this Python or of the
+    system keeps its sets, and in NNPDF's share folders.
+
+    Raises
+    ------
+    DataError
+        when it is nowhere.
+    """
+    if not name or Path(name).name != name:
+        raise DataError(f"not the name of a PDF set: {name!r}")
+    folders = lhapdf_folders()
+    for folder in folders:
+        path = folder / name / f"{name}_0000.dat"
+        if path.is_file():
+            return path
+    where = ", ".join(str(folder) for folder in folders)
+    raise DataError(
+        f"PDF set {name!r} for {purpose} not found in {where}; put the folder {name} there (sets: "
+        f"https://lhapdfsets.web.cern.ch/current/{name}.tar.gz), name its place with "
+        f"$LHAPDF_DATA_PATH, or do without: {PURPOSES[purpose]}"
+    )
+
+
+def lhapdf_folders() -> tuple[Path, ...]:
+    """The folders that may hold sets, in the order in which they are looked into."""
+    named = [
+        Path(entry).expanduser()
+        for variable in VARIABLES
+        for entry in os.environ.get(variable, "").split(os.pathsep)
+        if entry
+    ]
+    prefixes = [Path(sys.prefix), Path("/usr/local"), Path("/usr")]
+    usual = [prefix / "share" / "LHAPDF" for prefix in prefixes]
+    nnpdf = [share / folder for share in share_folders() for folder in ("lhapdf", "LHAPDF")]
+    return tuple(dict.fromkeys([*named, *usual, *nnpdf]))
+
+
+def read_member(path: Path) -> tuple[SubGrid, ...]:
+    """All sub-grids of a member's ``.dat`` file, by rising Q.
+
+    Raises
+    ------
+    DataError
+        for a file of another format.
+    """
+    try:
+        blocks = path.read_text(encoding="utf-8").split("---")
+        header = blocks[0]
+        if "lhagrid1" not in header:
+            raise ValueError("its format is not lhagrid1")
+        return tuple(_sub_grid(block) for block in blocks[1:] if block.strip())
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _sub_grid(block: str) -> SubGrid:
+    x_line, q_line, pid_line, values = block.strip().split("\n", 3)
+    x = np.array(x_line.split(), dtype=float)
+    q = np.array(q_line.split(), dtype=float)
+    pids = np.array(pid_line.split(), dtype=np.int64)
+    pids[pids == 0] = 21  # an old number of the gluon
+    if x.size < 4 or q.size < 2:
+        raise ValueError(f"a grid of {x.size} x {q.size} knots is too small")
+    numbers = np.array(values.split(), dtype=float)
+    return SubGrid(x, q, pids, numbers.reshape(x.size, q.size, pids.size))
+
+
+def _cubic(knots: Array, values: Array, points: Array) -> Array:
+    """Hermite cubics through `values` (knots, ...) with slopes by central differences.
+
+    The slope at a knot is the mean of those of its two neighbouring intervals; at either end it is
+    that of the only one. Returns (points, ...).
+    """
+    shape = (-1, *[1] * (values.ndim - 1))
+    step = np.diff(knots)
+    secant = np.diff(values, axis=0) / step.reshape(shape)
+    slope = np.concatenate([secant[:1], 0.5 * (secant[1:] + secant[:-1]), secant[-1:]])
+    cell = np.clip(np.searchsorted(knots, points, side="right") - 1, 0, len(knots) - 2)
+    t = ((points - knots[cell]) / step[cell]).reshape(shape)
+    width = step[cell].reshape(shape)
+    interpolated: Array = (
+        (2 * t**3 - 3 * t**2 + 1) * values[cell]
+        + (t**3 - 2 * t**2 + t) * width * slope[cell]
+        + (3 * t**2 - 2 * t**3) * values[cell + 1]
+        + (t**3 - t**2) * width * slope[cell + 1]
+    )
+    return interpolated

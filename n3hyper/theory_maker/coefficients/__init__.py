@@ -1,0 +1,1 @@
+"""DIS coefficient functions, made by yadism, and what is folded with them."""

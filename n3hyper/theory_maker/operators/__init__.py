@@ -1,0 +1,1 @@
+"""Evolution operators, made by eko."""

@@ -1,0 +1,33 @@
+"""The memory that a process may take, with limits of batch systems and containers."""
+
+from __future__ import annotations
+
+import pytest
+
+from n3hyper.system import memory
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_of_control_groups(tmp_path, version):
+    """A job of a batch system may take less than the machine has."""
+    names = ("memory.max", "memory.current")
+    if version == 1:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    root = tmp_path / "cgroup"
+    job = root / ("memory/job" if version == 1 else "job")
+    (job / "step").mkdir(parents=True)
+    for folder, limit, used in ((job, "1000", "400"), (job / "step", "900", "350")):
+        (folder / names[0]).write_text(limit + "\n")
+        (folder / names[1]).write_text(used + "\n")
+        (folder / "memory.stat").write_text("anon 5\ninactive_file 100\n")
+    if version == 2:
+        (root / "memory.max").write_text("max\n")
+    table = tmp_path / "self"
+    table.write_text("3:cpuset:/\n2:memory:/job/step\n0::/\n" if version == 1 else "0::/job/step\n")
+    assert sorted(memory._free_in_groups(table, root)) == [650, 700]
+    assert list(memory._free_in_groups(tmp_path / "none", root)) == []
+
+
+def test_workers_of_a_host_share_its_memory():
+    assert memory.share(None, 1) is None
+    assert 0 < memory.share(None, 4) < memory.share(None, 2)
