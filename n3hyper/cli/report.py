@@ -168,7 +168,7 @@ def command(
 
     PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), mongodb://...,
     or a file that holds such an address; several are shown together. Without PATH: the newest scan
-    below the current folder.
+    or fit below the current folder.
 
     PATH may be the folder of a fit, n3hyper's or n3fit's, as well: its PDFs, chi2 by data set,
     training, and the setups of its ensemble are shown, in the terminal as a short table. Of the
@@ -181,10 +181,14 @@ def command(
       n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
     from n3hyper.report.pdfs.fit import is_fit
+    from n3hyper.report.sources import newest_fit
 
     words = tuple(word.strip() for word in keywords.split(",") if word.strip())
-    if len(paths) == 1 and "://" not in paths[0] and is_fit(Path(paths[0])):
-        return _fit(ctx, Path(paths[0]), compare, words)
+    fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None
+    if not paths:
+        fit = newest_fit(Path())
+    if fit is not None and is_fit(fit):
+        return _fit(ctx, fit, compare, words)
     if compare is not None:
         raise click.UsageError("--compare goes with the folder of a fit")
     from n3hyper.report.prepare import Request, prepare

@@ -17,9 +17,9 @@ from n3hyper.errors import StoreError
 from n3hyper.replicas.exportgrid import Array, ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
+from n3hyper.report.sources import FIT
 from n3hyper.report.text import clean, clean_tree, number
 
-SUMMARY: Final = "fit.json"
 _REPLICA: Final = re.compile(r"replica_(\d{1,8})")
 
 
@@ -107,7 +107,7 @@ class Fit:
 def is_fit(folder: Path) -> bool:
     """Return whether a folder holds fitted replicas."""
     return folder.is_dir() and (
-        (folder / SUMMARY).is_file()
+        (folder / FIT).is_file()
         or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
     )
 
@@ -120,7 +120,7 @@ def read_fit(folder: Path) -> Fit:
     ReportError
         If it has no replicas that can be read.
     """
-    summary = _json(folder / SUMMARY) if (folder / SUMMARY).is_file() else {}
+    summary = _json(folder / FIT) if (folder / FIT).is_file() else {}
     name = folder.resolve().name
     places = _places(folder / "postfit")
     vetoed = bool(places)
