@@ -180,8 +180,7 @@ def command(
       n3hyper report my_scan --html my_scan.html
       n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
-    from n3hyper.report.pdfs.fit import is_fit
-    from n3hyper.report.sources import newest_fit
+    from n3hyper.report.sources import is_fit, newest_fit
 
     words = tuple(word.strip() for word in keywords.split(",") if word.strip())
     fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None

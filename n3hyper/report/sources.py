@@ -151,6 +151,14 @@ def _newest(folder: Path) -> Path:
     return found
 
 
+def is_fit(folder: Path) -> bool:
+    """Return whether a folder holds fitted replicas."""
+    return folder.is_dir() and (
+        (folder / FIT).is_file()
+        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+    )
+
+
 def newest_fit(folder: Path) -> Path | None:
     """The folder of the fit below `folder` that was written last, if that was after all scans."""
     found = _last_written(_walk(folder, (TRIES, FIT)))

@@ -20,11 +20,12 @@ from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.figures import plan_figures, write_figures
-from n3hyper.report.pdfs.fit import is_fit, read_fit
+from n3hyper.report.pdfs.fit import read_fit
 from n3hyper.report.pdfs.page import page
 from n3hyper.report.pdfs.pdfset import PDFs, X, read_set
 from n3hyper.report.pdfs.tables import to_json
 from n3hyper.report.pdfs.view import view_fit
+from n3hyper.report.sources import is_fit
 
 SETUPS = [
     {

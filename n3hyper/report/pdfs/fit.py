@@ -104,14 +104,6 @@ class Fit:
         return np.array([known.get(number, -1) for number in self.chosen])
 
 
-def is_fit(folder: Path) -> bool:
-    """Return whether a folder holds fitted replicas."""
-    return folder.is_dir() and (
-        (folder / FIT).is_file()
-        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
-    )
-
-
 def read_fit(folder: Path) -> Fit:
     """Return a fit.
 
