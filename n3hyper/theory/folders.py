@@ -129,8 +129,7 @@ class TheoryFolder:
         TheoryError
             when there is none.
         """
-        files = [self.path / "theory.yml", self.path / "theory.yaml"]
-        files += [folder / f"{self.theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
+        files = [self.path / "theory.yml", self.path / "theory.yaml", *_nnpdf_cards(self.theoryid)]
         for file in files:
             if file.is_file():
                 return file
@@ -174,6 +173,24 @@ def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
         f"theory {theoryid} not found in {where}: {ids}; name the folder that holds "
         f"theory_{theoryid} with --theory-path or ${ENVIRONMENT}"
     )
+
+
+def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Return the card of a theory, its file and its content, also where no FK tables are at hand.
+
+    Raises
+    ------
+    TheoryError
+        when neither a theory of that number nor NNPDF's card of it is there.
+    """
+    try:
+        file = find_theory(theoryid, theory_path).card_path()
+    except TheoryError:
+        cards = [card for card in _nnpdf_cards(theoryid) if card.is_file()]
+        if not cards:
+            raise
+        file = cards[0]
+    return file, _read_yaml(file)
 
 
 def search_path() -> Iterator[Path]:
@@ -286,6 +303,11 @@ def _nnpdf_data(folder: str) -> list[Path]:
     spec = importlib.util.find_spec("nnpdf_data")
     locations = spec.submodule_search_locations if spec else None
     return [Path(location) / folder for location in locations or ()]
+
+
+def _nnpdf_cards(theoryid: int) -> list[Path]:
+    """Where NNPDF's card of a theory may be."""
+    return [folder / f"{theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
 
 
 def _either(paths: list[Path]) -> str:
