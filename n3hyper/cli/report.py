@@ -1,4 +1,4 @@
-"""``n3hyper report``."""
+"""Command ``n3hyper report``."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
 
 
 def _is_address(path: str) -> bool:
-    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
+    """Return whether a source is a database's URI (also without scheme) or a file that has one."""
     from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
@@ -199,19 +199,19 @@ def _is_address(path: str) -> bool:
             return not Path(path).exists() and without_password(path) != path
         with Path(path).open("rb") as content:
             return content.read(7) == b"mongodb"
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # it cannot be the name of a file
         return without_password(path) != path
 
 
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database; see `find_uri`."""
+    """Return name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)
 
 
 def _write(view: Any, **outputs: Any) -> int:
-    """All that was asked for; the table on the terminal when nothing else was."""
+    """Return all outputs that were asked for; by default the table on the terminal."""
     from n3hyper.report.deliver import deliver
 
     encoding = getattr(sys.stdout, "reconfigure", None)
