@@ -117,23 +117,23 @@ def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> N
 def test_two_scan_processes_make_n_trials_together(tmp_path: Path, mongo_uri: str) -> None:
     """Continue the scan in a copy of the folder while the first still runs."""
     where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
-    first, second = tmp_path / "one", tmp_path / "other"
+    one_folder, other_folder = tmp_path / "one", tmp_path / "other"
     fleet = [*FLEET, *where, "--workers", "2"]
     with (
-        process(scan(first, 20, *where), tmp_path / "one.log") as first,
+        process(scan(one_folder, 20, *where), tmp_path / "one.log") as first,
         process(fleet, tmp_path / "fleet.log", TOY_SECONDS="0.3"),
     ):
-        until(lambda: (first / REPLICA / "tries.json").exists())
-        (second / REPLICA).mkdir(parents=True)
+        until(lambda: (one_folder / REPLICA / "tries.json").exists())
+        (other_folder / REPLICA).mkdir(parents=True)
         for name in (Path("filter.yml"), REPLICA / "tries.pkl"):
-            shutil.copy(first / name, second / name)
-        done = run(scan(second, 20, *where))
+            shutil.copy(one_folder / name, other_folder / name)
+        done = run(scan(other_folder, 20, *where))
         assert done.returncode == 0, done.stdout + done.stderr
         assert first.wait(HANGS) == 0, (tmp_path / "one.log").read_text()
-    assert check(first, 20) == check(second, 20) == {"ok": 20}
+    assert check(one_folder, 20) == check(other_folder, 20) == {"ok": 20}
     trials = [
         {record["tid"]: record for record in read_tries(at / REPLICA / "tries.json")}
-        for at in (first, second)
+        for at in (one_folder, other_folder)
     ]
     assert trials[0] == trials[1]
 
