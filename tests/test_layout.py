@@ -13,22 +13,24 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
-_BELOW_STORE = {"errors", "system", "runcard", "physics", "theory", "data", "fitting"}
+_BELOW_STORE = {"errors", "foreign", "system", "runcard", "physics", "theory", "data", "fitting"}
 _BELOW_SERVICES = _BELOW_STORE | {"hyper_optimization", "scanning"}
 ALLOWED = {
     "errors": set(),
+    "foreign": {"errors"},
     "system": {"errors"},
-    "runcard": {"errors"},
+    "runcard": {"errors", "foreign"},
     "physics": {"errors"},
-    "theory": {"errors", "system", "runcard", "physics"},
-    "data": {"errors", "system", "runcard", "physics", "theory"},
-    "theory_maker": {"errors", "system", "runcard", "physics", "theory", "data"},
+    "theory": {"errors", "foreign", "system", "runcard", "physics"},
+    "data": {"errors", "foreign", "system", "runcard", "physics", "theory"},
+    "theory_maker": _BELOW_STORE - {"fitting"},
     "fitting": _BELOW_STORE - {"fitting"},
     "hyper_optimization": _BELOW_STORE,
     "scanning": _BELOW_STORE | {"hyper_optimization"},
     "services": _BELOW_SERVICES,
     "report": {
         "errors",
+        "foreign",
         "system",
         "physics",
         "hyper_optimization.record",

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import nearest
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_yaml
 from n3hyper.report.errors import ReportError
 
 TRIES: Final = "tries.json"
 _SKIPPED: Final = {"filter", "tables", "figures", "input", "node_modules", "site-packages"}
 _MOST_FOLDERS: Final = 20_000
+_LARGEST: Final = 4 * 2**30
+"""Bytes of a file of trials."""
 
 
 @dataclass(frozen=True)
@@ -153,23 +157,23 @@ def _newest(folder: Path) -> Path:
 
 
 def read_bytes(source: Source) -> bytes:
-    """The file's bytes."""
+    """Return the file's bytes."""
     try:
-        return source.path.read_bytes()
+        return read_regular(source.path, _LARGEST)
     except (OSError, MemoryError) as err:
         reason = getattr(err, "strerror", None) or "not enough memory"
         raise ReportError(f"{source.path}: cannot be read: {reason}") from None
 
 
 def read_runcard(path: Path) -> tuple[dict[str, Any] | None, str]:
-    """The runcard as plain data, and what was wrong when there is none."""
-    from ruamel.yaml import YAML
+    """Return the runcard as plain data, and what was wrong when there is none."""
     from ruamel.yaml.error import YAMLError
 
-    loader = YAML(typ="safe", pure=True)
     try:
-        card = loader.load(path.read_text(encoding="utf-8"))
-    except (YAMLError, OSError, ValueError, TypeError, AttributeError, RecursionError) as err:
+        card = load_yaml(read_regular(path, LARGEST).decode())
+    except OSError as err:
+        return None, f"{path}: not read: {err.strerror}"
+    except (YAMLError, ValueError, TypeError, AttributeError, OverflowError) as err:
         return None, f"{path}: not read: {' '.join(str(err).split())[:120]}"
     if not isinstance(card, dict):
         return None, f"{path}: not a runcard"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.paths import JSON, PICKLE, RUNCARD_COPY
 from n3hyper.scanning.listener import Listener
@@ -14,12 +14,12 @@ def refuse_used_folder(request: ScanRequest) -> None:
     """Raise StoreError if the output folder holds trials; change nothing."""
     for name in (PICKLE, JSON):
         if (request.replica_folder / name).exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{request.output} holds a scan already; go on with it by "
                 f"{command_line('restart', pkl=request.pickle)}, or choose another folder with -o"
             )
     if request.output.exists() and not request.output.is_dir():
-        raise StoreError(f"{request.output} is a file; choose a folder with -o")
+        raise StoreInputError(f"{request.output} is a file; choose a folder with -o")
 
 
 def make_folder(request: ScanRequest) -> None:
@@ -48,5 +48,5 @@ def keep_runcard(request: ScanRequest) -> None:
 def put_runcard_back(request: ScanRequest, listener: Listener) -> None:
     """Restore the runcard of a restart from the pickle, if its file is missing."""
     if request.runcard_text is not None:
-        write_atomically(request.runcard, [request.runcard_text.encode()])
+        write_atomically(request.runcard, [request.runcard_text.encode("utf-8", "replace")])
         listener.stage(f"{RUNCARD_COPY} is missing: written as the pickle has it")

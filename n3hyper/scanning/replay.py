@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.record import Record, as_array, is_finite
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def replay(
 
     Raises
     ------
-    StoreError
+    StoreInputError
         when there is no such scan, or no such trial in it.
     """
     from n3hyper.hyper_optimization.filetrials import FileTrials
@@ -98,7 +98,7 @@ def _find(trials: FileTrials, tid: int) -> Record:
         if trial["tid"] == tid:
             return trial
     known = f"trials {finished[0]['tid']} to {finished[-1]['tid']}" if finished else "no trial"
-    raise StoreError(f"no trial {tid}: the scan has {known}")
+    raise StoreInputError(f"no trial {tid}: the scan has {known}")
 
 
 def _flat(result: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.paths import PICKLE, replica_folder
 from n3hyper.runcard import Runcard, load_runcard, parse_text
 
@@ -72,7 +72,7 @@ class ScanRequest:
 
     @property
     def text(self) -> str:
-        """Text of the runcard as it is run; StoreError if it cannot be read."""
+        """Text of the runcard as it is run; StoreInputError if it cannot be read."""
         return _text(self.runcard) if self.runcard_text is None else self.runcard_text
 
     def load(self) -> Runcard:
@@ -102,4 +102,4 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
+        raise StoreInputError(f"{path}: cannot be read: {error}") from error

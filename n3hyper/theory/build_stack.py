@@ -21,6 +21,7 @@ from n3hyper.theory.missing import refuse_missing
 from n3hyper.theory.operations import check_operation
 from n3hyper.theory.recipe import ObservableSource
 from n3hyper.theory.stack import DISTable, HadronicTable, Observable, TheoryStack
+from n3hyper.theory.table_process import TableProcess
 
 SAME_NODE = 1e-9
 """Relative distance below which two nodes are the same: tables store x with rounding errors."""
@@ -44,13 +45,15 @@ class _Reader:
     """Reader of a theory folder that opens each table and K-factor once."""
 
     folder: TheoryFolder
+    process: TableProcess
     tables: dict[str, FKTable] = field(default_factory=dict)
     cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     def table(self, name: str) -> FKTable:
         """Return the table of that name."""
         if name not in self.tables:
-            self.tables[name] = read_fktable(self.folder.table_path(name), name)
+            path = self.folder.table_path(name)
+            self.tables[name] = read_fktable(path, name, self.process.read)
         return self.tables[name]
 
     def rows(self, key: _Key, rows: Index) -> Array:
@@ -117,7 +120,11 @@ def build_stack(
         when a table, a K-factor or a row is missing, or tables do not go together.
     """
     refuse_missing(sources, folder)
-    reader = _Reader(folder)
+    with TableProcess() as process:
+        return _stacked(sources, _Reader(folder, process))
+
+
+def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[TheoryStack, float]:
     operands = [_operands(source, reader) for source in sources]
     wanted: dict[_Key, set[int]] = {}
     for operand in itertools.chain.from_iterable(operands):

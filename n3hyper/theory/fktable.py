@@ -8,22 +8,23 @@ divided out here, as validphys does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from n3hyper.errors import TheoryError
+from n3hyper.foreign.files import read_regular
 from n3hyper.physics.arrays import N_FLAVOURS, Array, Index, frozen
+from n3hyper.theory.raw_table import RawTable, read_raw
 
 EVOLUTION_PIDS: Final = (22, 100, 21, 200, 203, 208, 215, 224, 235, 103, 108, 115, 124, 135)
 """PineAPPL's numbers of photon Sigma g V V3 V8 V15 V24 V35 T3 T8 T15 T24 T35, in this order."""
 
-PROTON: Final = 2212
-
-_LZ4: Final = b"\x04\x22\x4d\x18"
-_PINEAPPL: Final = b"PineAPPL"
+_LARGEST_CFACTOR: Final = 4 * 2**20
+"""Bytes of a K-factor file; NNPDF's have some kB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,9 @@ class FKTable:
         return int(self.table.shape[0])
 
 
-def read_fktable(path: Path, name: str = "") -> FKTable:
+def read_fktable(
+    path: Path, name: str = "", read: Callable[[Path], RawTable] = read_raw
+) -> FKTable:
     """Read a table of one or two unpolarised protons.
 
     Parameters
@@ -60,6 +63,8 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         A ``.pineappl`` or ``.pineappl.lz4`` file.
     name
         What to call it; the file's name by default.
+    read
+        What reads the file: `n3hyper.theory.table_process.TableProcess.read` for those of others.
 
     Raises
     ------
@@ -67,15 +72,12 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         for a file that is not such a table.
     """
     name = name or path.name.split(".pineappl")[0]
-    grid = _open(path)
-    _check_hadrons(grid, path)
-    normalizations = np.asarray(grid.bin_normalizations(), dtype=float)
-    raw = np.asarray(grid.table(), dtype=float)
-    xgrid = np.asarray(grid.x_grid(), dtype=float)
+    found = read(path)
+    normalizations, raw, xgrid = found.normalizations, found.table, found.xgrid
     raw = raw / normalizations.reshape(-1, *[1] * (raw.ndim - 1)) / xgrid
     if raw.ndim == 4:
         raw /= xgrid[:, np.newaxis]
-    table, channels = _to_evolution(raw, [list(channel) for channel in grid.channels()], path)
+    table, channels = _to_evolution(raw, found.channels, path)
     order = np.argsort(xgrid)
     if (np.diff(xgrid) < 0).any():
         table = table[..., order] if table.ndim == 3 else table[..., order, :][..., order]
@@ -84,7 +86,7 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         table=frozen(table),
         channels=frozen(channels),
         xgrid=frozen(xgrid[order]),
-        q0=float(np.sqrt(grid.fac0())),
+        q0=float(np.sqrt(found.scale)),
     )
 
 
@@ -96,15 +98,23 @@ def read_cfactor(path: Path) -> Array:
     TheoryError
         for a file of another format.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_regular(path, _LARGEST_CFACTOR).decode().splitlines()
+    except OSError as error:
+        raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TheoryError(f"{path}: not a K-factor file: it is no text") from error
     stars = [number for number, line in enumerate(lines) if line.startswith("*")]
     if len(stars) < 2:
         raise TheoryError(f"{path}: not a K-factor file, whose header lies between lines of stars")
     try:
         columns = [line.split() for line in lines[stars[1] + 1 :] if line.strip()]
-        return np.array([float(column[0]) for column in columns])
+        factors = np.array([float(column[0]) for column in columns])
     except ValueError as error:
         raise TheoryError(f"{path}: not a K-factor file: {error}") from error
+    if not np.isfinite(factors).all():
+        raise TheoryError(f"{path}: not a K-factor file: a factor is not finite")
+    return factors
 
 
 def pid_to_evolution(pid: int) -> Array:
@@ -161,41 +171,6 @@ def evolution_matrix() -> tuple[Index, Array]:
     matrix[_PLUS, 2:8], matrix[_PLUS, 8:] = rotation, rotation
     matrix[_MINUS, 2:8], matrix[_MINUS, 8:] = rotation, -rotation
     return np.array([22, 21, *quarks, *(-quark for quark in quarks)]), matrix
-
-
-def _open(path: Path) -> Any:
-    from pineappl.fk_table import FkTable
-
-    _check_start(path)
-    try:
-        return FkTable.read(str(path))
-    # PineAPPL is written in Rust: an unreadable file is a panic, which only BaseException catches
-    except BaseException as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
-            raise
-        reason = str(error).partition("\n")[0]
-        raise TheoryError(f"{path}: PineAPPL cannot read it as an FK table: {reason}") from error
-
-
-def _check_start(path: Path) -> None:
-    """Check the first bytes, since PineAPPL would print its panic to the terminal."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
-    if not start.startswith((_LZ4, _PINEAPPL)):
-        raise TheoryError(f"{path}: not a PineAPPL file")
-
-
-def _check_hadrons(grid: Any, path: Path) -> None:
-    hadrons = grid.convolutions
-    if len(hadrons) not in (1, 2):
-        raise TheoryError(f"{path}: {len(hadrons)} hadrons enter, not one or two")
-    for hadron in hadrons:
-        kind = hadron.convolution_types
-        if hadron.pid != PROTON or kind.polarized or kind.time_like:
-            raise TheoryError(f"{path}: only PDFs of unpolarised protons can be fitted")
 
 
 def _to_evolution(raw: Array, pids: list[list[int]], path: Path) -> tuple[Array, Index]:

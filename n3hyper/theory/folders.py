@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import TheoryError, nearest
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_yaml
 
 ENVIRONMENT: Final = "N3HYPER_THEORY_PATH"
 """Environment variable that lists folders of theories, separated as in ``$PATH``."""
@@ -246,18 +248,17 @@ def _read_card(file: Path, theoryid: int) -> TheoryCard:
             intrinsic_charm=bool(card.get("IC", True)),
             comments=str(card.get("Comments") or ""),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TheoryError(f"{file}: not a theory card with numbers PTO and Q0") from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        reason = " ".join(str(error).split())
+        content = load_yaml(read_regular(file, LARGEST).decode())
+    except (OSError, YAMLError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise TheoryError(f"{file} cannot be read: {reason}") from error
     return content if isinstance(content, dict) else {}
 

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from n3hyper.errors import DataError
+from n3hyper.foreign.files import read_regular
 from n3hyper.physics.arrays import Array, Index
 from n3hyper.theory.fktable import evolution_matrix
 from n3hyper.theory.folders import share_folders
@@ -28,6 +29,13 @@ PURPOSES: Final = {
 }
 """Purposes that a set may be needed for, and how to do without it."""
 
+_LARGEST: Final = 16 * 2**20
+"""Bytes of a member's file; those of NNPDF4.0 have 3 MB."""
+_MOST_GRIDS: Final = 10
+_MOST_KNOTS: Final = 2000
+_MOST_PARTONS: Final = 50
+_MOST_VALUES: Final = 1_000_000
+"""Numbers of a sub-grid; those of NNPDF4.0 have 110,000."""
 _SMALL: Final = 1e-3  # LHAPDF extrapolates log(xf) where xf is above it, xf itself elsewhere
 
 
@@ -161,25 +169,43 @@ def read_member(path: Path) -> tuple[SubGrid, ...]:
         for a file of another format.
     """
     try:
-        blocks = path.read_text(encoding="utf-8").split("---")
-        header = blocks[0]
-        if "lhagrid1" not in header:
+        blocks = read_regular(path, _LARGEST).decode().split("---", _MOST_GRIDS + 2)
+        if "lhagrid1" not in blocks[0]:
             raise ValueError("its format is not lhagrid1")
-        return tuple(_sub_grid(block) for block in blocks[1:] if block.strip())
-    except (OSError, ValueError, IndexError) as error:
+        # behind the last grid there is nothing
+        grids = tuple(_sub_grid(block) for block in blocks[1:] if block.strip())
+        if not 0 < len(grids) <= _MOST_GRIDS:
+            raise ValueError(f"{len(grids)} sub-grids")
+        return grids
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError, OverflowError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _sub_grid(block: str) -> SubGrid:
     x_line, q_line, pid_line, values = block.strip().split("\n", 3)
-    x = np.array(x_line.split(), dtype=float)
-    q = np.array(q_line.split(), dtype=float)
-    pids = np.array(pid_line.split(), dtype=np.int64)
+    x = _numbers(x_line, "x", 4)
+    q = _numbers(q_line, "Q", 2)
+    pids = np.array(pid_line.split(maxsplit=_MOST_PARTONS)[:_MOST_PARTONS], dtype=np.int64)
     pids[pids == 0] = 21  # an old number of the gluon
-    if x.size < 4 or q.size < 2:
-        raise ValueError(f"a grid of {x.size} x {q.size} knots is too small")
-    numbers = np.array(values.split(), dtype=float)
+    size = x.size * q.size * pids.size
+    if not 0 < size <= _MOST_VALUES:
+        raise ValueError(f"a sub-grid of {x.size} x {q.size} knots and {pids.size} partons")
+    numbers = np.array(values.split(maxsplit=size), dtype=float)
+    if numbers.size != size or not np.isfinite(numbers).all():
+        raise ValueError(f"not {size} finite numbers in a sub-grid")
     return SubGrid(x, q, pids, numbers.reshape(x.size, q.size, pids.size))
+
+
+def _numbers(line: str, name: str, least: int) -> Array:
+    """The knots in x or Q: positive, rising."""
+    knots = np.array(line.split(maxsplit=_MOST_KNOTS), dtype=float)
+    if not least <= knots.size <= _MOST_KNOTS:
+        raise ValueError(f"{knots.size} knots in {name}")
+    if not (np.isfinite(knots).all() and knots[0] > 0 and (np.diff(knots) > 0).all()):
+        raise ValueError(f"knots in {name} that are not positive and rising")
+    return knots
 
 
 def _cubic(knots: Array, values: Array, points: Array) -> Array:

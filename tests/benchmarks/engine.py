@@ -116,8 +116,10 @@ class Loop:
         self.lanes.compile()
 
     def bound(self) -> float:
-        """Return the seconds that a step takes at least."""
-        least = Work.of_all(work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes)
+        """Seconds that a step takes at least."""
+        least = Work.of_all(
+            work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes if lane.arrays
+        )
         return Machine.measured(least.numbers).seconds(least)
 
 

@@ -12,8 +12,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from n3hyper.data.commondata import commondata_folder, load_commondata
-from n3hyper.data.quick_yaml import _from_events, quick_nnpdf_data, read_plain_yaml
+from n3hyper.data.quick_yaml import quick_nnpdf_data, read_plain_yaml
 from n3hyper.errors import DataError
+from n3hyper.foreign.yaml_text import from_events
 
 SCALARS = (
     "1", "-1", "+1", "007", "0", "-0", "1_000", "0x1F", "0o17", "1:30", "2020-01-31",
@@ -97,7 +98,7 @@ def test_files_of_measurements_are_read_as_ruamel_reads_them() -> None:
     assert files
     for file in files:
         text = file.read_text(encoding="utf-8")
-        assert same(_from_events(text), YAML(typ="safe").load(text))
+        assert same(from_events(text), YAML(typ="safe").load(text))
 
 
 def test_nnpdf_data_gets_its_own_reader_back() -> None:

@@ -12,6 +12,7 @@ from n3hyper.data.masks import mode_masks
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.engine import StepArrays
 from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.trial import Trial
 from tests.support.synthetic import synthetic_problem
@@ -29,8 +30,8 @@ RANGES = {
 BASIS = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in RANGES.items()]
 
 
-def runcard(**changes: Any) -> SimpleNamespace:
-    """Return the parts of a runcard that a ModelTrainer reads."""
+def runcard(**changes: Any) -> Any:
+    """What a ModelTrainer reads of a runcard."""
     fitting = SimpleNamespace(fitbasis="NN31IC", basis=BASIS)
     return SimpleNamespace(**{"fitting": fitting, "sum_rules": "All", **changes})
 
@@ -65,8 +66,14 @@ def make_trial(problem: FitProblem, **changes: Any) -> Trial:
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
 
 
+def arrays_of_step(trial: Trial) -> StepArrays:
+    """All that a step reads, in NumPy."""
+    inputs = trial.inputs
+    return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
+
+
 def assert_same_bits(first: BatchFit, second: BatchFit) -> None:
-    """Assert that two fits are the same to the last bit."""
+    """Whether two fits are the same to the last bit."""
     for field in dataclasses.fields(BatchFit):
         if isinstance(getattr(first, field.name), np.ndarray):
             np.testing.assert_array_equal(
