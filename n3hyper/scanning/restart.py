@@ -31,7 +31,7 @@ def restart_request(
 
     Raises
     ------
-    StoreError
+    StoreInputError
         when the trials cannot be read, or their runcard is missing.
     """
     pickle = find_store(pickle)

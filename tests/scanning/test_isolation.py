@@ -38,8 +38,8 @@ def scan(
 
 
 def failures(folder: Path) -> list[tuple[str, str]]:
-    found = [each["result"].get("failure") for each in outcome(folder)]
-    return [(each["reason"], each["text"]) for each in found if each]
+    found = [record["result"].get("failure") for record in outcome(folder)]
+    return [(failure["reason"], failure["text"]) for failure in found if failure]
 
 
 def alive(process: int) -> bool:

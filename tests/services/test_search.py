@@ -96,7 +96,7 @@ def test_an_objective_is_given_the_point_as_hyperopt_gives_it(tmp_path: Path, ur
         assert not list(trials.handle.db["fs.files"].find())
     alone = Trials()
     search(typed, alone, SPACE, n=4)
-    given = [each["result"]["given"] for each in read_tries(tmp_path / "tries.json")]
+    given = [record["result"]["given"] for record in read_tries(tmp_path / "tries.json")]
     assert given == [result["given"] for result in alone.results]
     assert attached == [{"text": "é".encode(), "blob": bytes([0, 255])}] * 4
 
