@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -65,7 +65,7 @@ def cli(debug: bool) -> None:
     """
 
 
-def main(args: Sequence[str] | None = None) -> Any:
+def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; any error is one line on stderr.
 
     Exit status: 0 done, 1 failed at run time, 2 wrong input, 130 interrupted.

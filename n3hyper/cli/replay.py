@@ -84,16 +84,16 @@ def table(outcome: Replay) -> Iterator[str]:
         yield f"largest relative difference of two numbers: {outcome.largest_difference():.2g}"
 
 
-def status(result: dict[str, Any]) -> Any:
+def status(result: dict[str, Any]) -> str | None:
     """Return the status, with the reason of a failure."""
     return result.get("failure", {}).get("reason") or result.get("status")
 
 
-def row(name: str, before: Any, after: Any) -> str:
+def row(name: str, before: object, after: object) -> str:
     """Return one line of the table."""
     return f"{name:<30}{number(before):>14}{number(after):>14}"
 
 
-def number(value: Any) -> str:
+def number(value: object) -> str:
     """Return a number with the digits of single precision."""
     return f"{value:.7g}" if isinstance(value, float) else str(value)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+
+if TYPE_CHECKING:
+    from n3hyper.report.view import View
 
 _STATISTIC = click.Choice(STATISTICS)
 
@@ -210,8 +213,8 @@ def _databases(uri: str) -> Any:
     return read_database(uri)
 
 
-def _write(view: Any, **outputs: Any) -> int:
-    """Return all outputs that were asked for; by default the table on the terminal."""
+def _write(view: View, **outputs: Any) -> int:
+    """Write all outputs that were asked for; by default the table on the terminal."""
     from n3hyper.report.deliver import deliver
 
     encoding = getattr(sys.stdout, "reconfigure", None)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import FitError
+from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.system.processes import leashed
@@ -36,7 +37,7 @@ _DOOMED: Final = 1.0
 _ENDINGS: Final = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
 """Signals that end a job: they are not the fault of a fit."""
 
-Make = Callable[[Callable[[Any], None]], Any]
+Make = Callable[[Callable[[Progress], None]], Any]
 """Function that makes a trainer, which reports its progress to another; it is pickled."""
 
 
@@ -56,7 +57,7 @@ class IsolatedTrainer:
 
     def __init__(
         self,
-        on_progress: Callable[[Any], None],
+        on_progress: Callable[[Progress], None],
         warm_up: Sequence[str] = (),
         growth: float = GROWTH,
     ) -> None:
@@ -176,7 +177,7 @@ class _Process:
             raise FitError(f"fits cannot be run: {message[1]}")
         return message
 
-    def result(self, on_progress: Callable[[Any], None]) -> tuple[Record, float]:
+    def result(self, on_progress: Callable[[Progress], None]) -> tuple[Record, float]:
         """Return the result of the fit under way, and the memory of the process in MB."""
         while True:
             kind, *content = self._receive()

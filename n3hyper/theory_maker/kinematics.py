@@ -17,7 +17,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from n3hyper.errors import TheoryError, nearest
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 
 PROTON_MASS = 0.938
 """Mass in GeV; only used to distinguish beam energies."""
@@ -173,9 +173,7 @@ def _points(dataset: str, metadata: Mapping[str, Any]) -> tuple[Array, Array, Ar
     return x, column("Q2"), y
 
 
-def _split(
-    dataset: str, names: list[str], x: Array, q2: Array, y: Array
-) -> list[np.ndarray[Any, Any]]:
+def _split(dataset: str, names: list[str], x: Array, q2: Array, y: Array) -> list[Index]:
     """Return the indices of the points that belong to each of the stacked tables.
 
     Several tables stand for several beam energies, E = Q2 / (2 M x y), which their names contain.

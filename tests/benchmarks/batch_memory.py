@@ -72,7 +72,8 @@ def main() -> None:
         grown = (peak - first[1]) / (models - first[0]) if first else float("nan")
         first = first or (models, peak)
         print(
-            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {estimate:22.2f} {seconds:8.1f}",
+            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {estimate:22.2f} "
+            f"{seconds:8.1f}",
             flush=True,
         )
 
