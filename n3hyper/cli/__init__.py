@@ -61,7 +61,7 @@ def cli(debug: bool) -> None:
     """Find the hyperparameters of neural-network fits of parton distributions.
 
     Ctrl-C, SIGTERM and SIGUSR1 end a command; what has finished is saved. A command that a script
-    starts in the background ignores Ctrl-C, as shells have it: kill PID ends it.
+    starts in the background ignores Ctrl-C, as is usual in shells; kill PID ends it.
     """
 
 

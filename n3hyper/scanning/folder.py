@@ -15,7 +15,7 @@ def refuse_used_folder(request: ScanRequest) -> None:
     for name in (PICKLE, JSON):
         if (request.replica_folder / name).exists():
             raise StoreInputError(
-                f"{request.output} holds a scan already; go on with it by "
+                f"{request.output} holds a scan already; continue it with "
                 f"{command_line('restart', pkl=request.pickle)}, or choose another folder with -o"
             )
     if request.output.exists() and not request.output.is_dir():
@@ -49,4 +49,4 @@ def put_runcard_back(request: ScanRequest, listener: Listener) -> None:
     """Restore the runcard of a restart from the pickle, if its file is missing."""
     if request.runcard_text is not None:
         write_atomically(request.runcard, [request.runcard_text.encode("utf-8", "replace")])
-        listener.stage(f"{RUNCARD_COPY} is missing: written as the pickle has it")
+        listener.stage(f"{RUNCARD_COPY} is missing: restored from the pickle")

@@ -285,7 +285,7 @@ def _local_workers(
     """Start this host's workers, which `held` ends; return a function that keeps them running."""
     workers = int(private_database) if parallel.workers is None else parallel.workers
     if not workers:
-        listener.stage("no workers of this scan's own: start some with n3hyper mongo-worker")
+        listener.stage("this scan starts no workers itself: start some with n3hyper mongo-worker")
         return lambda: None
     if command is not None:
         trials.worker_command = command

@@ -42,7 +42,7 @@ def restart_request(
         if pickle.exists():
             raise StoreInputError(
                 f"{pickle}: not {REPLICA_FOLDER / PICKLE} in the folder of a scan; "
-                "with -o DIR, such a folder is made of it"
+                "with -o DIR, such a folder is made from it"
             )
         raise missing(pickle)
     found = summarise(folder)

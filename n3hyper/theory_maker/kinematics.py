@@ -166,7 +166,7 @@ def _points(dataset: str, metadata: Mapping[str, Any]) -> tuple[Array, Array, Ar
         for variable in variables:
             if all(variable in point for point in bins):
                 return np.array([float(point[variable]["mid"]) for point in bins])
-        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is no DIS set")
+        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is not a DIS set")
 
     x = column("xraw", "x")  # NMC: x of the measurement beside x of the bin, for plots
     y = column("y") if all("y" in point for point in bins) else np.zeros_like(x)
@@ -210,7 +210,7 @@ def _measurement(dataset: str, table: str, process: str) -> StructureFunctions:
     projectile = next((token for token in tokens if token in PROJECTILES), None)
     observable = next((token for token in tokens if re.fullmatch("F2C?|FL|SIGMARED", token)), None)
     if projectile is None or observable is None:
-        raise TheoryError(f"{dataset}: the name of table {table} does not tell what it holds")
+        raise TheoryError(f"{dataset}: the name of table {table} does not say what it contains")
     nucleus = next((token for token in tokens if token in NUCLEI), "P")
     flavour = next((token.lower() for token in tokens if token in ("CHARM", "BOTTOM")), "total")
     if experiment == "NUTEV" or observable == "F2C":
