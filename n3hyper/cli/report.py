@@ -6,12 +6,15 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+
+if TYPE_CHECKING:
+    from n3hyper.report.view import View
 
 _STATISTIC = click.Choice(STATISTICS)
 OF_A_FIT = (
@@ -257,7 +260,7 @@ def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[
 
 
 def _is_address(path: str) -> bool:
-    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
+    """Return whether a source is a database's URI (also without scheme) or a file that has one."""
     from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
@@ -267,19 +270,19 @@ def _is_address(path: str) -> bool:
             return not Path(path).exists() and without_password(path) != path
         with Path(path).open("rb") as content:
             return content.read(7) == b"mongodb"
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # it cannot be the name of a file
         return without_password(path) != path
 
 
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database; see `find_uri`."""
+    """Return name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)
 
 
-def _write(view: Any, **outputs: Any) -> int:
-    """All that was asked for; the table on the terminal when nothing else was."""
+def _write(view: View, **outputs: Any) -> int:
+    """Write all outputs that were asked for; by default the table on the terminal."""
     from n3hyper.report.deliver import deliver
 
     _replace_characters()

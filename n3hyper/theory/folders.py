@@ -223,7 +223,7 @@ def share_folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*folders, Path(data_home).expanduser() / "NNPDF"]))
 
 
-def _share(value: Any) -> Path:
+def _share(value: object) -> Path:
     # the word by which NNPDF's profiles mean sys.prefix
     if value == "RELATIVE_TO_PYTHON":
         return Path(sys.prefix) / "share" / "NNPDF"
