@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.packed import DOUBLE, SINGLE, pack_array, unpack_array
+from n3hyper.hyper_optimization.stores.packed import DOUBLE, SINGLE, pack_array, unpack_array
 
 Array = NDArray[np.float64]
 
