@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.identity import complete_identity
 from n3hyper.hyper_optimization.mongo.archive import extract_archive, restore
 from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
@@ -25,7 +24,8 @@ from n3hyper.hyper_optimization.mongo.records import checked_result, record_of
 from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, checked_point, decode_scan
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import check_record, to_json
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
+from n3hyper.hyper_optimization.stores.identity import complete_identity
 from n3hyper.services.worker import Worker
 from n3hyper.services.worker_process import teller
 from n3hyper.services.worker_settings import WorkerSettings
@@ -325,7 +325,7 @@ def test_what_a_worker_refuses_cannot_command_the_terminal(
     settings = WorkerSettings(store.uri, poll_interval=0.01, reserve_timeout=0.1)
     Worker(settings, teller("worker 1"), lambda *_: toy()).run()
     printed = capsys.readouterr().out
-    assert "refused: scan x?[2Jy: its document is missing" in printed
+    assert "refused: scan x [2Jy: its document is missing" in printed
     assert "\x1b" not in printed
     result = {"status": "fail", "failure": {"reason": "lost", "text": "\x1b]0;x\x07"}}
     assert checked_result(result)["failure"]["text"] == "?]0;x?"
