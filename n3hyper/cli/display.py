@@ -87,6 +87,9 @@ class ScanDisplay:
 class LiveDisplay(ScanDisplay):
     """Display of two bars on a terminal: the scan's trials, and the epochs of the current trial."""
 
+    names = ("scan ", "trial")
+    """Of the bars."""
+
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
         super().__init__(total, done, console)
         self._bars = Progress(
@@ -98,8 +101,12 @@ class LiveDisplay(ScanDisplay):
             expand=True,
             transient=True,
         )
-        self._scan: TaskID = self._bars.add_task("scan ", total=total, completed=done, note="")
-        self._trial: TaskID = self._bars.add_task("trial", total=1, note="starting", visible=False)
+        self._scan: TaskID = self._bars.add_task(
+            self.names[0], total=total, completed=done, note=""
+        )
+        self._trial: TaskID = self._bars.add_task(
+            self.names[1], total=1, note="starting", visible=False
+        )
 
     def __enter__(self) -> ScanDisplay:
         self._bars.start()
@@ -134,10 +141,13 @@ class LiveDisplay(ScanDisplay):
 
     def trial_ended(self, trial: dict[str, Any]) -> None:
         super().trial_ended(trial)
-        best = "none yet" if self.best is None else f"{self.best:.4f}"
-        note = f"best loss {best}, {clock(self.time_left())} left"
-        self._bars.update(self._scan, completed=self.done, note=note)
+        self._bars.update(self._scan, completed=self.done, note=self._note())
         self._bars.update(self._trial, visible=False)
+
+    def _note(self) -> str:
+        """What stands behind the first bar."""
+        best = "none yet" if self.best is None else f"{self.best:.4f}"
+        return f"best loss {best}, {clock(self.time_left())} left"
 
 
 def make_display(total: int, done: int = 0, quiet: bool = False) -> ScanDisplay:

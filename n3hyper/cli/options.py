@@ -95,6 +95,13 @@ max_failures = click.option(
     show_default=True,
     help="End the scan after this many failed trials in a row.",
 )
+keep = click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Keep the PDFs of so many of the best trials, in nnfit/replica_1/pdfs.",
+)
 mongo_uri = click.option(
     "--mongo-uri",
     help="Database: mongodb://host:port/name without a password, or a file that holds the URI, as "

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from n3hyper.cli.options import (
+    keep,
     max_failures,
     memory,
     parallel_options,
@@ -41,6 +42,7 @@ from n3hyper.cli.running import run
 @theory_path
 @max_failures
 @memory
+@keep
 @parallel_options
 @quiet
 def command(
@@ -51,6 +53,7 @@ def command(
     theory_path: Path | None,
     max_failures: int | None,
     memory: int | None,
+    keep: int,
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
@@ -73,6 +76,7 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
         memory=memory,
+        keep=keep,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

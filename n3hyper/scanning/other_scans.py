@@ -19,8 +19,8 @@ from typing import Any, Final
 from n3hyper.errors import N3HyperError, RuncardError
 from n3hyper.hyper_optimization.paths import JSON, RUNCARD_COPY, replica_folder
 from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, todays_setup
-from n3hyper.hyper_optimization.samplers import ActivationStr
-from n3hyper.hyper_optimization.space import runcard_parameters
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.space import runcard_parameters
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN, OTHER_SPACE
 from n3hyper.runcard.trial_specs import TAKEN, TRIAL_SPECS
@@ -46,17 +46,35 @@ def with_tries(request: ScanRequest) -> ScanRequest:
     """
     if request.restart:
         return request
-    runcard = request.load()
+    card = completed(request.load(), request.runcard)
+    if card is None:
+        return request
+    return dataclasses.replace(request, runcard_text=yaml_text(card))
+
+
+def completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
+    """Return the runcard without reference to another scan; None where it has none.
+
+    Parameters
+    ----------
+    path
+        File of the runcard.
+
+    Raises
+    ------
+    RuncardError
+        See `with_tries`.
+    """
     reference = _reference(runcard)
     if reference is None:
-        return request
+        return None
     key, complete = reference
-    file, card = complete(runcard, request.runcard)
+    file, card = complete(runcard, path)
     try:
-        parse_runcard(card, request.runcard)
+        parse_runcard(card, path)
     except RuncardError as error:
         raise _blamed(error, runcard, key, file) from None
-    return dataclasses.replace(request, runcard_text=yaml_text(card))
+    return card
 
 
 _Completion = Callable[[Runcard, Path], tuple[Path, dict[str, Any]]]
@@ -206,7 +224,7 @@ def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
     file, best = best_setups(
         specs["hyperscan"], path, _SPECS_KEY, specs["thermalization"], specs["number_of_trials"]
     )
-    setups = [_setup(trial, runcard.parameters, specs["override"]) for trial in best]
+    setups = [setup_of_trial(trial, runcard.parameters, specs["override"]) for trial in best]
     card = {name: value for name, value in runcard.raw.items() if name != TRIAL_SPECS}
     fitting = card.get("fitting")
     if "parameters" not in card and isinstance(fitting, Mapping):  # where old runcards have them
@@ -216,7 +234,7 @@ def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
     return file, with_setups(card, setups)
 
 
-def _setup(
+def setup_of_trial(
     trial: Mapping[str, Any], parameters: Mapping[str, Any], override: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a runcard's parameters replaced by those of a trial, and both by overrides."""

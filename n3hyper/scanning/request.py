@@ -38,7 +38,9 @@ class ScanRequest:
     restart
         Continue the trials in `output`.
     max_failures
-        Number of consecutive failed trials that ends the scan; None for no limit.
+        Failed trials in a row that end the scan; None for no limit.
+    keep
+        Of how many of the best trials the PDFs are kept.
     memory
         Bytes that the fits may use; None for most of the free memory.
     done
@@ -65,6 +67,7 @@ class ScanRequest:
     restart: bool = False
     max_failures: int | None = None
     memory: int | None = None
+    keep: int = 5
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None

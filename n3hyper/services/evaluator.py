@@ -10,14 +10,19 @@ from typing import Any, Final
 
 from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.identity import complete_identity, differences
 from n3hyper.hyper_optimization.mongo.scan_document import (
+    FIT,
     ScanDocument,
     evaluate_point,
     space_labels,
 )
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.serial_loop import evaluate
+from n3hyper.hyper_optimization.stores.identity import complete_identity, differences
+from n3hyper.replicas.card import parse_fit_card
+from n3hyper.replicas.jobs import JobSpace
+from n3hyper.replicas.preparation import prepare_fit
+from n3hyper.replicas.trainer import make_trainer as make_replica_trainer
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import WARM_UP, PreparedScan, make_trainer, prepare_scan
 from n3hyper.scanning.request import ScanRequest
@@ -70,6 +75,11 @@ def prepare_fits(
     quiet = _Quiet(say)
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
     try:
+        if scan.kind == FIT:
+            fit = parse_fit_card(scan.runcard, _RUNCARD)
+            prepared = prepare_fit(fit, scan.replicas, say, theory_path, memory)
+            fits.prepare(partial(make_replica_trainer, prepared.plan))
+            return PreparedScan(fits, JobSpace(), prepared.identity)
         card = request.load()
         trainer, scanner, identity = prepare_scan(request, card, quiet)
         fits.prepare(partial(make_trainer, trainer.problem, card, memory))

@@ -26,6 +26,7 @@ VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
 PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
+    "comparison": "leave out `--compare`",
 }
 """Purposes that a set may be needed for, and how to do without it."""
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from n3hyper.cli import main
+from n3hyper.hyper_optimization.stores.trial_pdfs import read_pdfs
 from tests.support.small_card import small_card, write_card
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"
@@ -57,6 +59,17 @@ def test_records_hold_setups_and_results(scan: Path) -> None:
         for name in ("hyper_losses_chi2", "hyper_losses_phi2", "hyper_losses_logp"):
             assert len(meta[name]) == len(meta[name.replace("hyper", "trvl")]) == 2
         assert set(meta["penalties"]) == {"saturation", "patience", "integrability"}
+
+
+def test_pdfs_of_the_best_trials_are_kept(scan: Path) -> None:
+    """Both trials are among the best five; a trial's PDFs are those of its folds and replicas."""
+    for trial in trials(scan):
+        pdfs = read_pdfs(scan / f"out/nnfit/replica_1/pdfs/trial_{trial['tid']}.npz")
+        assert pdfs.pdf.shape == (2, 2, 196, 14)
+        assert pdfs.loss == trial["result"]["loss"]
+        # the momentum sum rule
+        sigma_and_gluon = pdfs.pdf[..., 1] + pdfs.pdf[..., 2]
+        assert np.trapezoid(sigma_and_gluon, pdfs.xgrid) == pytest.approx(np.ones((2, 2)), rel=2e-3)
 
 
 def test_loss_is_made_of_the_record(scan: Path) -> None:

@@ -224,7 +224,7 @@ def test_the_private_database_of_another_scan_is_not_used(
     )
 
     def in_use(request: ScanRequest) -> str | None:
-        return parallel_session._database_in_use(request, ParallelRequest(), Printer())
+        return parallel_session.database_in_use(request, ParallelRequest(), Printer())
 
     assert in_use(first) is None
     with parallel_session._database(None, first, Printer()) as (uri, _):

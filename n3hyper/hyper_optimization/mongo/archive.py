@@ -7,7 +7,6 @@ server on any host, and can be put into a server of another kind.
 from __future__ import annotations
 
 import io
-import shutil
 import tarfile
 import tempfile
 import time
@@ -72,12 +71,24 @@ def extract_archive(path: Path, folder: Path) -> Path:
             if len(tops) != 1:
                 raise ArchiveError("not the archive of one database")
             (top,) = tops
-            shutil.copytree(Path(scratch) / top, folder / top, dirs_exist_ok=True)
+            _move_into(Path(scratch) / top, folder / top)
     except ArchiveError as err:
         raise StoreInputError(f"{path}: {err}") from err
     except OSError as err:
         raise StoreInputError(f"{path}: cannot be unpacked: {err}") from err
     return folder / top
+
+
+def _move_into(source: Path, target: Path) -> None:
+    """Move what a folder holds into another; a link of the same name is replaced, not followed."""
+    if target.is_symlink():
+        raise ArchiveError(f"{target} is a link: not unpacked into what it leads to")
+    target.mkdir(exist_ok=True)
+    for item in source.iterdir():
+        if item.is_dir():
+            _move_into(item, target / item.name)
+        else:
+            item.replace(target / item.name)
 
 
 @contextmanager
