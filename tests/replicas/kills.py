@@ -1,6 +1,6 @@
 """A fit that is killed at random instants, and what is left of it: the files of one that was not.
 
-    python -m tests.replicas.kills RUNCARD -r 20 --kills 20 -o FOLDER
+    python -m tests.replicas.kills RUNCARD -r 20 --kills 20 -o FOLDER [options of n3hyper fit]
 
 The whole fit (its two processes) is killed with signal 9 and started again, so many times; then it
 is left alone. Times aside, each file must be the same as that of a fit in one go.
@@ -30,19 +30,18 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("options", nargs="*", help="further options of n3hyper fit, after --")
-    given = parser.parse_args()
+    given, options = parser.parse_known_args()
     whole, killed = given.output / "whole" / "fit", given.output / "killed" / "fit"
     whole.parent.mkdir(parents=True)
     killed.parent.mkdir()
-    command = [*N3HYPER, "fit", str(given.runcard), "-r", str(given.r), *given.options]
+    command = [*N3HYPER, "fit", str(given.runcard), "-r", str(given.r), *options]
     begin = time.monotonic()
     subprocess.run([*command, "-o", str(whole)], check=True)
     window = 1.2 * (time.monotonic() - begin)
     instants, kills, ends = random.Random(given.seed), 0, 0
     while kills < given.kills:
         if (killed / "jobs" / "tries.pkl").exists():
-            start = [*N3HYPER, "fit", str(killed), *given.options]
+            start = [*N3HYPER, "fit", str(killed), *options]
         else:
             start = [*command, "-o", str(killed)]
         process = subprocess.Popen(start, start_new_session=True)
@@ -54,7 +53,7 @@ def main() -> int:
             process.wait()
             kills += 1
         print(f"{kills} kills, {ends} came to their end", flush=True)
-    subprocess.run([*N3HYPER, "fit", str(killed), *given.options], check=True)
+    subprocess.run([*N3HYPER, "fit", str(killed), *options], check=True)
     one, other = contents(whole), contents(killed)
     different = sorted(name for name in {**one, **other} if one.get(name) != other.get(name))
     print(f"{len(one)} files, different: {', '.join(different) or 'none'}")
