@@ -1,4 +1,4 @@
-"""``n3hyper restart``."""
+"""Command ``n3hyper restart``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def command(
     database_timeout: float | None,
     quiet: bool,
 ) -> int:
-    """Go on with a scan, as if it had never stopped.
+    """Continue a scan as if it had never stopped.
 
     Where only one of the files is left, the others are made again: tries.json and the runcard from
     tries.pkl, tries.pkl from tries.json.

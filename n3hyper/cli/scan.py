@@ -1,4 +1,4 @@
-"""``n3hyper scan``."""
+"""Command ``n3hyper scan``."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class FittedFlavours(Protocol):
 
 
 class FitRuncard(Protocol):
-    """What of a runcard a fit must know; it may have `double_precision`."""
+    """Runcard as far as a fit reads it; it may have `double_precision`, too."""
 
     @property
     def fitting(self) -> FittedFlavours:
@@ -46,11 +46,11 @@ class FitRuncard(Protocol):
 
     @property
     def sum_rules(self) -> str | bool | None:
-        """Which sum rules hold."""
+        """Name of the sum rules that hold."""
 
 
 EVALUATED: Final = 16
-"""How many trained models are evaluated at a time."""
+"""Number of trained models that are evaluated at a time."""
 
 
 class ModelTrainer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import FitError, StoreError
+from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
@@ -193,7 +193,7 @@ def _open_store(
         return reopen(folder, hyperscanner.as_dict(), identity)
     for path in (folder / PICKLE, folder / JSON):
         if path.exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{path} exists: the folder holds a scan already; "
                 f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
@@ -238,7 +238,7 @@ def _settle(
         return
     for key, wanted in (("seed", seed), ("algo", algo)):
         if wanted is not None and wanted != trials.scan[key]:
-            raise StoreError(
+            raise StoreInputError(
                 f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
                 f"{wanted!r}"
             )

@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
+from n3hyper.data.quick_yaml import read_plain_yaml
 from n3hyper.errors import StoreError
 from n3hyper.physics.arrays import Array
-from n3hyper.runcard.yaml_file import read_yaml
 from n3hyper.theory.fktable import evolution_matrix
 
 LABELS: Final = (
@@ -90,8 +90,10 @@ def read_exportgrid(path: Path) -> ExportGrid:
     StoreError
         It cannot be read, or is no export grid.
     """
+    from ruamel.yaml.error import YAMLError
+
     try:
-        content = read_yaml(path)
+        content = read_plain_yaml(path.read_text(encoding="utf-8"))
         values = np.array(content["pdfgrid"], dtype=np.float64)
         xgrid = np.array(content["xgrid"], dtype=np.float64)
         order = [list(content["labels"]).index(label) for label in LABELS]
@@ -99,8 +101,8 @@ def read_exportgrid(path: Path) -> ExportGrid:
             raise ValueError(f"{values.shape} values on {len(xgrid)} nodes")
         q0 = float(np.sqrt(float(content["q20"])))
         return ExportGrid(int(content.get("replica") or 0), q0, xgrid, values[:, order])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not an export grid: {error}") from error
+    except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: not an export grid: {' '.join(str(error).split())}") from error
 
 
 def mean_grid(grids: Sequence[ExportGrid]) -> ExportGrid:

@@ -1,4 +1,4 @@
-"""A parallel scan from its runcard to its files: the recipe behind ``n3hyper scan --parallel``."""
+"""Recipe of ``n3hyper scan --parallel``: a parallel scan from its runcard to its files."""
 
 from __future__ import annotations
 
@@ -44,36 +44,35 @@ from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepa
 from n3hyper.scanning.request import ScanRequest
 
 _SERVER, _PRIVATE = "server", "private"
-"""Collection and document of a database that a scan has started for its own time."""
+"""Collection and document that mark a database started by a scan for itself."""
 _MOST_RESTARTS: Final = 10
-"""Of the local workers, when they are killed from outside."""
+"""Largest number of restarts of the local workers when they are killed from outside."""
 _GRACE: Final = 60.0
-"""Seconds that running trials are given beyond the time of the scan."""
+"""Seconds that running trials have beyond the time of the scan."""
 
 
 class ParallelListener(Listener, Protocol):
-    """Who is told how a parallel scan goes; see `n3hyper.cli.parallel_display`."""
+    """Listener that follows a parallel scan; see `n3hyper.cli.parallel_display`."""
 
     def status(self, status: Status) -> None:
-        """How it stands."""
+        """Report the status of the scan."""
 
 
 @dataclass(frozen=True)
 class ParallelRequest:
-    """What a user asks for beside the scan itself.
+    """Request for database and workers of a parallel scan, beside the scan itself.
 
     Parameters
     ----------
     workers
-        To start on this host; None for one where the scan starts its own database, else none.
+        Number to start on this host; by default one if the scan starts its own database, else none.
     mongo_uri
-        Of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. None for the one
-        that the scan was begun with in its own folder, the one on the usual port of this host, or
-        one of its own.
+        URI of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. By default the
+        database in the scan's folder, else the one on the usual port of this host, else a new one.
     database_timeout
-        Seconds for which a database that is away is waited for.
+        Seconds to wait for a database that does not answer.
     lease
-        Seconds without a heartbeat after which a worker counts as gone.
+        Seconds without a heartbeat after which a worker is taken for dead.
     """
 
     workers: int | None = None
@@ -90,23 +89,22 @@ def perform_parallel_scan(
     prepare: PrepareScan = prepare_scan,
     worker_command: tuple[str, ...] | None = None,
 ) -> ScanOutcome:
-    """Load, build, find or start a database and workers, scan.
+    """Load the runcard, build the problem, find or start a database and workers, and scan.
 
-    Nothing is written before all input has been found right, and the database that is to be used
-    has answered.
+    Nothing is written before all input has been checked and the database has answered.
 
     Parameters
     ----------
     prepare, worker_command
-        In place of real fits, for tests and benchmarks.
+        Replacements of real fits, for tests and benchmarks.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     StoreError
-        The folder holds a scan already, the trials cannot be read or written, or the database does
-        not answer.
+        when the folder holds a scan already, the trials cannot be read or written, or the database
+        does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
     uri: str | None = None
@@ -266,12 +264,12 @@ def open_files(
 def database_in_use(
     request: SharedRun, parallel: ParallelRequest, listener: Listener
 ) -> str | None:
-    """The URI of the database that the scan is to use; None where it has to start one.
+    """Return the URI of the database that the scan is to use; None if it has to start one.
 
     Raises
     ------
     StoreError
-        What was named is no address, or there is no server that could be started.
+        when the given address is wrong, or no server can be started.
     """
     if parallel.mongo_uri is not None:
         return find_uri(parallel.mongo_uri)
@@ -302,7 +300,7 @@ def await_database(uri: str, timeout: float, listener: Listener) -> None:
 def _database(
     uri: str | None, run: SharedRun, listener: Listener
 ) -> Iterator[tuple[str, MongodRunner | None]]:
-    """The URI of the database, and its server where it is to run for the time of the block."""
+    """Provide the URI of the database, and its server if it runs for the time of the block only."""
     if uri is not None:
         yield uri, None
         return
@@ -319,7 +317,7 @@ def _database(
 
 
 def _private_server(dbpath: Path) -> MongodRunner:
-    """A server for the time of a scan: where its last one was, else where workers look for it."""
+    """Start a server for the time of a scan, on its last port or where workers look for it."""
     server = MongodRunner(dbpath=dbpath)
     server.db_port = server.earlier_port or PORT
     try:
@@ -338,14 +336,14 @@ def _private_server(dbpath: Path) -> MongodRunner:
 
 
 def _is_private(database: Any) -> bool:
-    """Whether another scan has started that database, which will end with that scan."""
+    """Return whether another scan has started this database, which will end with that scan."""
     from pymongo.errors import ConnectionFailure, OperationFailure
 
     try:
         return database[_SERVER].find_one({"_id": _PRIVATE}) is not None
-    except OperationFailure:  # it wants a password, which a private one does not
+    except OperationFailure:  # it requires a password, which a private one does not
         return False
-    except ConnectionFailure:  # it has ended just now
+    except ConnectionFailure:  # it has just ended
         return True
 
 
@@ -354,14 +352,14 @@ def _local_workers(
     trials: MongoFileTrials,
     run: SharedRun,
     parallel: ParallelRequest,
-    own: bool,
+    private_database: bool,
     listener: Listener,
     command: tuple[str, ...] | None,
 ) -> Callable[[], None]:
-    """Start this host's workers, which `held` ends; what has to be called to keep them running."""
-    workers = int(own) if parallel.workers is None else parallel.workers
+    """Start this host's workers, which `held` ends; return a function that keeps them running."""
+    workers = int(private_database) if parallel.workers is None else parallel.workers
     if not workers:
-        listener.stage("no workers of this scan's own: start some with n3hyper mongo-worker")
+        listener.stage("this scan starts no workers itself: start some with n3hyper mongo-worker")
         return lambda: None
     if command is not None:
         trials.worker_command = command

@@ -1,4 +1,4 @@
-"""A scan in this process and one beside it: the recipe of ``n3hyper scan`` and ``restart``."""
+"""Recipe of ``n3hyper scan`` and ``restart``: a scan in this process, with its fits in another."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
-    """Load, build, scan. Nothing is written before all input has been found right.
+    """Load the runcard, build the problem and scan; nothing is written before input is checked.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     StoreError
-        The folder holds a scan already, or the trials cannot be read or written.
+        when the folder holds a scan already, or the trials cannot be read or written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
     with ExitStack() as held:

@@ -1,4 +1,4 @@
-"""A parallel scan as a user runs it: real commands, a real database, real fits."""
+"""Test of a parallel scan as a user runs it: real commands, a real database, real fits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.waiting import HANGS
 
 
 @pytest.mark.slow
-def test_a_worker_fits(tmp_path: Path) -> None:
+def test_a_worker_runs_real_fits(tmp_path: Path) -> None:
     card, out = write_card(tmp_path / "card.yml", small_card()), tmp_path / "out"
     with MongodRunner(dbpath=tmp_path / "db", db_port=0) as server:
         command = [*N3HYPER, "scan", str(card), "-o", str(out), "-n", "2"]

@@ -1,4 +1,4 @@
-"""The training of all models of a trial: in batches that fit into memory, and these in lanes."""
+"""Training of all models of a trial: in batches that fit into memory, and these in lanes."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class _Place(NamedTuple):
 
 
 class Training:
-    """Trains one trial after the other; keeps what they share on the device.
+    """Training of one trial after the other, which keeps what they share on the device.
 
     Parameters
     ----------
     inputs
-        What the trials have in common.
+        What trials have in common.
     dtype, memory, on_progress
         See `n3hyper.fitting.model_trainer.ModelTrainer`.
     """
@@ -59,7 +59,7 @@ class Training:
         self.inputs, self.dtype = inputs, dtype
         self.memory, self.on_progress = memory, on_progress
         self.compilation = COMPILATION
-        """Seconds that the last one took."""
+        """Seconds that the last compilation took."""
         self._most_models = inputs.models
         self._shared: SharedArrays | None = None
         self._kept: dict[bytes, ModelArrays] = {}

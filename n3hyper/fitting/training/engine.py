@@ -1,4 +1,4 @@
-"""The training of all models (folds x replicas) of a trial, as one compiled loop over epochs.
+"""Training of the models (folds x replicas) of a trial, as one compiled loop over epochs.
 
 A step evaluates the networks once: the predictions of the weights after epoch e - 1 give the
 validation of epoch e - 1 and the gradient of epoch e. So the loop runs once more than there are
@@ -33,7 +33,7 @@ from n3hyper.fitting.training.optimizers import (
 
 @dataclass(frozen=True)
 class Program:
-    """All that the compiled loop depends on beside the shapes of its arguments."""
+    """Key of a compiled loop: all that it depends on beside the shapes of its arguments."""
 
     architecture: Architecture
     optimizer: str
@@ -41,7 +41,7 @@ class Program:
 
 
 class WeightArrays(NamedTuple):
-    """What is known of each of the P weights of a model."""
+    """Walls and kinds of the P weights of a model."""
 
     lowest: Tensor
     """(P,): walls, where a weight has them; else infinite."""
@@ -54,7 +54,7 @@ class WeightArrays(NamedTuple):
 
 
 class UpdateArrays(NamedTuple):
-    """The numbers of an update of the weights, each a scalar."""
+    """Numbers of an update of the weights, each a scalar."""
 
     learning_rate: Tensor
     clipnorm: Tensor
@@ -65,7 +65,7 @@ class UpdateArrays(NamedTuple):
 
 
 class ValidationArrays(NamedTuple):
-    """How models are validated."""
+    """Numbers of validation points of a batch."""
 
     points: Tensor
     """(m,): number of validation points."""
@@ -76,7 +76,7 @@ class ValidationArrays(NamedTuple):
 
 
 class StepArrays(NamedTuple):
-    """All numbers that a step reads."""
+    """Numbers that a step reads, all of them."""
 
     theory: tuple[ProductArrays, ...]
     likelihood: StepLikelihood
@@ -90,10 +90,10 @@ class StepArrays(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step changes."""
+    """State that a step changes."""
 
     epoch: Tensor
-    """int32: updates done."""
+    """int32: number of updates done."""
     weights: Tensor
     """(m, P)"""
     optimizer: OptimizerState
@@ -101,12 +101,12 @@ class State(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What a step computes of the weights."""
+    """Results of a step that do not change the weights yet."""
 
     gradient: Tensor
-    """(m, P): of the training loss in this epoch."""
+    """(m, P): gradient of the training loss in this epoch."""
     judgement: stopping.Judgement
-    """Of the epoch before."""
+    """Validation of the epoch before."""
 
 
 def predict(
@@ -200,7 +200,7 @@ class Compiled:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.traces = 0
-        """How often the loop was compiled."""
+        """Number of times that the loop was compiled."""
         self._chunk: Callable[[StepArrays, State, Tensor], State] = tensorflow().function(
             self._loop, jit_compile=True, autograph=False
         )

@@ -1,4 +1,4 @@
-"""What stays of a scan from trial to trial: the problem, as the fit of all models reads it."""
+"""Inputs of all fits of a scan: what stays from trial to trial."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from n3hyper.physics.sum_rules import SumRules, sum_rules
 
 
 class SharedArrays(NamedTuple):
-    """What all models share in all trials."""
+    """Arrays that all models share in all trials."""
 
     theory: tuple[ProductArrays, ...]
     likelihood: Arrays
 
 
 class ModelArrays(NamedTuple):
-    """What each model has of its own in all trials."""
+    """Arrays that each model has of its own in all trials."""
 
     validation: ValidationArrays
     likelihood: Arrays
@@ -44,7 +44,7 @@ class ModelArrays(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FitInputs:
-    """All of a scan that does not change from trial to trial.
+    """Inputs of the fits of a scan, which do not change from trial to trial.
 
     Models are folds x replicas, fold by fold, and known by their numbers.
     """
@@ -143,12 +143,12 @@ class FitInputs:
 
     @cached_property
     def shared_arrays(self) -> SharedArrays:
-        """What all models share in a step, in NumPy."""
+        """Arrays that all models share in a step, in NumPy."""
         return SharedArrays(product_arrays(self.likelihood.features), self.likelihood.shared)
 
     @cached_property
     def model_arrays(self) -> ModelArrays:
-        """What each model has of its own in a step, in NumPy, of all models."""
+        """Arrays that each of all models has of its own in a step, in NumPy."""
         return self._model_arrays(np.arange(self.models))
 
     @property

@@ -1,4 +1,4 @@
-"""When each model stops, and which of its weights are the best; in TensorFlow, without branches.
+"""Stopping of each model, and its best weights; in TensorFlow, without branches.
 
 The rules are n3fit's. An epoch is better than the best one if its validation loss is lower (by
 `delta` at least), all positivity losses are below their threshold, and the validation chi2 per
@@ -17,7 +17,7 @@ INITIAL_LOSS: Final = 1e9
 
 
 class StoppingArrays(NamedTuple):
-    """The numbers of the rules, each a scalar."""
+    """Numbers of the rules, each a scalar."""
 
     threshold_chi2: Tensor
     delta: Tensor
@@ -26,14 +26,14 @@ class StoppingArrays(NamedTuple):
 
 
 class Monitor(NamedTuple):
-    """The state of the stopping of all models."""
+    """State of the stopping of all models."""
 
     active: Tensor
-    """(m,) bool: training."""
+    """(m,) bool: whether it trains."""
     nan: Tensor
     """(m,) bool: stopped by a number that is not finite."""
     counting: Tensor
-    """(m,) bool: had a best epoch, and has not stopped."""
+    """(m,) bool: whether it had a best epoch and has not stopped."""
     waited: Tensor
     """(m,) int32: epochs since the best one."""
     best_epoch: Tensor
@@ -51,7 +51,7 @@ class Monitor(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is known of the weights after the update of an epoch."""
+    """Validation of the weights after the update of an epoch."""
 
     loss: Tensor
     """(m,): validation chi2 and positivity losses."""

@@ -1,4 +1,4 @@
-"""What training leaves of a batch of models, and how models are put into batches."""
+"""Models at the end of their training, and how models are put into batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from n3hyper.physics.arrays import Array, Index, Mask
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Some models at the end of their training, see `n3hyper.fitting.training.stopping.Monitor`."""
+    """Models at the end of their training, see `n3hyper.fitting.training.stopping.Monitor`."""
 
     weights: Array
     """(m, P): the best ones, the last ones of a model that has no best epoch."""
@@ -24,7 +24,7 @@ class Trained:
     stop_epoch: Index
     best_loss: Array
     epochs_run: int
-    """Epochs until the last model stopped."""
+    """Number of epochs until the last model stopped."""
     curves: Array
     """(m, T, 2): training and validation chi2 per point after each chunk of epochs, see
     `n3hyper.fitting.training.curves`."""
@@ -88,7 +88,7 @@ def split(units: Index, size: int) -> list[Index]:
     Parameters
     ----------
     units
-        (u, w): the models of a row stay together, also where w is more than `size`.
+        (u, w): models of a row stay together, also where w is more than `size`.
 
     >>> [batch.tolist() for batch in split(np.arange(10)[:, None], 4)]
     [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]

@@ -30,7 +30,7 @@ from n3hyper.physics.arrays import Array, Index
 
 
 class TrialArrays(NamedTuple):
-    """What a trial adds to `SharedArrays` and `ModelArrays`."""
+    """Arrays that a trial adds to `SharedArrays` and `ModelArrays`."""
 
     lagrange: LagrangeArrays
     network: NetworkArrays

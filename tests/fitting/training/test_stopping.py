@@ -41,7 +41,7 @@ class Twin:
 
 
 def run_batch(losses, positive, weights, patience, delta, threshold):
-    arrays = stopping.StoppingArrays(
+    rules = stopping.StoppingArrays(
         threshold_chi2=tf.constant(threshold, tf.float64),
         delta=tf.constant(delta, tf.float64),
         patience=tf.constant(patience, tf.int32),
@@ -62,7 +62,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
         )
     )
     monitor = stopping.observe(
-        monitor, arrays, tf.constant(-1), tf.ones((models, 1), tf.float64), first
+        monitor, rules, tf.constant(-1), tf.ones((models, 1), tf.float64), first
     )
     for epoch in range(epochs):
         result = stopping.Judgement(
@@ -73,7 +73,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
             training_chi2=tf.constant(losses[:, epoch] / POINTS),
         )
         monitor = stopping.observe(
-            monitor, arrays, tf.constant(epoch), tf.constant(weights[:, epoch, None]), result
+            monitor, rules, tf.constant(epoch), tf.constant(weights[:, epoch, None]), result
         )
     return monitor
 
