@@ -8,9 +8,10 @@ and sets that are now several.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from n3hyper.runcard.translation import Translation
+if TYPE_CHECKING:
+    from n3hyper.runcard.legacy import Translation
 
 _ITERATED = (
     "NMCPD", "SLACD", "BCDMSD", "CHORUSNUPb", "CHORUSNBPb", "NTVNUDMNFe", "NTVNBDMNFe", "DYE886R",

@@ -16,7 +16,7 @@ from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.record import plain
-from n3hyper.report.trials.trial import flat_values
+from n3hyper.report.trial import flat_values
 from n3hyper.runcard import load_runcard
 from tests.support.make_trials import RUNCARD, result_of
 

@@ -1,1 +1,0 @@
-"""What trials say of hyperparameters: importance, ranges, summaries."""

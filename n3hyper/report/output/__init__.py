@@ -1,1 +1,0 @@
-"""What a report is given out as: terminal, tables, figures, pages, runcards."""

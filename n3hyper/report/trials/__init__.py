@@ -1,1 +1,0 @@
-"""The trials of scans, as their files have them: found, read, filtered, scored again."""
