@@ -18,8 +18,8 @@ from n3hyper.foreign.json_text import load_json
 from n3hyper.replicas.exportgrid import Array, ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
-from n3hyper.report.sources import FIT
 from n3hyper.report.text import clean, clean_tree, number
+from n3hyper.report.trials.sources import FIT
 
 _LARGEST: Final = 64 * 2**20
 """Bytes of a file of a fit."""
