@@ -16,7 +16,7 @@ from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.fit import Fit, Replica, read_fit
 from n3hyper.report.pdfs.partons import SHOWN
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, X, named_set, read_set
-from n3hyper.report.sources import is_fit
+from n3hyper.report.trials.sources import is_fit
 
 SCALES: Final = (1.65, 10.0, 100.0)
 """GeV, where evolved PDFs are shown."""
