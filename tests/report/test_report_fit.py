@@ -26,7 +26,7 @@ from n3hyper.report.pdfs.page import page
 from n3hyper.report.pdfs.pdfset import PDFs, X, read_set
 from n3hyper.report.pdfs.tables import to_json
 from n3hyper.report.pdfs.view import view_fit
-from n3hyper.report.sources import is_fit
+from n3hyper.report.trials.sources import is_fit
 
 SETUPS = [
     {

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n3hyper.report.errors import ReportError
-from n3hyper.report.reading import Matrices, _without_matrices, array_of_text, read_records
-from n3hyper.report.scan import load_scan
-from n3hyper.report.sources import find_sources
-from n3hyper.report.trial import flat_values
+from n3hyper.report.trials.reading import Matrices, _without_matrices, array_of_text, read_records
+from n3hyper.report.trials.scan import load_scan
+from n3hyper.report.trials.sources import find_sources
+from n3hyper.report.trials.trial import flat_values
 from tests.support.make_trials import make_records, write_scan, write_tries
 
 REFERENCE = Path(__file__).parent / "reference"

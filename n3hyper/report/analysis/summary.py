@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.report.rescoring import Settings, fold_losses
-from n3hyper.report.scan import METRICS, Scan
-from n3hyper.report.trial import Trial
+from n3hyper.report.trials.rescoring import Settings, fold_losses
+from n3hyper.report.trials.scan import METRICS, Scan
+from n3hyper.report.trials.trial import Trial
 
 Array = NDArray[np.float64]
 

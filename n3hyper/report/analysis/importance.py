@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.report.forest import forest_anova
-from n3hyper.report.scan import Scan
-from n3hyper.report.summary import ranks
+from n3hyper.report.analysis.forest import forest_anova
+from n3hyper.report.analysis.summary import ranks
+from n3hyper.report.trials.scan import Scan
 
 Array = NDArray[np.float64]
 

@@ -21,9 +21,9 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.report.errors import ReportError
-from n3hyper.report.filters import resolve
-from n3hyper.report.scan import Scan
-from n3hyper.report.trial import Trial
+from n3hyper.report.trials.filters import resolve
+from n3hyper.report.trials.scan import Scan
+from n3hyper.report.trials.trial import Trial
 
 GOOD_LOSS: Final = 2.5
 HOPELESS: Final = -1.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import number
-from n3hyper.report.trial import Trial
+from n3hyper.report.trials.trial import Trial
 
 
 def narrowed(runcard: Mapping[str, Any], chosen: Sequence[Trial]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.report.importance import is_log
-from n3hyper.report.scan import Scan
-from n3hyper.report.trial import Trial
+from n3hyper.report.analysis.importance import is_log
+from n3hyper.report.trials.scan import Scan
+from n3hyper.report.trials.trial import Trial
 
 Array = NDArray[np.float64]
 

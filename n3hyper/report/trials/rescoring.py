@@ -32,9 +32,9 @@ from n3hyper.hyper_optimization.loss import (
     trial_loss,
 )
 from n3hyper.report.errors import ReportError
-from n3hyper.report.scan import Scan, partitions
 from n3hyper.report.text import number
-from n3hyper.report.trial import Trial
+from n3hyper.report.trials.scan import Scan, partitions
+from n3hyper.report.trials.trial import Trial
 
 Array = NDArray[np.float64]
 

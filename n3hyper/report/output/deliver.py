@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
-from n3hyper.errors import StoreError
-from n3hyper.report.errors import ReportError
+from n3hyper.report.output.writing import forget_output, print_text
 from n3hyper.report.view import View
-from n3hyper.system.own_files import write_output
 
 
 def deliver(
@@ -33,7 +28,7 @@ def deliver(
     """
     said = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if export_runcard is not None or select is not None:
-        from n3hyper.report.export import export
+        from n3hyper.report.output.export import export
 
         text = export(view, export_runcard, trial, select, chi2_window, as_)
         if export_runcard is None:
@@ -43,57 +38,28 @@ def deliver(
         if html is None and figures is None:
             return
     if figures is not None:
-        from n3hyper.report.figures import write_figures
+        from n3hyper.report.output.figures import write_figures
 
         files = write_figures(view, figures, figure_format or ("png",))
         said.print(f"figures   {len(files)} in {figures}")
     if html is not None:
-        from n3hyper.report.page import write_page
+        from n3hyper.report.output.page import write_page
 
         write_page(view, html)
         said.print(f"page      {html}")
     if format_ == "table":
         _table(view)
     else:
-        from n3hyper.report import formats
+        from n3hyper.report.output import formats
 
         write = {"json": formats.to_json, "csv": formats.to_csv, "markdown": formats.to_markdown}
         print_text(write[format_](view))
 
 
 def _table(view: View) -> None:
-    from n3hyper.report.terminal import Terminal
+    from n3hyper.report.output.terminal import Terminal
 
     try:
         Terminal(view, Console(highlight=False, markup=False, emoji=False)).show()
     except BrokenPipeError:
         forget_output()
-
-
-def print_text(text: str) -> None:
-    """Write to standard output, whose reader may have gone."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        forget_output()
-
-
-def forget_output() -> None:
-    """The reader of a pipe has gone: nothing more can be written, nor has to be."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file.
-
-    Raises
-    ------
-    ReportError
-        It cannot be written.
-    """
-    try:
-        write_output(path, text.encode(errors="replace"))
-    except StoreError as err:
-        raise ReportError(str(err)) from err

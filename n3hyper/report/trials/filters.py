@@ -11,8 +11,8 @@ from typing import Any, Final
 from n3hyper.errors import nearest
 from n3hyper.report.columns import ALIASES, PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
-from n3hyper.report.scan import Scan
 from n3hyper.report.text import show
+from n3hyper.report.trials.scan import Scan
 
 _CONDITION: Final = re.compile(r"\s*([^\s=!<>]+)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _OPERATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {

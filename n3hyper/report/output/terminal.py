@@ -13,11 +13,11 @@ from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from n3hyper.report.analysis.importance import METHOD
+from n3hyper.report.analysis.ranges import Choices, Range, did_well
 from n3hyper.report.columns import ASCII, column
-from n3hyper.report.importance import METHOD
-from n3hyper.report.ranges import Choices, Range, did_well
+from n3hyper.report.output.textplot import Canvas, bar, histogram
 from n3hyper.report.text import show_number, span
-from n3hyper.report.textplot import Canvas, bar, histogram
 from n3hyper.report.view import TABLE_SCORES, View, cell
 
 WIDE: Final = 120

@@ -1,4 +1,4 @@
-"""The report of a scan as one page; see `n3hyper.report.markup` for what all pages share."""
+"""The report of a scan as one page; see `n3hyper.report.output.markup` for what all pages share."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from n3hyper.report.analysis.importance import METHOD
 from n3hyper.report.columns import column
-from n3hyper.report.deliver import write_text
-from n3hyper.report.figures import draw_svg, plan_figures
-from n3hyper.report.formats import table_columns
-from n3hyper.report.importance import METHOD
-from n3hyper.report.markup import document, figure_card, file, runcard, table, text, tiles
+from n3hyper.report.output.figures import draw_svg, plan_figures
+from n3hyper.report.output.formats import table_columns
+from n3hyper.report.output.markup import document, figure_card, file, runcard, table, text, tiles
+from n3hyper.report.output.writing import write_text
 from n3hyper.report.text import show, show_number, span
 from n3hyper.report.view import View
 

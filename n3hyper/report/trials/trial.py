@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
 from n3hyper.report.columns import PARAMETERS
-from n3hyper.report.reading import Matrices
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
+from n3hyper.report.trials.reading import Matrices
 
 Array = NDArray[np.float64]
 Value = float | int | str | bool | list[Any] | None

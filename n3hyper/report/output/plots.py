@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from n3hyper.report import style, summary
+from n3hyper.report.analysis import summary
+from n3hyper.report.analysis.importance import is_log
+from n3hyper.report.analysis.ranges import in_group
 from n3hyper.report.columns import column
-from n3hyper.report.importance import is_log
-from n3hyper.report.ranges import in_group
-from n3hyper.report.trial import Value
+from n3hyper.report.output import style
+from n3hyper.report.trials.trial import Value
 from n3hyper.report.view import View, cell
 
 Array = NDArray[np.float64]

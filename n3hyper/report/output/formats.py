@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from n3hyper import __version__
+from n3hyper.report.analysis.importance import METHOD
+from n3hyper.report.analysis.summary import running_means
 from n3hyper.report.columns import PARAMETERS, SCORES
-from n3hyper.report.importance import METHOD
-from n3hyper.report.scan import METRICS, Scan
-from n3hyper.report.summary import running_means
 from n3hyper.report.text import show
-from n3hyper.report.trial import Trial, runcard_setup
+from n3hyper.report.trials.scan import METRICS, Scan
+from n3hyper.report.trials.trial import Trial, runcard_setup
 from n3hyper.report.view import TABLE_SCORES, View, cell
 
 SCHEMA: Final = 1

@@ -78,7 +78,7 @@ def document(
 
 def file(name: str) -> str:
     """Return a file of the package: a style or a script."""
-    files = importlib.resources.files("n3hyper.report") / "page_files"
+    files = importlib.resources.files("n3hyper.report.output") / "page_files"
     return (files / name).read_text(encoding="utf-8")
 
 
