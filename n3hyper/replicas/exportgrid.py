@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import StoreInputError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.yaml_text import LARGEST, load_plain_yaml
+from n3hyper.physics.arrays import Array
 from n3hyper.theory.fktable import evolution_matrix
-
-Array = NDArray[np.float64]
 
 LABELS: Final = (
     "TBAR", "BBAR", "CBAR", "SBAR", "UBAR", "DBAR", "GLUON", "D", "U", "S", "C", "B", "T", "PHT",

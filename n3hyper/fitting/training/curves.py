@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from n3hyper.physics.arrays import Array, Index
 
 CHUNK: Final = 100
 """Epochs in a call of the compiled loop, and between two points of a curve."""

@@ -211,7 +211,7 @@ def to_json(view: FitView) -> str:
             "q": pdfs.q,
             "x": X.tolist(),
             **{
-                each.name: {
+                combination.name: {
                     "mean": pdfs.central[place].tolist(),
                     "low": pdfs.band[0][place].tolist(),
                     "high": pdfs.band[1][place].tolist(),

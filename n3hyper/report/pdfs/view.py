@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.replicas.exportgrid import Array
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.fit import Fit, Replica, read_fit
@@ -180,7 +180,7 @@ class FitView:
         pdfs = self.fit.pdfs
         return [
             (
-                each.name,
+                combination.name,
                 [
                     (float(np.interp(x, X, pdfs.central[place])),
                      float(np.interp(x, X, pdfs.sigma[place])))

@@ -2,7 +2,7 @@
 
 The loss is made by the functions of the scan (`n3hyper.hyper_optimization.loss`): a trial gets the
 loss, or the failure, that a scan with these settings would have given it. What a record does not
-hold cannot be had again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
+hold cannot be computed again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
 of the scan, and the statistics over whole fits (fit_distance, fit_future_tests) are not known.
 """
 
@@ -121,8 +121,8 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
     unavailable = _over_whole_fits(scan.runcard)
     if unavailable:
         found = found.with_notes(
-            f"the scan was scored by {unavailable}, which looks at unavailable fits and cannot be had again "
-            f"from what is stored: here it is the {settings.fold_statistic} of folds"
+            f"the scan was scored by {unavailable}, which looks at whole fits and cannot be "
+            f"computed again from what is stored: here it is the {settings.fold_statistic} of folds"
         )
     missing = sum(t.reason == "not stored" for t in scored)
     if missing:

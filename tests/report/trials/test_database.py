@@ -78,4 +78,4 @@ def test_what_is_no_scan(mongo_uri: str, capsys: pytest.CaptureFixture[str]) -> 
     assert out == ""
     assert "no scan in this database" in err
     out, err = report(capsys, "http://localhost/x")
-    assert "not a database" in err
+    assert "not the URI of a database" in err
