@@ -2,8 +2,8 @@
 
 The loss is made by the functions of the scan (`n3hyper.hyper_optimization.loss`): a trial gets the
 loss, or the failure, that a scan with these settings would have given it. What a record does not
-hold cannot be computed again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
-of the scan, and the statistics over whole fits (fit_distance, fit_future_tests) are not known.
+hold cannot be computed again: chi2, phi2 and logp of the ensemble are those of the scan's
+`reduce_proportion`, and the statistics over whole fits (fit_distance, fit_future_tests) are unknown.
 """
 
 from __future__ import annotations
