@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
+
 Ints = NDArray[np.intp]
 
 BINS: Final = 32

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.forest import forest_anova
 from n3hyper.report.analysis.summary import ranks
 from n3hyper.report.trials.scan import Scan
-
-Array = NDArray[np.float64]
 
 METHOD: Final = "fANOVA (random forest on the ranks of the losses): share of the variance"
 FEWEST: Final = 12

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.importance import is_log
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 GOOD_SHARE: Final = 0.2
 """The best fifth of the trials did well."""

@@ -9,11 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.trials.rescoring import Settings, fold_losses
 from n3hyper.report.trials.scan import METRICS, Scan
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 CHI2_THRESHOLD: Final = 5.0
 """Above it trials are left out of the running means of -logp and chi2, as in vp-hyperoptplot."""

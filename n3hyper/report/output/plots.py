@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis import summary
 from n3hyper.report.analysis.importance import is_log
 from n3hyper.report.analysis.ranges import in_group
@@ -16,8 +17,6 @@ from n3hyper.report.columns import column
 from n3hyper.report.output import style
 from n3hyper.report.trials.trial import Value
 from n3hyper.report.view import View, cell
-
-Array = NDArray[np.float64]
 
 _TOP = 0.93
 """Losses above this quantile are drawn at the upper edge."""

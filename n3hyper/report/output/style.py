@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Final, cast
 
 from matplotlib import rc_context
@@ -70,7 +71,7 @@ def legend_above(axes: Axes, columns: int = 4) -> None:
     )  # fmt: skip
 
 
-def styled() -> Any:
+def styled() -> AbstractContextManager[None]:
     """Return the context in which figures are made and saved."""
     return rc_context(cast(Any, SETTINGS))
 

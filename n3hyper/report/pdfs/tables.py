@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -115,7 +116,7 @@ def _table(title: str, columns: list[str]) -> Table:
     return table
 
 
-def _chi2_table(view: FitView, say: Any) -> Table:
+def _chi2_table(view: FitView, say: Callable[[str], str]) -> Table:
     rows = sorted(view.fit.datasets, key=_tension, reverse=True)
     shown = rows[:_WORST]
     title = "χ² per point by data set"
@@ -137,7 +138,7 @@ def _tension(row: DatasetChi2) -> float:
     return abs(row.chi2 - 1) * math.sqrt(max(row.ndata, 1) / 2)
 
 
-def _setup_table(view: FitView, say: Any) -> Table:
+def _setup_table(view: FitView, say: Callable[[str], str]) -> Table:
     table = _table("setups", ["", "fitted", "in the set", say("χ²"), "validation", "setup"])
     for row in view.setups:
         table.add_row(

@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.foreign.json_text import check_depth, load_json
 from n3hyper.hyper_optimization.record import most_containers
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST
-
-Array = NDArray[np.float64]
 
 _KEY_ENDS: Final = {b'": ': 3} | {bytes([last]) + b'":': 2 for last in range(256)}
 """The three bytes before a value of a key, and how many of them belong to the key's end."""

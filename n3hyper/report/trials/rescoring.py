@@ -3,7 +3,7 @@
 The loss is made by the functions of the scan (`n3hyper.hyper_optimization.loss`): a trial gets the
 loss, or the failure, that a scan with these settings would have given it. What a record does not
 hold cannot be computed again: chi2, phi2 and logp of the ensemble are those of the scan's
-`reduce_proportion`, and the statistics over whole fits (fit_distance, fit_future_tests) are unknown.
+`reduce_proportion`, and the statistics over whole fits (fit_distance, fit_future_tests) are lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import (
     BEST_PROPORTION,
@@ -31,12 +30,11 @@ from n3hyper.hyper_optimization.loss import (
     fold_loss,
     trial_loss,
 )
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import number
 from n3hyper.report.trials.scan import Scan, partitions
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 _LASTING: Final = (
     "setup",

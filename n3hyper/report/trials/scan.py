@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import STATISTICS
+from n3hyper.physics.arrays import Array
 from n3hyper.report.columns import PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
 from n3hyper.report.trials.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.trials.sources import Source, find_sources, read_bytes, read_runcard
 from n3hyper.report.trials.trial import Trial, trial_of
-
-Array = NDArray[np.float64]
 
 METRICS: Final = ("chi2", "phi2", "logp")
 _MOST_COLUMNS: Final = 300

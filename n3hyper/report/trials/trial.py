@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
+from n3hyper.physics.arrays import Array
 from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
 from n3hyper.report.trials.reading import Matrices
 
-Array = NDArray[np.float64]
 Value = float | int | str | bool | list[Any] | None
 
 MOST_PARAMETERS: Final = 200
