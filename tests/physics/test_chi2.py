@@ -58,7 +58,7 @@ def test_masked_is_the_submatrix(seed: int, mask: list[bool]) -> None:
     np.testing.assert_array_equal(positions.diag, kept.diag)
 
 
-def test_chi2_of_no_points_is_refused() -> None:
+def test_chi2_of_no_points_is_zero() -> None:
     empty = random_covariance(0, 3, 2).masked(np.zeros(3, dtype=bool))
     assert empty.chi2(np.zeros((5, 0))).tolist() == [0.0] * 5
 
@@ -82,7 +82,7 @@ def test_accurate_for_large_systematics() -> None:
         (np.array([1.0, 1.0]), np.ones(2)),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(diag: np.ndarray, sys: np.ndarray) -> None:
+def test_what_is_no_covariance_is_refused(diag: np.ndarray, sys: np.ndarray) -> None:
     with pytest.raises(ValueError, match="covariance"):
         FactoredCovariance(diag, sys)
 

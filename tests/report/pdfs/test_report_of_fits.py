@@ -245,7 +245,7 @@ def write_set(folder: Path, members: int, lowest: float = 1.0, errors: str = "re
     return folder
 
 
-def test_a_hessian_set_is_compared_without_distances(tmp_path: Path) -> None:
+def test_uncertainties_of_hessian_sets(tmp_path: Path) -> None:
     """Of two directions: +-1.5 %, +-0.5 % of the central value, at 90 % confidence."""
     found = read_set(write_set(tmp_path / "eigen", members=4, errors="hessian")).at(10.0)
     # members -1.5, -0.5, 0.5, 1.5 %, in pairs
