@@ -12,8 +12,8 @@ import numpy as np
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
 from n3hyper.physics.arrays import Array
-from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
+from n3hyper.report.trials.columns import PARAMETERS
 from n3hyper.report.trials.reading import Matrices
 
 Value = float | int | str | bool | list[Any] | None
