@@ -1,4 +1,4 @@
-"""``n3hyper mongod``."""
+"""Command ``n3hyper mongod``."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def command(
 
 
 def greeting(runner: MongodRunner) -> str:
-    """Where the database is, and what to do with it; no password."""
+    """Return the lines that say where the database is and how to use it, without a password."""
     from n3hyper.hyper_optimization.commands import command_line
     from n3hyper.hyper_optimization.mongo.address import DEFAULT_URI, checked, without_password
     from n3hyper.hyper_optimization.mongo.server import server_name

@@ -232,6 +232,7 @@ def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
             frac=dataset.entry.frac,
             weight=dataset.entry.weight,
             process=dataset.data.process,
+            points=frozen(dataset.source.points),
         )
         for dataset, place in zip(loaded, slices, strict=True)
     )

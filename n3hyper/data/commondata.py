@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from n3hyper.data import cache
 from n3hyper.data.quick_yaml import quick_nnpdf_data
 from n3hyper.errors import DataError, nearest
-from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.runcard.dataset_names import commondata_folder, legacy_names
 from n3hyper.theory.recipe import TheoryRecipe
 
@@ -97,7 +97,7 @@ def cut(commondata: CommonData, points: ArrayLike) -> CommonData:
     """
     keep = np.asarray(points)
     columns: dict[str, Any] = {
-        field: _frozen(getattr(commondata, field)[keep])
+        field: frozen(getattr(commondata, field)[keep])
         for field in ("points", "kinematics", "central", "stat", "sys")
     }
     return dataclasses.replace(commondata, **columns)
@@ -146,12 +146,6 @@ def load_commondata(
     return _assemble(name, arrays, meta)
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
-
-
 def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> CommonData:
     theory = meta["theory"]
     recipe = theory and TheoryRecipe(
@@ -172,9 +166,9 @@ def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, A
         legacy_names=tuple(meta["legacy_names"]),
         kinematic_names=tuple(meta["kinematic_names"]),
         theory=recipe or None,
-        points=_frozen(np.arange(len(arrays["central"]))),
+        points=frozen(np.arange(len(arrays["central"]))),
         sys_names=tuple(meta["sys_names"]),
-        **{name: _frozen(arrays[name]) for name in _ARRAYS},
+        **{name: frozen(arrays[name]) for name in _ARRAYS},
     )
 
 

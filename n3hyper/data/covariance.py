@@ -19,7 +19,7 @@ import numpy as np
 from n3hyper.data.commondata import CommonData
 from n3hyper.data.masks import dataset_slices
 from n3hyper.errors import DataError
-from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 
 UNCORRELATED: Final = ("UNCORR", "THEORYUNCORR")
@@ -81,7 +81,7 @@ def build_covariance(
         artificial.append(placed)
         taken |= exclusive
     sys = np.concatenate([columns[:, ~taken], *artificial], axis=1)
-    return FactoredCovariance(_frozen(diag), _frozen(_fewest_columns(sys, pieces.slices)))
+    return FactoredCovariance(frozen(diag), frozen(_fewest_columns(sys, pieces.slices)))
 
 
 def dense_covariance(
@@ -103,12 +103,6 @@ class _Pieces:
     diag: Array  # (n,)
     columns: Array  # (n, k)
     slices: tuple[slice, ...]  # of the data sets
-
-
-def _frozen(array: Array) -> Array:
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
 
 
 def _gather(

@@ -122,11 +122,11 @@ def _applies(rule: FilterRule, commondata: CommonData, card: TheoryCard) -> bool
     )
 
 
-def _processes() -> Mapping[str, Any]:
+def _processes() -> Mapping[str, object]:
     """Return nnpdf_data's process types, which name the variables they accept."""
     from nnpdf_data.process_options import PROCESSES
 
-    processes: Mapping[str, Any] = PROCESSES
+    processes: Mapping[str, object] = PROCESSES
     return processes
 
 

@@ -7,11 +7,11 @@ reads it and never changes it. All arrays are float64 (or bool, or int64) and re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.theory.stack import TheoryStack
 
@@ -30,6 +30,8 @@ class DatasetInfo:
     weight: float = 1.0
     process: str = ""
     """Process type, e.g. ``DIS_NC``."""
+    points: Index | None = None
+    """(ndata,): the points that pass the cuts, counted in the whole set; None where unknown."""
 
     @property
     def ndata(self) -> int:
@@ -107,6 +109,24 @@ class FitProblem:
     def replicas(self) -> int:
         """Number of replicas R."""
         return int(self.replica_data.shape[0])
+
+    def of_replicas(self, places: Index) -> FitProblem:
+        """Return the problem of some of its replicas, in the order given.
+
+        Parameters
+        ----------
+        places
+            Counted from 0; one may be there several times. The fingerprints stay those of all.
+        """
+        modes = self.mode_masks
+        return replace(
+            self,
+            replica_data=frozen(self.replica_data[places]),
+            training_masks=frozen(self.training_masks[places]),
+            validation_masks=frozen(self.validation_masks[places]),
+            nn_seeds=frozen(self.nn_seeds[places]),
+            mode_masks=modes and (frozen(modes[0][:, places]), frozen(modes[1][:, places])),
+        )
 
     def describe(self) -> dict[str, int]:
         """Return the size of the problem in a few numbers, for logs and the summary of a scan."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
 
 from n3hyper.fitting.network.pdf_model import PDFModel
 from n3hyper.physics.arrays import Array, Index, Mask
@@ -81,6 +83,9 @@ class BatchFit:
     """The networks, fold by fold."""
     batches: int = 1
     """Number of batches the models were trained in; nothing else depends on it."""
+    curves: Array = field(default_factory=lambda: np.zeros((0, 0, 0, 2)))
+    """(k, R, T, 2): training and validation chi2 per point after each 100 epochs, NaN after the
+    last epoch of a model."""
     threshold_chi2: float = math.inf
     """Validation chi2 per point that the first best epoch had to be below."""
 

@@ -35,7 +35,7 @@ def read_yaml(path: Path) -> Any:
         If there is no such file, it is no text, no single YAML document, or larger than any
         runcard.
     """
-    return parse_yaml(_read_text(path), path)
+    return parse_yaml(read_text(path), path)
 
 
 def parse_yaml(text: str, path: Path) -> Any:
@@ -73,7 +73,14 @@ def parse_yaml(text: str, path: Path) -> Any:
     return document
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a runcard.
+
+    Raises
+    ------
+    RuncardError
+        There is no such file, or it is no text.
+    """
     if path.is_dir():
         raise RuncardError("a folder, not a runcard", source=path, hint="name a .yml file")
     if not path.exists():

@@ -61,7 +61,9 @@ def locked_folder(folder: Path, occupied: str = OCCUPIED) -> Iterator[None]:
             raise ForeignFileError(path, "is not the file of a lock") from err
         if err.errno not in _NO_LOCKS:
             raise StoreError(f"{folder}: cannot be written to: {err.strerror or err}") from err
-        log.warning("%s: cannot be locked (%s); see that nobody else writes here", folder, err)
+        log.warning(
+            "%s: cannot be locked (%s); make sure that nobody else writes here", folder, err
+        )
     try:
         yield
     finally:

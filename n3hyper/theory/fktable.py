@@ -103,7 +103,7 @@ def read_cfactor(path: Path) -> Array:
     except OSError as error:
         raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise TheoryError(f"{path}: not a K-factor file: it is no text") from error
+        raise TheoryError(f"{path}: not a K-factor file: it is not text") from error
     stars = [number for number, line in enumerate(lines) if line.startswith("*")]
     if len(stars) < 2:
         raise TheoryError(f"{path}: not a K-factor file, whose header lies between lines of stars")

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,8 @@ class TheoryCard:
     """Flavour-number scheme; with `intrinsic_charm` it determines the cuts on charm production."""
     intrinsic_charm: bool = True
     """Whether charm is fitted."""
+    active_flavours: int = 4
+    """Number of quark flavours that PDFs have at Q0: those below their threshold are zero there."""
     comments: str = ""
 
 
@@ -127,8 +129,7 @@ class TheoryFolder:
         TheoryError
             when there is none.
         """
-        files = [self.path / "theory.yml", self.path / "theory.yaml"]
-        files += [folder / f"{self.theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
+        files = [self.path / "theory.yml", self.path / "theory.yaml", *_nnpdf_cards(self.theoryid)]
         for file in files:
             if file.is_file():
                 return file
@@ -174,6 +175,24 @@ def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
     )
 
 
+def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Return the card of a theory, its file and its content, also where no FK tables are at hand.
+
+    Raises
+    ------
+    TheoryError
+        when neither a theory of that number nor NNPDF's card of it is there.
+    """
+    try:
+        file = find_theory(theoryid, theory_path).card_path()
+    except TheoryError:
+        cards = [card for card in _nnpdf_cards(theoryid) if card.is_file()]
+        if not cards:
+            raise
+        file = cards[0]
+    return file, _read_yaml(file)
+
+
 def search_path() -> Iterator[Path]:
     """Yield the folders that may hold theories, in the order in which they are searched."""
     seen = set()
@@ -204,7 +223,7 @@ def share_folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*folders, Path(data_home).expanduser() / "NNPDF"]))
 
 
-def _share(value: Any) -> Path:
+def _share(value: object) -> Path:
     # the word by which NNPDF's profiles mean sys.prefix
     if value == "RELATIVE_TO_PYTHON":
         return Path(sys.prefix) / "share" / "NNPDF"
@@ -246,10 +265,26 @@ def _read_card(file: Path, theoryid: int) -> TheoryCard:
             q0=float(card["Q0"]),
             fns=str(card.get("FNS", "FONLL-C")),
             intrinsic_charm=bool(card.get("IC", True)),
+            active_flavours=_active_flavours(card),
             comments=str(card.get("Comments") or ""),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TheoryError(f"{file}: not a theory card with numbers PTO and Q0") from error
+
+
+def _active_flavours(card: Mapping[str, Any]) -> int:
+    """Three light ones, heavy ones from their threshold on, and charm where it is fitted.
+
+    >>> _active_flavours({"Q0": 1.65, "mc": 1.51, "kcThr": 1.0, "mb": 4.92, "kbThr": 1.0})
+    4
+    """
+    active = 3
+    for quark in ("c", "b", "t"):
+        threshold = float(card.get(f"m{quark}", float("inf"))) * float(card.get(f"k{quark}Thr", 1))
+        if float(card["Q0"]) < threshold:
+            break
+        active += 1
+    return max(active, 4) if card.get("IC", 1) == 1 else active
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -268,6 +303,11 @@ def _nnpdf_data(folder: str) -> list[Path]:
     spec = importlib.util.find_spec("nnpdf_data")
     locations = spec.submodule_search_locations if spec else None
     return [Path(location) / folder for location in locations or ()]
+
+
+def _nnpdf_cards(theoryid: int) -> list[Path]:
+    """Where NNPDF's card of a theory may be."""
+    return [folder / f"{theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
 
 
 def _either(paths: list[Path]) -> str:

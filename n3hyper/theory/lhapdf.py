@@ -26,6 +26,7 @@ VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
 PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
+    "comparison": "leave out `--compare`",
 }
 """Purposes that a set may be needed for, and how to do without it."""
 
@@ -199,7 +200,7 @@ def _sub_grid(block: str) -> SubGrid:
 
 
 def _numbers(line: str, name: str, least: int) -> Array:
-    """The knots in x or Q: positive, rising."""
+    """Read the knots in x or Q, which must be positive and rising."""
     knots = np.array(line.split(maxsplit=_MOST_KNOTS), dtype=float)
     if not least <= knots.size <= _MOST_KNOTS:
         raise ValueError(f"{knots.size} knots in {name}")

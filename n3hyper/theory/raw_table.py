@@ -1,4 +1,4 @@
-"""FK tables as PineAPPL has them, before they are put into the evolution basis."""
+"""FK tables as PineAPPL stores them, before their rotation to the evolution basis."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ PROTON: Final = 2212
 _LZ4: Final = b"\x04\x22\x4d\x18"
 _PINEAPPL: Final = b"PineAPPL"
 _ROOM: Final = 2**25
-"""Bytes that any table may fill, however short its file is."""
+"""Bytes that any table may use, however short its file is."""
 _RATIO: Final = 100
-"""Times the length of its file that a table may fill; NNPDF's fill up to 7 times theirs."""
+"""Bytes that a table may use per byte of its file; NNPDF's use up to 7."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """What stands in the file of a table of one or two unpolarised protons."""
+    """Content of the file of a table of one or two unpolarised protons."""
 
     table: Array
     """(rows, channels, nx), or (rows, channels, nx, nx) for two protons."""
     normalizations: Array
-    """(rows,): widths of bins."""
+    """(rows,): widths of the bins."""
     xgrid: Array
     """(nx,), positive."""
     channels: list[list[int]]
-    """Of each channel the numbers of its partons, or evolution flavours."""
+    """Numbers of the partons, or of the evolution flavours, of each channel."""
     scale: float
     """Square of the scale of the PDFs in GeV²."""
 
@@ -41,8 +41,8 @@ class RawTable:
 def read_raw(path: Path) -> RawTable:
     """Read a table in this process.
 
-    PineAPPL trusts what it reads: a file that is damaged, or made for it, can end the process or
-    take its memory. `n3hyper.theory.table_process` reads files of others.
+    PineAPPL trusts what it reads: a damaged or malicious file can end the process or exhaust its
+    memory. `n3hyper.theory.table_process` reads files of others.
 
     Raises
     ------
@@ -52,16 +52,16 @@ def read_raw(path: Path) -> RawTable:
     size = _check_start(path)
     try:
         return _checked(_load(path, size), path)
-    # PineAPPL is written in Rust: a file it cannot read is a panic, which only BaseException sees
+    # PineAPPL is written in Rust: an unreadable file is a panic, which only BaseException catches
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit, TheoryError)):
             raise
         reason = str(error).partition("\n")[0]
-        raise TheoryError(f"{path}: PineAPPL cannot read it as a FK table: {reason}") from error
+        raise TheoryError(f"{path}: PineAPPL cannot read it as an FK table: {reason}") from error
 
 
 def _check_start(path: Path) -> int:
-    """Look at the first bytes; the size of the file."""
+    """Check the first bytes, and return the size of the file."""
     try:
         with open_regular(path) as stream:
             start = stream.read(8)
@@ -82,7 +82,7 @@ def _load(path: Path, size: int) -> RawTable:
     normalizations = np.asarray(grid.bin_normalizations(), dtype=float)
     channels = [[int(pid) for pid in channel] for channel in grid.channels()]
     shape = (normalizations.size, len(channels), *[xgrid.size] * len(grid.convolutions))
-    # before the table is made dense
+    # checked before the table is made dense
     if 8 * math.prod(shape) > _ROOM + _RATIO * size:
         raise TheoryError(f"{path}: a table of {shape} numbers in a file of {size} bytes")
     return RawTable(
@@ -105,14 +105,14 @@ def _check_hadrons(grid: Any, path: Path) -> None:
 
 
 def _checked(raw: RawTable, path: Path) -> RawTable:
-    """The table, whose parts have to fit together, and whose numbers have to be numbers."""
+    """Return the table after a check that its parts fit together and its numbers are finite."""
     hadrons = raw.table.ndim - 2
     shape = (raw.normalizations.size, len(raw.channels), *[raw.xgrid.size] * hadrons)
     fits = hadrons in (1, 2) and raw.table.shape == shape and raw.table.size > 0
     if not fits or any(len(channel) != hadrons for channel in raw.channels):
-        raise TheoryError(f"{path}: not a FK table: its parts do not fit together")
+        raise TheoryError(f"{path}: not an FK table: its parts do not fit together")
     positive = (raw.xgrid > 0).all() and raw.scale > 0 and (raw.normalizations != 0).all()
     parts = (raw.table, raw.normalizations, raw.xgrid, np.array(raw.scale))
     if not positive or not all(np.isfinite(part).all() for part in parts):
-        raise TheoryError(f"{path}: not a FK table: numbers that are not finite, or not positive")
+        raise TheoryError(f"{path}: not an FK table: numbers that are not finite, or not positive")
     return raw

@@ -1,7 +1,7 @@
-"""A process that reads FK tables, so that no file can harm the program.
+"""Process that reads FK tables, so that no file can harm the program.
 
-PineAPPL trusts what it reads. A damaged file can say that it holds 10^18 numbers: the process that
-reads it is ended by the system then, or takes all memory. Here that is a process of its own, with a
+PineAPPL trusts what it reads. A damaged file can claim to hold 10^18 numbers: the process that
+reads it is then ended by the system, or takes all memory. Here it is a separate process with a
 limit on its memory, which hands over one table after the other.
 """
 
@@ -22,14 +22,14 @@ from n3hyper.physics.arrays import Array
 from n3hyper.theory.raw_table import RawTable, read_raw
 
 _ROOM: Final = 256 * 2**20
-"""Bytes of memory that the process may take for any file."""
+"""Bytes of memory that the process may use for any file."""
 _RATIO: Final = 200
-"""Times the length of a file that it may take besides."""
+"""Additional bytes of memory per byte of the file."""
 _ARRAYS: Final = ("table", "normalizations", "xgrid")
 
 
 class TableProcess:
-    """Reads tables in a process of its own, which is started at once and ended by `close`.
+    """Reader of tables in a separate process, started at once and ended by `close`.
 
     It is a context manager.
     """
@@ -49,7 +49,7 @@ class TableProcess:
             [sys.executable, "-m", "n3hyper.theory.table_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # PineAPPL says there what it stumbles over
+            # where PineAPPL prints its panics
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
@@ -61,8 +61,8 @@ class TableProcess:
         Raises
         ------
         TheoryError
-            for a file that is not such a table, also where the process has ended over it. The
-            next file is read by a new one.
+            for a file that is not such a table, also if the process has ended because of it. The
+            next file is then read by a new one.
         """
         try:
             return self._ask(path)
@@ -70,7 +70,7 @@ class TableProcess:
             self.close()
             self._process, ended = self._start(), self._process
             raise TheoryError(
-                f"{path}: PineAPPL cannot read it as a FK table: it ends its process "
+                f"{path}: PineAPPL cannot read it as an FK table: it ends its process "
                 f"(status {ended.returncode})"
             ) from error
 
@@ -93,13 +93,13 @@ class TableProcess:
         """End the process."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            with suppress(OSError):  # it may have ended before it had read all
+            with suppress(OSError):  # the process may have ended before it had read everything
                 pipe.close()
         self._process.wait()
 
 
 def _receive(answers: IO[bytes], shape: list[int]) -> Array:
-    """The numbers of an array, as `serve` has sent them."""
+    """Receive the numbers of an array, as `serve` sends them."""
     array = np.empty(shape)
     view, filled = array.data.cast("B"), 0
     while filled < array.nbytes:
@@ -111,7 +111,7 @@ def _receive(answers: IO[bytes], shape: list[int]) -> Array:
 
 
 def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Read the files whose names come in, line by line, until there are no more."""
+    """Read the files named in `questions`, line by line, until there are no more."""
     for line in questions:
         path = Path(json.loads(line))
         _limit_memory(path)
@@ -130,21 +130,21 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _limit_memory(path: Path) -> None:
-    """Bound the address space by what it is now and the length of the file."""
+    """Limit the address space to its present size plus a bound from the length of the file."""
     try:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         size = path.stat().st_size
     except (ImportError, OSError):
-        return  # another system than Linux, or no such file
+        return  # a system other than Linux, or no such file
     limit = pages * resource.getpagesize() + _ROOM + _RATIO * size
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def main() -> None:
-    """Serve the process that has started this one."""
-    import pineappl.fk_table  # noqa: F401  # before its memory counts as that of a file
+    """Serve the process that started this one."""
+    import pineappl.fk_table  # noqa: F401  # first, so that its memory does not count as a file's
 
     serve(sys.stdin.buffer, sys.stdout.buffer)
 

@@ -17,7 +17,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from n3hyper.errors import TheoryError, nearest
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 
 PROTON_MASS = 0.938
 """Mass in GeV; only used to distinguish beam energies."""
@@ -166,16 +166,14 @@ def _points(dataset: str, metadata: Mapping[str, Any]) -> tuple[Array, Array, Ar
         for variable in variables:
             if all(variable in point for point in bins):
                 return np.array([float(point[variable]["mid"]) for point in bins])
-        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is no DIS set")
+        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is not a DIS set")
 
     x = column("xraw", "x")  # NMC: x of the measurement beside x of the bin, for plots
     y = column("y") if all("y" in point for point in bins) else np.zeros_like(x)
     return x, column("Q2"), y
 
 
-def _split(
-    dataset: str, names: list[str], x: Array, q2: Array, y: Array
-) -> list[np.ndarray[Any, Any]]:
+def _split(dataset: str, names: list[str], x: Array, q2: Array, y: Array) -> list[Index]:
     """Return the indices of the points that belong to each of the stacked tables.
 
     Several tables stand for several beam energies, E = Q2 / (2 M x y), which their names contain.
@@ -212,7 +210,7 @@ def _measurement(dataset: str, table: str, process: str) -> StructureFunctions:
     projectile = next((token for token in tokens if token in PROJECTILES), None)
     observable = next((token for token in tokens if re.fullmatch("F2C?|FL|SIGMARED", token)), None)
     if projectile is None or observable is None:
-        raise TheoryError(f"{dataset}: the name of table {table} does not tell what it holds")
+        raise TheoryError(f"{dataset}: the name of table {table} does not say what it contains")
     nucleus = next((token for token in tokens if token in NUCLEI), "P")
     flavour = next((token.lower() for token in tokens if token in ("CHARM", "BOTTOM")), "total")
     if experiment == "NUTEV" or observable == "F2C":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 from n3hyper.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID
 from n3hyper.theory_maker.cards import CalculationCard
 from n3hyper.theory_maker.coefficients.schemes import Term, scheme_terms
@@ -116,7 +116,7 @@ def linear_weights(nodes: Array, t: Array) -> Array:
     return np.array([np.interp(t, nodes, unit) for unit in np.eye(len(nodes))]).T
 
 
-def _select(correction: TargetMass, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> TargetMass:
+def _select(correction: TargetMass, rows: Index) -> TargetMass:
     return TargetMass(correction.xi[rows], correction.factor[rows], correction.weights[rows])
 
 

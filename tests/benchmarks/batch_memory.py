@@ -68,11 +68,12 @@ def main() -> None:
         command += ["--replicas", str(replicas)]
         command += ["--memory", str(arguments.memory)] if arguments.memory else []
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        models, batches, peak, each, seconds = map(float, done.stdout.split()[-5:])
+        models, batches, peak, estimate, seconds = map(float, done.stdout.split()[-5:])
         grown = (peak - first[1]) / (models - first[0]) if first else float("nan")
         first = first or (models, peak)
         print(
-            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {each:22.2f} {seconds:8.1f}",
+            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {estimate:22.2f} "
+            f"{seconds:8.1f}",
             flush=True,
         )
 

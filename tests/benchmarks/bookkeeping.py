@@ -85,7 +85,7 @@ def compare(
     if python is not None:
         say("n3fit: the same")
         found = measure_filetrials(python, sizes, results.notes)
-        theirs = {each["trials"]: each for each in found}
+        theirs = {measured["trials"]: measured for measured in found}
     results.runs += [{"run": "store n3hyper", **measured} for measured in ours]
     results.runs += [{"run": "store n3fit", **measured} for measured in theirs.values()]
     for measured in ours:

@@ -52,7 +52,7 @@ class Batch:
         return f"{self.folds}x{self.replicas}"
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether both programs run the same trial to its end."""
         return self.folds == self.folds_of_n3fit
 
@@ -293,7 +293,7 @@ class Comparison:
         rows = []
         ours, theirs = self.ours.get(batch.name, []), self.theirs.get(batch.name, [])
         n3fit = {
-            name: _median([getattr(run, name)[0] for run in theirs]) if batch.whole else None
+            name: _median([getattr(run, name)[0] for run in theirs]) if batch.complete else None
             for name in ("trials", "beside")
         }
         target = Target(at_least=30.0) if batch.epochs == 1000 and batch.folds == 4 else None
@@ -307,7 +307,7 @@ class Comparison:
         return rows
 
     def _chi2(self, batch: Batch) -> list[Row]:
-        if not batch.whole or batch.epochs < 1000:
+        if not batch.complete or batch.epochs < 1000:
             return []
         pairs = [
             runs[batch.name][0].reached.summary() if runs.get(batch.name) else {}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.hyper_optimization.mongo.address import find_uri
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import PreparedScan
 from n3hyper.services.fleet import Fleet, run_fleet
@@ -79,6 +80,16 @@ def toy_fits() -> PreparedScan:
     fits = IsolatedTrainer(lambda progress: None)
     fits.prepare(make_toy)
     return PreparedScan(fits, scanner, identity)
+
+
+def toy_jobs(document: ScanDocument) -> PreparedScan:
+    """The same of a fit, whose jobs are replicas."""
+    from n3hyper.replicas.card import parse_fit_card
+    from n3hyper.replicas.jobs import JobSpace
+    from tests.support.toy_replicas import IDENTITY, ToyReplicas
+
+    setups = len(parse_fit_card(document.runcard, Path("runcard")).setups)
+    return PreparedScan(ToyReplicas(setups, misbehave), JobSpace(), IDENTITY)
 
 
 class Printer:
@@ -159,7 +170,9 @@ def main() -> int:
         # what the process of the fits is told must have a name that it knows
         from tests.support.toy_processes import toy_fits as fits
 
-        return worker_main(prepare=lambda *_: fits())
+        return worker_main(
+            prepare=lambda document, *_: toy_jobs(document) if document.kind == FIT else fits()
+        )
     try:
         with interrupted_by_signals(lambda: "does not end", grace=30.0):
             return {"scan": scan, "fleet": fleet}[mode](arguments)

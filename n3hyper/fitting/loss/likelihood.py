@@ -13,7 +13,7 @@ one for each validation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -84,6 +84,14 @@ class Likelihood(ABC):
     @abstractmethod
     def numbers_of_a_model(self) -> tuple[int, int]:
         """Count of the large numbers that a model has of its own: in a step, in `exact_chi2`."""
+
+    def with_problem(self, problem: FitProblem, masks: ModelMasks) -> Likelihood:
+        """Return the likelihood of other replicas of the same data, with what replicas share."""
+        other = replace(self, problem=problem, masks=masks)
+        found = vars(self)
+        known = {str(name): found[name] for name in ("shared", "modes") if name in found}
+        vars(other).update(known)
+        return other
 
     def data_of(self, models: Index) -> Array:
         """Return what each of some models is fitted to, (m, ndata)."""

@@ -18,7 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.fitting.network.pdf_model import Layer
+from n3hyper.errors import HyperparameterError
+from n3hyper.fitting.network.pdf_model import Layer, NetworkWeights
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.physics.arrays import Array, Index
 
@@ -131,6 +132,21 @@ class Layout:
 
     def _inputs(self, layer: int) -> int:
         return self.architecture.inputs if layer == 0 else self.widths[layer - 1]
+
+    def check(self, start: NetworkWeights) -> None:
+        """HyperparameterError unless weights have the shape of these networks."""
+        shape = self.architecture
+        wanted = [
+            (shape.blocks, self._inputs(number), self.widths[number])
+            for number in range(shape.depth)
+        ]
+        found = [layer.kernel.shape[1:] for layer in start.layers]
+        if found != wanted or start.alpha.shape[1:] != (shape.nfit,):
+            raise HyperparameterError(
+                "the weights to start from are those of another network: layers "
+                f"{' '.join(map(str, found))}, here {' '.join(map(str, wanted))} "
+                "(networks, inputs, outputs)"
+            )
 
     def flatten(self, layers: tuple[Layer, ...], alpha: Array, beta: Array) -> Array:
         """Return the flat vectors, (models, P)."""

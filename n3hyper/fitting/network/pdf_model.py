@@ -9,7 +9,7 @@ import numpy as np
 
 from n3hyper.fitting.network.activations import NUMPY_ACTIVATIONS
 from n3hyper.fitting.network.scaling import UNIT, InputScaling
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.preprocessing import prefactor
 from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature
 from n3hyper.physics.sum_rules import SumRules
@@ -32,6 +32,26 @@ class Layer:
     def __call__(self, values: Array) -> Array:
         """Return the outputs, (..., nx, inputs) -> (replicas, blocks, nx, outputs)."""
         return NUMPY_ACTIVATIONS[self.activation](values @ self.kernel + self.bias[..., None, :])
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkWeights:
+    """Weights of the networks of some replicas, and the exponents of their preprocessing."""
+
+    layers: tuple[Layer, ...]
+    alpha: Array
+    """(replicas, nfit)"""
+    beta: Array
+    """(replicas, nfit)"""
+
+    def select(self, replicas: Sequence[int] | Index) -> NetworkWeights:
+        """Return those of some of the replicas."""
+        chosen = np.asarray(replicas)
+        layers = tuple(
+            Layer(layer.kernel[chosen], layer.bias[chosen], layer.activation)
+            for layer in self.layers
+        )
+        return NetworkWeights(layers, self.alpha[chosen], self.beta[chosen])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +138,13 @@ class PDFModel:
 
     def select(self, replicas: Sequence[int]) -> PDFModel:
         """Return the model of some of the replicas."""
-        chosen = list(replicas)
-        layers = tuple(
-            Layer(layer.kernel[chosen], layer.bias[chosen], layer.activation)
-            for layer in self.layers
-        )
-        constants = self.constants[chosen] if len(self.constants) > 1 else self.constants
+        chosen = NetworkWeights(self.layers, self.alpha, self.beta).select(replicas)
+        constants = self.constants[list(replicas)] if len(self.constants) > 1 else self.constants
         return replace(
             self,
-            layers=layers,
-            alpha=self.alpha[chosen],
-            beta=self.beta[chosen],
+            layers=chosen.layers,
+            alpha=chosen.alpha,
+            beta=chosen.beta,
             constants=constants,
         )
 

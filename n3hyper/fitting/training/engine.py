@@ -30,9 +30,6 @@ from n3hyper.fitting.training.optimizers import (
     clip_by_variable,
 )
 
-CHUNK: Final = 100
-"""Number of epochs in a call of the compiled loop."""
-
 
 @dataclass(frozen=True)
 class Program:
@@ -74,6 +71,8 @@ class ValidationArrays(NamedTuple):
     """(m,): number of validation points."""
     without: Tensor
     """(m,): 1 for models without validation points."""
+    training_points: Tensor
+    """(m,): number of training points, for the chi2 along the fit."""
 
 
 class StepArrays(NamedTuple):
@@ -141,8 +140,12 @@ def evaluate(program: Program, arrays: StepArrays, weights: Tensor, epoch: Tenso
     loss += arrays.validation.without * integrability
     positive = tf.reduce_all(positivity < arrays.lagrange.threshold, axis=1)
     finite = ~tf.math.is_nan(loss + chi2)
-    chi2_per_point = validation / arrays.validation.points
-    return Losses(gradient, stopping.Judgement(loss, chi2_per_point, positive, finite))
+    validation_per_point = validation / arrays.validation.points
+    training_per_point = chi2 / arrays.validation.training_points
+    return Losses(
+        gradient,
+        stopping.Judgement(loss, validation_per_point, positive, finite, training_per_point),
+    )
 
 
 def step(program: Program, arrays: StepArrays, state: State) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -73,6 +73,16 @@ class FitInputs:
             rules=sum_rules(mode, fitbasis),
             quadrature=sum_rule_quadrature(),
         )
+
+    def with_problem(self, problem: FitProblem) -> FitInputs:
+        """Return the inputs of other replicas of the same data and theory, with these tables."""
+        other = replace(self, problem=problem)
+        likelihood = self.likelihood.with_problem(problem, other.masks)
+        # what a cached property would compute again
+        vars(other).update(
+            tables=self.tables, likelihood=likelihood, shared_arrays=self.shared_arrays
+        )
+        return other
 
     @property
     def folds(self) -> int:
@@ -176,6 +186,7 @@ class FitInputs:
             ValidationArrays(
                 points=number_of_points(masks.validation[models]),
                 without=(~masks.validated[models]).astype(np.float64),
+                training_points=number_of_points(masks.training[models]),
             ),
             self.likelihood.of_models(models),
         )

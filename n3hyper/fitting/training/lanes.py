@@ -117,8 +117,13 @@ class Lanes:
             # a list, so that errors of the threads come out
             list(threads.map(lambda lane: lane.run(steps), going_on))
 
+    @property
+    def numbers(self) -> Index:
+        """The numbers of all models in lanes, each once, ascending."""
+        return np.unique(self._numbers)
+
     def monitored(self, name: str) -> NDArray[Any]:
-        """Return an entry of `n3hyper.fitting.training.stopping.Monitor` of all models in lanes."""
+        """Return an entry of `n3hyper.fitting.training.stopping.Monitor`, of all `numbers`."""
         parts = [getattr(lane.state.monitor, name).numpy() for lane in self.lanes]
         _, first = np.unique(self._numbers, return_index=True)
         return np.asarray(np.concatenate(parts)[first])

@@ -46,6 +46,8 @@ class Monitor(NamedTuple):
     """(m, P)"""
     validation_chi2: Tensor
     """(m,): per point, of the last epoch, for displays."""
+    training_chi2: Tensor
+    """(m,): per point, of the last epoch, for the curves of a fit."""
 
 
 class Judgement(NamedTuple):
@@ -59,6 +61,8 @@ class Judgement(NamedTuple):
     """(m,) bool: whether all positivity losses are small."""
     finite: Tensor
     """(m,) bool"""
+    training_chi2: Tensor
+    """(m,): training chi2 per point."""
 
 
 def start(weights: Tensor, epochs: Tensor) -> Monitor:
@@ -66,6 +70,7 @@ def start(weights: Tensor, epochs: Tensor) -> Monitor:
     tf = tensorflow()
     models = weights.shape[0]
     no, zero = tf.zeros(models, tf.bool), tf.zeros(models, tf.int32)
+    unknown = tf.fill(models, tf.constant(float("nan"), weights.dtype))
     return Monitor(
         active=~no,
         nan=no,
@@ -75,7 +80,8 @@ def start(weights: Tensor, epochs: Tensor) -> Monitor:
         stop_epoch=zero + epochs - 1,
         best_loss=tf.fill(models, tf.constant(INITIAL_LOSS, weights.dtype)),
         best_weights=weights,
-        validation_chi2=tf.fill(models, tf.constant(float("nan"), weights.dtype)),
+        validation_chi2=unknown,
+        training_chi2=unknown,
     )
 
 
@@ -111,4 +117,5 @@ def observe(
         best_loss=tf.where(better, result.loss, monitor.best_loss),
         best_weights=tf.where(better[:, None], weights, monitor.best_weights),
         validation_chi2=tf.where(seen, result.chi2, monitor.validation_chi2),
+        training_chi2=tf.where(seen, result.training_chi2, monitor.training_chi2),
     )

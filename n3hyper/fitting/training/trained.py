@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from n3hyper.fitting.training import engine
+from n3hyper.fitting.training.curves import joined_curves
 from n3hyper.physics.arrays import Array, Index, Mask
 
 
@@ -24,6 +25,9 @@ class Trained:
     best_loss: Array
     epochs_run: int
     """Number of epochs until the last model stopped."""
+    curves: Array
+    """(m, T, 2): training and validation chi2 per point after each chunk of epochs, see
+    `n3hyper.fitting.training.curves`."""
     batches: int = 1
 
     def __len__(self) -> int:
@@ -43,6 +47,7 @@ class Trained:
             stop_epoch=monitor.stop_epoch.numpy(),
             best_loss=monitor.best_loss.numpy(),
             epochs_run=max(int(state.epoch) - 1, 0),
+            curves=np.zeros((len(weights), 0, 2)),
         )
 
     def first(self, models: int) -> Trained:
@@ -55,7 +60,7 @@ class Trained:
             self,
             **{
                 name: getattr(self, name)[places]
-                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss")
+                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss", "curves")
             },
         )
 
@@ -69,6 +74,7 @@ class Trained:
             np.concatenate([part.stop_epoch for part in parts]),
             np.concatenate([part.best_loss for part in parts]),
             max(part.epochs_run for part in parts),
+            joined_curves([part.curves for part in parts]),
             len(parts),
         )
 

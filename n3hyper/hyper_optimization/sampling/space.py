@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from n3hyper.errors import StoreError, StoreInputError, shown
 from n3hyper.foreign.json_text import load_json
 from n3hyper.hyper_optimization.record import plain
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 
 LIST_LABEL: Final = "parameters"
 """Of the choice among the setups of a list, as in NNPDF's runcards."""
@@ -36,6 +36,17 @@ OPERATIONS: Final = frozenset(
 _MOST_VALUES: Final = 100_000
 """Of a space, each node counted as often as it is used; a list of 1,000 setups has 40,000."""
 _MOST_LEVELS: Final = 100
+
+
+class SearchSpace(Protocol):
+    """What is scanned; `HyperScanner` is one."""
+
+    @property
+    def hyper_keys(self) -> Collection[str]:
+        """Keys of its dictionaries, to unroll."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return values and samplers by name."""
 
 
 def evaluate_space(space: Any, vals: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     is_finite,
 )
-from n3hyper.hyper_optimization.space import LIST_LABEL
+from n3hyper.hyper_optimization.sampling.space import LIST_LABEL
 
 HYPEROPT_SEED: Final = 42
 """Seed of a scan that is given none."""
@@ -101,7 +101,7 @@ def learned_from(documents: Iterable[dict[str, Any]], failures: bool) -> list[di
 def listed_setups(space: Any) -> int:
     """How many setups a space lists; 0 for one that is sampled.
 
-    >>> from n3hyper.hyper_optimization.samplers import hp_choice, hp_uniform
+    >>> from n3hyper.hyper_optimization.sampling.samplers import hp_choice, hp_uniform
     >>> listed_setups({LIST_LABEL: hp_choice(LIST_LABEL, [{"epochs": 1}, {"epochs": 2}])})
     2
     >>> listed_setups({"epochs": 5, "dropout": hp_uniform("dropout", 0, 1)})
@@ -109,6 +109,16 @@ def listed_setups(space: Any) -> int:
     """
     choice: Any = space.get(LIST_LABEL) if isinstance(space, dict) else None
     return len(choice.pos_args) - 1 if getattr(choice, "name", "") == "switch" else 0
+
+
+class Suggests(Protocol):
+    """Who says which point a trial is."""
+
+    seed: int
+    """It goes into the records of trials."""
+
+    def suggest(self, trials: Any, tid: int) -> list[dict[str, Any]]:
+        """Return the documents (one) of trial `tid` given those of `trials`; nothing is stored."""
 
 
 class Suggester:
