@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from n3hyper.errors import StoreError
 from n3hyper.report.errors import ReportError
+from n3hyper.report.output.style import styled
 from n3hyper.report.pdfs import plots
 from n3hyper.report.pdfs.view import FitView
-from n3hyper.report.style import styled
 from n3hyper.system.own_files import write_output
 
 DPI = 200

@@ -182,7 +182,7 @@ def test_loss_and_gradient(case):
     assert (np.linalg.norm(single.gradient.numpy() - exact, axis=1) < 3e-4 * norms).all()
 
 
-def test_data_left_out_may_be_far_away():
+def test_data_left_out_do_not_blur_the_rest():
     """Initial networks are far from all data; what is left out must not blur the rest."""
     trial = make_trial(small_problem())
     weights = trial.initial_weights()
