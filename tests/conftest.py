@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
+from tests.support.leftovers import hear_signals, mark, still_there, watched
 from tests.support.mongo_servers import engines, fresh_database, running
 from tests.support.reference_cases import ReferenceCase, reference_case
+
+hear_signals()
 
 # They make the stored reference numbers, with programs that are not installed here.
 collect_ignore_glob = ["*/make_*reference", "*/make_*reference.py"]
@@ -22,6 +26,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    """See that every process that the tests start ends with them."""
+    text = mark()
+    with watched(text) if sys.platform.startswith("linux") else nullcontext():
+        yield
+        left = still_there(text)
+    assert not left, f"left running by the tests, and killed now: {left}"
 
 
 @pytest.fixture(scope="session", autouse=True)

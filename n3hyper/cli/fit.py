@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from n3hyper.cli.options import max_failures, memory, quiet, theory_path, timeout
+from n3hyper.cli.options import (
+    max_failures,
+    memory,
+    parallel_options,
+    parallel_request,
+    quiet,
+    theory_path,
+    timeout,
+)
+from n3hyper.cli.running import ENDING
 
 if TYPE_CHECKING:
-    from n3hyper.replicas.session import FitOutcome, FitRequest
+    from n3hyper.replicas.request import FitRequest
+    from n3hyper.replicas.rounds import FitOutcome
+    from n3hyper.scanning.parallel import ParallelRequest
 
 BEST: Final = 10
 """Trials of an ensemble where the command does not say."""
@@ -66,6 +77,7 @@ REPLICAS: Final = 100
 @theory_path
 @max_failures
 @memory
+@parallel_options
 @quiet
 def command(
     runcard: Path,
@@ -79,6 +91,11 @@ def command(
     chi2_threshold: float,
     arclength_threshold: float,
     integrability_threshold: float,
+    parallel: bool,
+    mongo_uri: str | None,
+    workers: int | None,
+    lease: float | None,
+    database_timeout: float | None,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -88,9 +105,10 @@ def command(
     the runcard names (trial_specs, hyperscan_config.parameters), or its parameters alone. Those
     that pass NNPDF's vetoes make up OUTPUT/postfit.
     """
-    from n3hyper.replicas.session import FitRequest, at_most_of, restart_request
+    from n3hyper.replicas.request import FitRequest, at_most_of, restart_request
     from n3hyper.replicas.vetoes import Thresholds
 
+    shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     _check_scan_options(scan, best, chi2_window, thermalization)
     if at_most is not None and replicas is not None and at_most < replicas:
         raise click.UsageError(f"--at-most {at_most} is less than -r {replicas}")
@@ -98,7 +116,7 @@ def command(
     if runcard.is_dir():
         if output is not None or scan is not None:
             raise click.UsageError(f"{runcard} is a folder: -o and --scan go with a runcard")
-        return run(restart_request(runcard, replicas, at_most, **options), quiet)
+        return run(restart_request(runcard, replicas, at_most, **options), quiet, shared)
     trials, origin = ((), "") if scan is None else _ensemble(
         runcard, scan, best, chi2_window, thermalization or 0
     )  # fmt: skip
@@ -112,51 +130,78 @@ def command(
         origin=origin,
         **options,
     )
-    return run(request, quiet)
+    return run(request, quiet, shared)
 
 
-def run(request: FitRequest, quiet: bool = False) -> int:
+def run(request: FitRequest, quiet: bool = False, parallel: ParallelRequest | None = None) -> int:
     """Run the fit that was asked for; the exit status of the command.
 
     0 when enough replicas passed or the time is up, 1 when too few passed, 130 when a signal ended
     it.
     """
-    from n3hyper.cli.fit_display import make_fit_display
-    from n3hyper.hyper_optimization.commands import command_line
-    from n3hyper.replicas.session import perform_fit
-    from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
+    from n3hyper.system.interruption import GRACE, INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
-        return f"interrupted; {resume_hint(request)}"
+        return f"interrupted; {resume_hint(request, parallel)}"
 
     try:
-        display = make_fit_display(quiet)
-        with interrupted_by_signals(last_words), display:
-            outcome = perform_fit(request, display)
+        with interrupted_by_signals(last_words, grace=ENDING if parallel else GRACE):
+            outcome = _perform(request, parallel, quiet)
     except KeyboardInterrupt:
         click.echo(last_words(), err=True)
         return INTERRUPTED
     click.echo(summary(request, outcome))
     if outcome.stopped:
-        click.echo(f"ended early: {outcome.stopped}; {resume_hint(request)}", err=True)
+        click.echo(f"ended early: {outcome.stopped}; {resume_hint(request, parallel)}", err=True)
         return int(outcome.gave_up)
     if not outcome.complete:
+        more = fit_command(request, parallel, at_most=2 * request.at_most)
         click.echo(
-            f"{len(outcome.chosen)} of {request.at_most} replicas passed, "
-            f"{outcome.wanted} were wanted; try more: "
-            f"{command_line('fit', request.output, at_most=2 * request.at_most)}",
+            f"{len(outcome.chosen)} of {request.at_most} replicas passed, {outcome.wanted} were "
+            f"wanted; try more: {more}",
             err=True,
         )
     return int(not outcome.complete)
 
 
-def resume_hint(request: FitRequest) -> str:
-    """Return what to type to go on."""
+def _perform(request: FitRequest, parallel: ParallelRequest | None, quiet: bool) -> FitOutcome:
+    """The fit itself, under the display that suits it."""
+    from n3hyper.cli.fit_display import make_fit_display, make_parallel_fit_display
+
+    if parallel is None:
+        from n3hyper.replicas.serial import perform_fit
+
+        display = make_fit_display(quiet)
+        with display:
+            return perform_fit(request, display)
+    from n3hyper.replicas.parallel import perform_parallel_fit
+
+    live = make_parallel_fit_display(quiet)
+    with live:
+        return perform_parallel_fit(request, parallel, live)
+
+
+def fit_command(
+    request: FitRequest, parallel: ParallelRequest | None, at_most: int | None = None
+) -> str:
+    """Return what to type to go on in the same way."""
     from n3hyper.hyper_optimization.commands import command_line
 
+    options: dict[str, Any] = {"at_most": at_most}
+    if parallel is not None:
+        options |= {
+            "parallel": True,
+            "mongo_uri": parallel.mongo_uri,
+            "workers": parallel.workers,
+        }
+    return command_line("fit", request.output, **options)
+
+
+def resume_hint(request: FitRequest, parallel: ParallelRequest | None = None) -> str:
+    """Return what to type to go on, and whether anything is saved."""
     if not request.folder.has_store:
         return "no replica had been fitted, nothing is saved"
-    return f"what is finished is saved; go on with: {command_line('fit', request.output)}"
+    return f"what is finished is saved; go on with: {fit_command(request, parallel)}"
 
 
 def summary(request: FitRequest, outcome: FitOutcome) -> str:
@@ -192,9 +237,9 @@ def _ensemble(
 ) -> tuple[tuple[dict[str, Any], ...], str]:
     """Parameters of the chosen trials of a scan, and where they come from in words."""
     from n3hyper.errors import RuncardError
-    from n3hyper.report.export import selection
+    from n3hyper.report.output.export import selection
     from n3hyper.report.prepare import Request, prepare
-    from n3hyper.report.trial import runcard_setup
+    from n3hyper.report.trials.trial import runcard_setup
     from n3hyper.runcard.yaml_file import read_yaml
 
     view = prepare(Request(paths=(scan,), thermalization=thermalization))

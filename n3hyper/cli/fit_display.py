@@ -7,14 +7,15 @@ from typing import Any
 from rich.console import Console
 
 from n3hyper.cli.display import LiveDisplay, ScanDisplay, clock
+from n3hyper.cli.parallel_display import LiveParallelDisplay, ParallelDisplay
 
 
-def job_line(record: dict[str, Any], seconds: float) -> str:
+def job_line(record: dict[str, Any]) -> str:
     """Return a line on a job that has ended.
 
     >>> job_line({"misc": {"vals": {"first": [3.0], "count": [2.0]}}, "result": {
-    ...     "status": "fail", "failure": {"reason": "memory", "text": ""}}}, 2.0)
-    '2 replicas from 3 on  failed: memory  2.0 s'
+    ...     "status": "fail", "failure": {"reason": "memory", "text": ""}}})
+    '2 replicas from 3 on  failed: memory'
     """
     result, vals = record["result"], record["misc"]["vals"]
     first, count = int(vals["first"][0]), int(vals["count"][0])
@@ -27,18 +28,19 @@ def job_line(record: dict[str, Any], seconds: float) -> str:
             outcome += f", {count - len(good)} failed"
     else:
         outcome = f"failed: {(result.get('failure') or {}).get('reason', 'unknown')}"
-    return f"{which}  {outcome}  {seconds:.1f} s"
+    seconds = (result.get("seconds") or {}).get("total")
+    return f"{which}  {outcome}" + ("" if seconds is None else f"  {seconds:.1f} s")
 
 
 class FitDisplay(ScanDisplay):
-    """Plain lines: one when a job ends. A listener of `n3hyper.replicas.session`."""
+    """Plain lines: one when a job ends. A listener of `n3hyper.replicas.rounds`."""
 
     def jobs_planned(self, total: int, done: int) -> None:
         """Take how many jobs the fit has so far, and how many of them are done."""
         self.total, self.done = total, done
 
     def _line(self, trial: dict[str, Any], better: bool) -> str:
-        return job_line(trial, self.seconds[-1])
+        return job_line(trial)
 
 
 class LiveFitDisplay(FitDisplay, LiveDisplay):
@@ -54,6 +56,18 @@ class LiveFitDisplay(FitDisplay, LiveDisplay):
         return f"{clock(self.time_left())} left"
 
 
+class ParallelFitDisplay(FitDisplay, ParallelDisplay):
+    """Plain lines: one when a job ends, one when workers come, go, or have something to say."""
+
+
+class LiveParallelFitDisplay(FitDisplay, LiveParallelDisplay):
+    """A bar on a terminal, and below it how the jobs stand."""
+
+    def jobs_planned(self, total: int, done: int) -> None:
+        super().jobs_planned(total, done)
+        self._bars.update(self._scan, total=total, completed=done)
+
+
 def make_fit_display(quiet: bool = False) -> FitDisplay:
     """Return the display that suits where the output goes.
 
@@ -61,5 +75,14 @@ def make_fit_display(quiet: bool = False) -> FitDisplay:
     'FitDisplay'
     """
     console = Console(stderr=True, quiet=quiet)
-    live = console.is_terminal and not console.is_dumb_terminal and not quiet
-    return (LiveFitDisplay if live else FitDisplay)(1, 0, console)
+    return (LiveFitDisplay if _live(console) else FitDisplay)(1, 0, console)
+
+
+def make_parallel_fit_display(quiet: bool = False) -> ParallelFitDisplay | LiveParallelFitDisplay:
+    """Return the display of a parallel fit that suits where the output goes."""
+    console = Console(stderr=True, quiet=quiet)
+    return (LiveParallelFitDisplay if _live(console) else ParallelFitDisplay)(1, 0, console)
+
+
+def _live(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal and not console.quiet

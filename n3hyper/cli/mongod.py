@@ -1,15 +1,16 @@
-"""``n3hyper mongod``."""
+"""Command ``n3hyper mongod``."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    from n3hyper.hyper_optimization.mongo.server import MongodRunner
 
 
 @click.command("mongod")
@@ -52,17 +53,30 @@ def command(
     mongod: Path | None,
     restore: Path | None,
 ) -> int:
-    """Run the database of parallel scans until Ctrl-C."""
-    from n3hyper.hyper_optimization.mongo_server import MongodRunner
+    """Run the database of parallel scans until Ctrl-C, SIGTERM or SIGUSR1.
+
+    Shells let what a script starts in the background ignore Ctrl-C; the other two always act.
+    """
+    from n3hyper.hyper_optimization.mongo.archive import opened_dump
+    from n3hyper.hyper_optimization.mongo.server import MongodRunner
     from n3hyper.system.interruption import interrupted_by_signals
 
     runner = MongodRunner(
         db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod
     )
     try:
-        with interrupted_by_signals(lambda: "the server does not end", grace=45.0), runner:
-            if restore is not None:
-                _restore(runner, restore)
+        with ExitStack() as held:
+            held.enter_context(
+                interrupted_by_signals(lambda: "the server does not end", grace=45.0)
+            )
+            # what is no archive is refused before a server is started
+            dump = None if restore is None else held.enter_context(opened_dump(restore))
+            held.enter_context(runner)
+            if dump is not None:
+                number = runner.restore(dump)
+                click.echo(f"restored {number} documents of {restore}", err=True)
+            if runner.restored:
+                click.echo(f"restored {runner.restored} documents unpacked in {dbpath}", err=True)
             click.echo(greeting(runner), err=True)
             return _watch(runner)
     except KeyboardInterrupt:
@@ -71,10 +85,10 @@ def command(
 
 
 def greeting(runner: MongodRunner) -> str:
-    """Where the database is, and what to do with it; no password."""
+    """Return the lines that say where the database is and how to use it, without a password."""
     from n3hyper.hyper_optimization.commands import command_line
-    from n3hyper.hyper_optimization.mongo_address import DEFAULT_URI, checked, without_password
-    from n3hyper.hyper_optimization.mongo_server import server_name
+    from n3hyper.hyper_optimization.mongo.address import DEFAULT_URI, checked, without_password
+    from n3hyper.hyper_optimization.mongo.server import server_name
 
     where = without_password(runner.uri)
     usual = checked(DEFAULT_URI).replace("localhost", "127.0.0.1")
@@ -95,18 +109,3 @@ def _watch(runner: MongodRunner) -> int:
         time.sleep(0.2)
     click.echo(f"n3hyper: the server has ended by itself; see {runner.log_file}", err=True)
     return 1
-
-
-def _restore(runner: MongodRunner, source: Path) -> None:
-    import tempfile
-
-    from n3hyper.hyper_optimization.mongo_archive import extract_archive, restore
-    from n3hyper.hyper_optimization.mongo_connection import open_database
-
-    database = open_database(runner.uri)
-    try:
-        with tempfile.TemporaryDirectory(prefix="n3hyper-") as folder:
-            unpacked = source if source.is_dir() else extract_archive(source, Path(folder))
-            click.echo(f"restored {restore(database, unpacked)} documents of {source}", err=True)
-    finally:
-        database.client.close()

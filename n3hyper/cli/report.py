@@ -6,16 +6,21 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+
+if TYPE_CHECKING:
+    from n3hyper.report.view import View
+
+_STATISTIC = click.Choice(STATISTICS)
 OF_A_FIT = (
     "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
 )  # fmt: skip
 """What a report of a fit knows."""
-STATISTICS = click.Choice(["average", "average_best", "best_worst", "std"])
 
 
 def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -100,11 +105,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 )
 @click.option(
     "--loss",
-    type=click.Choice(["chi2", "phi2", "logp", "chi2p"]),
+    type=click.Choice(LOSS_TYPES),
     help="Score again by this loss, without fitting.",
 )
-@click.option("-l", "--fold-statistic", type=STATISTICS, help="Score again: over the folds.")
-@click.option("--replica-statistic", type=STATISTICS, help="Score again: over the replicas.")
+@click.option("-l", "--fold-statistic", type=_STATISTIC, help="Score again: over the folds.")
+@click.option("--replica-statistic", type=_STATISTIC, help="Score again: over the replicas.")
 @click.option("--penalties/--no-penalties", default=None, help="Score again: in the loss or not.")
 @click.option(
     "-v",
@@ -180,7 +185,7 @@ def command(
       n3hyper report my_scan --html my_scan.html
       n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
-    from n3hyper.report.sources import is_fit, newest_fit
+    from n3hyper.report.trials.sources import is_fit, newest_fit
 
     words = tuple(word.strip() for word in keywords.split(",") if word.strip())
     fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None
@@ -224,7 +229,7 @@ def command(
 
 def _command(addresses: Sequence[str] = ()) -> str:
     """The command itself, for the page, with addresses of databases that tell no password."""
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
     return shlex.join(["n3hyper", "report", *said]) if said else ""
@@ -255,8 +260,8 @@ def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[
 
 
 def _is_address(path: str) -> bool:
-    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
-    from n3hyper.hyper_optimization.mongo_address import without_password
+    """Return whether a source is a database's URI (also without scheme) or a file that has one."""
+    from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
         return True
@@ -265,20 +270,20 @@ def _is_address(path: str) -> bool:
             return not Path(path).exists() and without_password(path) != path
         with Path(path).open("rb") as content:
             return content.read(7) == b"mongodb"
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # it cannot be the name of a file
         return without_password(path) != path
 
 
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database; see `find_uri`."""
+    """Return name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)
 
 
-def _write(view: Any, **outputs: Any) -> int:
-    """All that was asked for; the table on the terminal when nothing else was."""
-    from n3hyper.report.deliver import deliver
+def _write(view: View, **outputs: Any) -> int:
+    """Write all outputs that were asked for; by default the table on the terminal."""
+    from n3hyper.report.output.deliver import deliver
 
     _replace_characters()
     deliver(view, **outputs)

@@ -1,4 +1,4 @@
-"""The scans of a database, for ``n3hyper report mongodb://...``."""
+"""Scans of a database, for ``n3hyper report mongodb://...``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from n3hyper.report.prepare import Database
     from n3hyper.runcard.model import Runcard
 
-_PATIENCE: Final = 20.0
-"""Seconds: somebody waits for the report."""
+_TIMEOUT: Final = 20.0
+"""Seconds to wait for the database, as somebody is waiting for the report."""
 
 
 def read_database(uri: str) -> list[Database]:
-    """Name, finished trials and runcard of each scan in the database.
+    """Return name, finished trials and runcard of each scan in the database.
 
     The setups of the trials are worked out from the runcard's search space: a database holds
     numbers only.
@@ -33,23 +33,23 @@ def read_database(uri: str) -> list[Database]:
     ReportError
         It holds no scan.
     """
-    from n3hyper.hyper_optimization.mongo_address import find_uri
-    from n3hyper.hyper_optimization.mongo_connection import Patience, address_of, open_database
-    from n3hyper.hyper_optimization.mongo_jobs import Jobs
-    from n3hyper.hyper_optimization.mongo_records import record_of
+    from n3hyper.hyper_optimization.mongo.address import find_uri
+    from n3hyper.hyper_optimization.mongo.connection import Retrying, address_of, open_database
+    from n3hyper.hyper_optimization.mongo.jobs import Jobs
+    from n3hyper.hyper_optimization.mongo.records import record_of
     from n3hyper.hyper_optimization.record import FINISHED
 
     jobs = Jobs(open_database(find_uri(uri)))
     address = address_of(jobs.jobs.database)
-    patiently = Patience(address, _PATIENCE)
+    retrying = Retrying(address, _TIMEOUT)
     try:
-        scans = patiently(partial(_all, jobs.scans, {}))
+        scans = retrying(partial(_all, jobs.scans, {}))
         found: list[Database] = []
         for scan in scans:
             key = str(scan["_id"])
             runcard, card = _runcard(scan.get("runcard"))
             wanted = {"exp_key": scan["_id"], "state": {"$in": list(FINISHED)}}
-            documents = patiently(partial(_all, jobs.jobs, wanted))
+            documents = retrying(partial(_all, jobs.jobs, wanted))
             tids = [document.get("tid") for document in documents]
             records = [
                 _with_setup(record_of(document, tid, key), runcard)
@@ -71,7 +71,7 @@ def _all(collection: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
-    """The runcard that the database keeps for workers; nothing where it cannot be read."""
+    """Return the runcard that the database keeps for workers; empty if it cannot be read."""
     from n3hyper.runcard import load_runcard
 
     if not isinstance(text, str):
@@ -87,9 +87,9 @@ def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
 
 
 def _with_setup(record: Record, runcard: Runcard | None) -> Record:
-    """The record with the readable values of its setup, where they can be known."""
+    """Return the record with the readable values of its setup, if they can be found."""
     from n3hyper.hyper_optimization.filetrials import space_eval_trial
-    from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+    from n3hyper.hyper_optimization.search_space import HyperScanner
 
     if runcard is None or "space_vals" in record["misc"]:
         return record

@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.clock import Clock
-from n3hyper.fitting.likelihood import chi2_numpy, points
-from n3hyper.fitting.pdf_model import NetworkWeights
+from n3hyper.fitting.loss.masks import number_of_points
+from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.trained import Trained
-from n3hyper.fitting.training import Training
+from n3hyper.fitting.training.batches import Training
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.trained import Trained
+from n3hyper.fitting.training.trial import Trial
+from n3hyper.physics.arrays import Array
 from n3hyper.physics.chi2 import chi2_per_replica
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 Score = Callable[[BatchFit], dict[str, Any]]
+"""Makes the result of a trial from its fits."""
+
+
+class FittedFlavours(Protocol):
+    """The part ``fitting`` of a runcard."""
+
+    @property
+    def fitbasis(self) -> str:
+        """Name of the basis."""
+
+    @property
+    def basis(self) -> Sequence[Any]:
+        """Its flavours, typed or as mappings, see `n3hyper.physics.preprocessing`."""
+
+
+class FitRuncard(Protocol):
+    """Runcard as far as a fit reads it; it may have `double_precision`, too."""
+
+    @property
+    def fitting(self) -> FittedFlavours:
+        """Basis and ranges of the exponents."""
+
+    @property
+    def sum_rules(self) -> str | bool | None:
+        """Name of the sum rules that hold."""
+
 
 EVALUATED: Final = 16
-"""Models that are evaluated at a time when they have been trained."""
+"""Number of trained models that are evaluated at a time."""
 
 
 class ModelTrainer:
@@ -39,13 +63,13 @@ class ModelTrainer:
     problem
         Data, theory, masks and seeds.
     runcard
-        Its `fitting` and `sum_rules` are read.
+        Where `fitting`, `sum_rules` and `double_precision` stand.
     score
         Makes the result of a trial from its fits.
     on_progress
-        Is called before the compilation and after each chunk of epochs.
+        Called before the compilation and after each chunk of epochs.
     dtype
-        Of the training: ``float32``, or ``float64``; by default as the runcard says.
+        Precision of the training: ``float32`` or ``float64``; by default as the runcard says.
     memory
         Bytes that this process may take in all; None for most of what is free. Models that do not
         fit together are trained in batches, with the same results.
@@ -54,7 +78,7 @@ class ModelTrainer:
     def __init__(
         self,
         problem: FitProblem,
-        runcard: Any,
+        runcard: FitRuncard,
         score: Score | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         dtype: str | None = None,
@@ -72,7 +96,7 @@ class ModelTrainer:
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
 
     def with_problem(self, problem: FitProblem) -> ModelTrainer:
-        """A trainer of other replicas of the same data and theory, with the tables of this one.
+        """Return a trainer of other replicas of the same data and theory, with these tables.
 
         Parameters
         ----------
@@ -85,12 +109,12 @@ class ModelTrainer:
         return other
 
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
-        """Whether parameters come from a scan, and the keys of its dictionaries to unroll."""
+        """Say whether parameters come from a scan, and which of its dictionaries to unroll."""
         self.hyperopt = hyperopt_on
         self._keys = tuple(keys or ())
 
     def hyperparametrizable(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Fit and score: the result of a trial."""
+        """Return the result of a trial: fit and score."""
         if self.score is None:
             raise TypeError("ModelTrainer was made without a score")
         return self.score(self.fit(params))
@@ -105,7 +129,7 @@ class ModelTrainer:
 
         Raises
         ------
-        FitError
+        HyperparameterError
             for parameters that describe no fit.
         """
         clock = Clock()
@@ -118,7 +142,7 @@ class ModelTrainer:
         return fit
 
     def _unrolled(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The flat dictionary of what a scan hands: choices come as dictionaries of their own."""
+        """Return what a scan hands as a flat dictionary: choices are dictionaries of their own."""
         if not self.hyperopt:
             return params
         if params.get("parameters") is not None:
@@ -145,8 +169,8 @@ class ModelTrainer:
         masks = self.inputs.masks
         return BatchFit(
             predictions=predictions.reshape(*shape, -1),
-            training_chi2=(training / points(masks.training)).reshape(shape),
-            validation_chi2=(validation / points(masks.validation)).reshape(shape),
+            training_chi2=(training / number_of_points(masks.training)).reshape(shape),
+            validation_chi2=(validation / number_of_points(masks.validation)).reshape(shape),
             validation_loss=np.where(found, trained.best_loss, validation).reshape(shape),
             experimental_chi2=self._experimental_chi2(predictions.reshape(*shape, -1)),
             positivity_passed=found.reshape(shape),
@@ -164,7 +188,7 @@ class ModelTrainer:
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:
-        """Predictions (M, npredictions), training and validation chi2 (M,), in float64.
+        """Return predictions (M, npredictions), training and validation chi2 (M,), in float64.
 
         Always so many models at a time, so that neither memory nor bits depend on the batches.
         """
@@ -172,14 +196,13 @@ class ModelTrainer:
         for start in range(0, len(pdf), EVALUATED):
             models = np.arange(start, min(start + EVALUATED, len(pdf)))
             predictions = self.inputs.tables.predict(pdf[models])
-            arrays = self.inputs.part(models).exact_arrays
             data = predictions[:, : self.problem.ndata]
-            found.append((predictions, *chi2_numpy(arrays, data)))
+            found.append((predictions, *self.inputs.exact_chi2(models, data)))
         predictions, training, validation = map(np.concatenate, zip(*found, strict=True))
         return predictions, training, validation
 
     def _experimental_chi2(self, predictions: Array) -> Array:
-        """(k, R): per point, of the measured values that a fold leaves out."""
+        """Return the chi2 per point of the measured values that a fold leaves out, (k, R)."""
         tested = self.inputs.masks.tested[:: self.problem.replicas]
         return np.stack(
             [

@@ -9,20 +9,18 @@ no time (measured), and holds for three models or more; on a GPU the last bits m
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-from n3hyper.fitting.backend import tensorflow
-
-Tensor = Any
+from n3hyper.fitting.backend import Tensor, tensorflow
 
 
 def product(values: Tensor, transposed: Tensor) -> Tensor:
-    """values @ matrix, (m, k) and the transposed matrix (n, k) -> (m, n); not for gradients."""
+    """Return values @ matrix without a gradient, (m, k) and its transposed (n, k) -> (m, n)."""
     return tensorflow().matmul(values, transposed, transpose_b=True)
 
 
 def differentiable_product(values: Tensor, transposed: Tensor, matrix: Tensor) -> Tensor:
-    """values @ matrix with a gradient by the values, (m, k) -> (m, n).
+    """Return values @ matrix with a gradient by the values, (m, k) -> (m, n).
 
     Parameters
     ----------
@@ -32,14 +30,14 @@ def differentiable_product(values: Tensor, transposed: Tensor, matrix: Tensor) -
         (n, k) and (k, n), the same numbers.
     """
 
-    def product_and_gradient(values: Tensor) -> tuple[Tensor, Any]:
+    def product_and_gradient(values: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         return product(values, transposed), lambda gradient: product(gradient, matrix)
 
     return tensorflow().custom_gradient(product_and_gradient)(values)
 
 
 def product_with_each(matrix: Tensor, values: Tensor) -> Tensor:
-    """matrix @ values of each model, (p, q) and (m, q, f) -> (m, p, f)."""
+    """Return matrix @ values of each model, (p, q) and (m, q, f) -> (m, p, f)."""
     tf = tensorflow()
     # one product for all models would add up in an order that depends on their number
     return tf.matmul(tf.broadcast_to(matrix, (values.shape[0], *matrix.shape)), values)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
-import os
-import sys
 import traceback
 from collections.abc import Mapping
 from typing import Any, Final
@@ -53,14 +52,19 @@ def failure_of(err: BaseException) -> Record:
 
 
 def _traceback(err: BaseException) -> str:
-    """The lines that Python would print, with files as modules are imported, without folders."""
-    whole = "".join(traceback.format_exception(err))
-    for folder in sorted(filter(None, sys.path), key=len, reverse=True):
-        whole = whole.replace(f'File "{folder.rstrip(os.sep)}{os.sep}', 'File "')
-    if len(whole) <= LONGEST_TRACEBACK:
-        return whole
-    half = LONGEST_TRACEBACK // 2
-    return f"{whole[:half]}\n...\n{whole[-half:]}"
+    """The calls that ended with an exception, by modules: the same wherever the package lies."""
+    parts = []
+    before = err.__cause__ or (None if err.__suppress_context__ else err.__context__)
+    if before is not None:
+        parts.append(f"{_traceback(before)}\nand then\n")
+    parts.append("Traceback (most recent call last):\n")
+    for frame, number in traceback.walk_tb(err.__traceback__):
+        code, names = frame.f_code, frame.f_globals
+        parts.append(f"  {names.get('__name__')}, line {number}, in {code.co_name}\n")
+        parts.append(f"    {linecache.getline(code.co_filename, number, names).strip()}\n")
+    parts.extend(traceback.format_exception_only(err))
+    whole, half = "".join(parts).rstrip(), LONGEST_TRACEBACK // 2
+    return whole if len(whole) <= 2 * half else f"{whole[:half]}\n...\n{whole[-half:]}"
 
 
 def _shortened(text: str) -> str:

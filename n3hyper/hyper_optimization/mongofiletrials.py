@@ -18,34 +18,37 @@ from hyperopt.mongoexp import MongoTrials
 
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo_address import (
+from n3hyper.hyper_optimization.mongo.address import (
     DATABASE,
     PORT,
     checked,
     database_name,
     make_uri,
 )
-from n3hyper.hyper_optimization.mongo_archive import extract_archive, write_archive
-from n3hyper.hyper_optimization.mongo_attachments import TrialAttachments
-from n3hyper.hyper_optimization.mongo_connection import address_of, open_database
-from n3hyper.hyper_optimization.mongo_files import FileWriter, with_name
-from n3hyper.hyper_optimization.mongo_jobs import Jobs, job_id
-from n3hyper.hyper_optimization.mongo_known_jobs import KnownJobs
-from n3hyper.hyper_optimization.mongo_records import convert_bson_to_dict
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
-from n3hyper.hyper_optimization.mongo_search import Search
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
-from n3hyper.hyper_optimization.mongo_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.mongo.archive import extract_archive, write_archive
+from n3hyper.hyper_optimization.mongo.attachments import TrialAttachments
+from n3hyper.hyper_optimization.mongo.connection import address_of, open_database
+from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.known_jobs import KnownJobs
+from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG, LocalWorkers
+from n3hyper.hyper_optimization.mongo.mirror import FileWriter, with_name
+from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
+from n3hyper.hyper_optimization.mongo.search import Search
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.objectives import (
     ObjectiveDocument,
     find_objective,
     objective_name,
 )
 from n3hyper.hyper_optimization.record import Record
+from n3hyper.hyper_optimization.stores.base import TrialStore
 from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 
+SEEN: Final = 25.0
+"""Seconds for which a worker counts as alive that has not been seen."""
 _MOST_WORKERS: Final = 10_000
 _FORGOTTEN: Final = datetime.timedelta(days=1)
 """After which nobody needs to know any more that a worker was killed."""
@@ -53,7 +56,7 @@ _MOST_GAPS: Final = 10_000
 """Numbers of trials that nobody has seen; more is no accident."""
 
 
-class MongoFileTrials(MongoTrials):  # type: ignore[misc]
+class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
     """hyperopt's MongoTrials, kept in the replica folder as well.
 
     Parameters
@@ -282,7 +285,7 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
         """Take back jobs that nobody has begun; their numbers are free again."""
         self.known.withdraw(tids)
 
-    def live_workers(self, seconds: float) -> list[dict[str, Any]]:
+    def live_workers(self, seconds: float = SEEN) -> list[dict[str, Any]]:
         """Workers that work for this scan or wait for one, and were seen of late.
 
         Parameters
@@ -477,7 +480,9 @@ class MongoFileTrials(MongoTrials):  # type: ignore[misc]
     ) -> Path:
         """Unpack an archive into `path` (default: the current folder); the folder of its database.
 
-        ``n3hyper mongod --restore FOLDER`` starts a database with its content.
+        A server that is started there holds its content, `MongodRunner(dbpath=FOLDER)` or
+        ``n3hyper mongod --dbpath FOLDER``; `MongodRunner.restore` and ``n3hyper mongod --restore``
+        put it into another database.
 
         Raises
         ------

@@ -17,14 +17,14 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization.mongo_scan import (
+from n3hyper.hyper_optimization.mongo.scan_document import (
     LEASE,
     ScanDocument,
     checked_lease,
     decode_scan,
     header,
 )
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 
 Objective = Callable[[Any], Any]
 

@@ -15,21 +15,19 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo_connection import Patience, printable
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_scan import LEASE
-from n3hyper.hyper_optimization.mongo_stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongo.connection import Retrying, printable
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE
+from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
+from n3hyper.hyper_optimization.sampling.suggest import Suggests
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
-from n3hyper.hyper_optimization.suggest import Suggests
 
 POLL: Final = 0.1
 """Seconds between looks at the database."""
 _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
-_SEEN: Final = 25.0
-"""Seconds for which a worker counts as alive that has not been seen."""
 _LONGEST_NOTE: Final = 500
 """Characters of what a worker says."""
 _AHEAD: Final = 2.0
@@ -77,8 +75,8 @@ class ParallelScan:
         Of its space.
     max_evals
         Trials in all.
-    patience
-        With a database that is away.
+    retrying
+        Repeats requests while the database is away.
     max_failures
         Failed trials in a row that end the scan; None for no limit.
     on_trial
@@ -98,7 +96,7 @@ class ParallelScan:
         trials: MongoFileTrials,
         suggester: Suggests,
         max_evals: int,
-        patience: Patience,
+        retrying: Retrying,
         *,
         max_failures: int | None = None,
         on_trial: Callable[[Record], None] = lambda record: None,
@@ -110,7 +108,7 @@ class ParallelScan:
         self.trials = trials
         self.suggester = suggester
         self.max_evals = max_evals
-        self.patiently = patience
+        self.retrying = retrying
         self.max_failures = max_failures
         self.on_trial, self.on_status, self.stop = on_trial, on_status, stop
         self.deadline, self.tend = deadline, tend
@@ -140,10 +138,10 @@ class ParallelScan:
 
     def _run(self) -> str:
         while True:
-            outages = self.patiently.outages
-            self.patiently(lambda: self.trials.refresh_tids(None))
+            outages = self.retrying.outages
+            self.retrying(lambda: self.trials.refresh_tids(None))
             self.trials.write(at_once=False)
-            if self.patiently.outages != outages:
+            if self.retrying.outages != outages:
                 self.stale.forget()
             self._tell()
             if self._looked == -math.inf:
@@ -152,15 +150,15 @@ class ParallelScan:
             if len(self._told) >= self.max_evals:
                 return ""
             if reason := self._gave_up():
-                self.patiently(self._withdraw)
+                self.retrying(self._withdraw)
                 return reason
-            self.patiently(self._release)
+            self.retrying(self._release)
             if reason := self.stop():
-                self.patiently(self._withdraw)
+                self.retrying(self._withdraw)
                 if not self._running() or self.deadline():
                     return reason
             else:
-                self.patiently(self._trim)
+                self.retrying(self._trim)
                 self._fill()
             self.tend()
             self._look()
@@ -226,9 +224,9 @@ class ParallelScan:
                 return
             (document,) = self.suggester.suggest(self.trials, tid)
             try:
-                self.patiently(partial(self.trials.insert, document))
+                self.retrying(partial(self.trials.insert, document))
             except StoreError:
-                self.patiently(lambda: self.trials.refresh_tids(None))
+                self.retrying(lambda: self.trials.refresh_tids(None))
                 if tid not in self.trials.known.documents:
                     raise
 
@@ -261,7 +259,7 @@ class ParallelScan:
             return
         self._looked = now
         try:
-            seen = self.trials.live_workers(_SEEN)
+            seen = self.trials.live_workers()
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news

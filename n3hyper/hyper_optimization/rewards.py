@@ -1,9 +1,8 @@
-"""The loss of a trial: from the losses of replicas to one number for each fold, and from the folds
-to the number that the scan minimises.
+"""n3fit's names for the loss of a trial (`n3hyper.hyper_optimization.loss`).
 
-`HyperLoss` knows the statistics by the names that runcards use; `IMPLEMENTED_STATS` and
-`LOSS_TYPES` are where new ones are added. Two more rewards look at the fits of all folds at once:
-`fit_distance` and `fit_future_tests`.
+`HyperLoss` knows the statistics by the names that runcards use; `IMPLEMENTED_STATS` is where new
+ones are added. Two more rewards look at the fits of all folds at once: `fit_distance` and
+`fit_future_tests`.
 
 Examples
 --------
@@ -25,13 +24,22 @@ _std 0.816496580927726
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n3hyper.errors import RuncardError, nearest
+from n3hyper.hyper_optimization.loss import (
+    ENSEMBLE_FIGURE,
+    LOSS_TYPES,
+    STATISTICS,
+    LossRule,
+    Statistic,
+    best_replicas,
+    fold_loss,
+    reciprocal,
+)
 from n3hyper.hyper_optimization.metrics import (
     NO_METRICS,
     ExperimentalData,
@@ -40,74 +48,38 @@ from n3hyper.hyper_optimization.metrics import (
     joined,
 )
 from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.physics.arrays import Array
 from n3hyper.theory.fktable import evolution_matrix
 
-Array = NDArray[np.float64]
-Statistic = Callable[..., float]
-
-LOSS_TYPES: Final = ("chi2", "phi2", "logp", "chi2p")
-
-
-def _average(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
-    """The mean."""
-    return float(np.mean(np.asarray(losses, dtype=np.float64), axis=axis))
-
-
-def _best_worst(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
-    """The largest: the best setup is the one with the best worst case."""
-    return float(np.max(np.asarray(losses, dtype=np.float64), axis=axis))
+__all__ = [
+    "IMPLEMENTED_STATS",
+    "LOSS_TYPES",
+    "STATISTICS",
+    "HyperLoss",
+    "fit_distance",
+    "fit_future_tests",
+    "future_test_loss",
+]
 
 
-def _std(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> float:
-    """The standard deviation (of the population)."""
-    return float(np.std(np.asarray(losses, dtype=np.float64), axis=axis))
-
-
-IMPLEMENTED_STATS: Final[dict[str, Statistic]] = {
-    "average": _average,
-    "average_best": _average,  # the best replicas are chosen before, in compute_loss
-    "best_worst": _best_worst,
-    "std": _std,
-}
-"""By name; one that is added here is known to `HyperLoss`. A runcard may use the names in
-`n3hyper.runcard.names`."""
-STATISTICS: Final = IMPLEMENTED_STATS
+IMPLEMENTED_STATS: Final = STATISTICS
+"""By name; one that is added here is known to `HyperLoss` and to the scan."""
 
 
 def _reciprocal(statistic: Statistic) -> Statistic:
     """1 / statistic, by the same name: what to minimise where larger is better."""
 
-    def reciprocal(losses: ArrayLike, axis: int = 0, **kwargs: Any) -> float:
-        value = statistic(losses, axis, **kwargs)
-        return 1.0 / value if value else float("inf")
+    def of_folds(losses: ArrayLike, axis: int = 0, **kwargs: Any) -> float:
+        return reciprocal(statistic(losses, axis, **kwargs))
 
-    reciprocal.__name__ = statistic.__name__
-    return reciprocal
-
-
-def _known(value: str | None, options: Sequence[str] | Mapping[str, Any], key: str) -> str:
-    """`value`, or the first option when there is none; RuncardError when it is not an option."""
-    if value is None:
-        return next(iter(options))
-    if value not in options:
-        raise RuncardError("unknown name", key=key, value=value, hint=nearest(value, options))
-    return value
+    of_folds.__name__ = statistic.__name__
+    return of_folds
 
 
 class HyperLoss:
-    """The loss of a fold, and of all folds.
+    """The loss of a fold (`n3hyper.hyper_optimization.loss.fold_loss`), and of all folds.
 
-    The loss of one fold is, by `loss_type`,
-
-    chi2
-        `replica_statistic` over the replicas of (experimental loss + sum of penalties);
-    phi2
-        phi2 of the ensemble, penalties never added. The scan minimises its reciprocal, which is
-        what `reduce_over_folds` returns: a good setup leaves PDFs undetermined where data are
-        left out;
-    logp, chi2p
-        minus the log-likelihood, or the chi2 with the covariance of the PDFs, of the ensemble;
-        plus the mean over the replicas of the sum of penalties.
+    Of phi2, which is to be large, `reduce_over_folds` returns the reciprocal.
 
     Parameters
     ----------
@@ -146,22 +118,22 @@ class HyperLoss:
         reduce_proportion: float = 1.0,
         penalties_in_loss: bool = True,
     ) -> None:
-        if not 0 < reduce_proportion <= 1:
-            raise RuncardError(
-                "not a proportion",
-                key="kfold.reduce_proportion",
-                value=reduce_proportion,
-                hint="it lies above 0 and up to 1",
-            )
-        self.loss_type = _known(loss_type, LOSS_TYPES, "kfold.loss_type")
-        self.reduce_proportion = reduce_proportion
-        self.penalties_in_loss = penalties_in_loss
-        replicas = _known(replica_statistic, STATISTICS, "kfold.replica_statistic")
-        folds = STATISTICS[_known(fold_statistic, STATISTICS, "kfold.fold_statistic")]
-        self._only_best_replicas = replicas == "average_best"
-        self.reduce_over_replicas = STATISTICS[replicas]
-        self.reduce_over_folds = _reciprocal(folds) if self.loss_type == "phi2" else folds
+        self.rule = LossRule(
+            loss_type=LossRule.loss_type if loss_type is None else loss_type,
+            replica_statistic=_or_average(replica_statistic),
+            fold_statistic=_or_average(fold_statistic),
+            penalties_in_loss=penalties_in_loss,
+            reduce_proportion=reduce_proportion,
+        )
+        self.reduce_over_replicas = STATISTICS[self.rule.replica_statistic]
+        folds = STATISTICS[self.rule.fold_statistic]
+        self.reduce_over_folds = _reciprocal(folds) if self.rule.larger_is_better else folds
         self._start_trial()
+
+    @property
+    def loss_type(self) -> str:
+        """One of `LOSS_TYPES`."""
+        return self.rule.loss_type
 
     def _start_trial(self) -> None:
         self.hyper_chi2_vector: list[float] = []
@@ -182,12 +154,7 @@ class HyperLoss:
 
     def best_replicas(self, validation_loss: ArrayLike | None, replicas: int) -> NDArray[np.intp]:
         """Indices of the replicas that make the ensemble, in ascending order."""
-        if validation_loss is None:
-            return np.arange(replicas)
-        order = np.argsort(np.asarray(validation_loss), kind="stable")
-        # round() keeps 0.7 * 10 = 7.000000000000001 from being 8 replicas
-        count = int(np.ceil(round(self.reduce_proportion * replicas, 9)))
-        return np.sort(order[:count])
+        return best_replicas(validation_loss, replicas, self.rule.reduce_proportion)
 
     def compute_loss(
         self,
@@ -249,16 +216,8 @@ class HyperLoss:
         best = self.best_replicas(validation_loss, losses.size)
         metrics = _ensemble(pdf_model, experimental_data, predictions, best)
         self._record(metrics, losses, named)
-        extra = sum(named.values(), np.zeros_like(losses))
-        if not self.penalties_in_loss:
-            extra = np.zeros_like(losses)
-        if self.loss_type == "chi2":
-            chosen = best if self._only_best_replicas else np.arange(losses.size)
-            return self.reduce_over_replicas((losses + extra)[chosen])
-        if self.loss_type == "phi2":
-            return metrics.phi2
-        ensemble = metrics.logp if self.loss_type == "logp" else metrics.chi2
-        return ensemble + float(extra[best].mean())
+        figure = getattr(metrics, ENSEMBLE_FIGURE.get(self.rule.loss_type, "chi2"))
+        return fold_loss(self.rule, losses, list(named.values()), best, figure)
 
     def _record(
         self, metrics: HyperoptMetrics, losses: Array, penalties: Mapping[str, Array]
@@ -269,6 +228,10 @@ class HyperLoss:
         self.exp_chi2_matrix.append(losses)
         for name, values in penalties.items():
             self.penalties.setdefault(name, []).append(values)
+
+
+def _or_average(statistic: str | None) -> str:
+    return "average" if statistic is None else statistic
 
 
 def _ensemble(

@@ -14,10 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from n3hyper.hyper_optimization.loss import (
+    ENSEMBLE_FIGURE,
+    WHOLE_FITS,
+    LossRule,
+    best_replicas,
+    enough,
+    fold_failure,
+    fold_loss,
+    trial_loss,
+)
 from n3hyper.hyper_optimization.metrics import NO_METRICS, ExperimentalData, HyperoptMetrics
 from n3hyper.hyper_optimization.penalties import find_penalties
 from n3hyper.hyper_optimization.record import (
@@ -27,22 +37,13 @@ from n3hyper.hyper_optimization.record import (
     finished_result,
     is_finite,
 )
-from n3hyper.hyper_optimization.rewards import (
-    HyperLoss,
-    fit_distance,
-    future_test_loss,
-)
+from n3hyper.hyper_optimization.rewards import fit_distance, future_test_loss
 from n3hyper.physics.arrays import Array, Mask
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.result import BatchFit
     from n3hyper.runcard.model import KFold
-
-MIN_USABLE: Final = 0.5
-"""Fraction of the replicas of a fold that must be usable."""
-FIT_TARGETS: Final = ("fit_distance", "fit_future_tests")
-"""Fold statistics that look at the fits of all folds at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +87,14 @@ class Scorer:
         self._kfold = kfold
         self._penalty_functions = find_penalties(kfold.penalties)
         self._folds = [_fold_data(problem, number) for number in range(len(problem.folds))]
-        fits_target = kfold.fold_statistic in FIT_TARGETS
-        self._hyper_loss = HyperLoss(
+        whole = kfold.fold_statistic in WHOLE_FITS
+        self._rule = LossRule(
             loss_type=kfold.loss_type,
             replica_statistic=kfold.replica_statistic,
-            fold_statistic=None if fits_target else kfold.fold_statistic,
-            reduce_proportion=kfold.reduce_proportion,
+            fold_statistic=LossRule.fold_statistic if whole else kfold.fold_statistic,
             penalties_in_loss=kfold.penalties_in_loss,
+            reduce_proportion=kfold.reduce_proportion,
+            threshold=kfold.threshold,
         )
 
     def __call__(self, fit: BatchFit) -> Record:
@@ -127,28 +129,24 @@ class Scorer:
                 failure=failure,
             )
         penalties = self._penalties(fit, number, used)
-        # fold_idx 0 always: the record is put together here, from what belongs to this fold
-        value = self._hyper_loss.compute_loss(
-            {name: values[used] for name, values in penalties.items()},
+        validation = fit.validation_chi2[number][used]
+        best = best_replicas(validation, validation.size, self._rule.reduce_proportion)
+        held_out = data.held_out.metrics(data.held_out.select(predictions[used])[best])
+        value = fold_loss(
+            self._rule,
             fit.experimental_chi2[number][used],
-            experimental_data=data.held_out,
-            fold_idx=0,
-            validation_loss=fit.validation_chi2[number][used],
-            predictions=data.held_out.select(predictions[used]),
+            [values[used] for values in penalties.values()],
+            best,
+            getattr(held_out, ENSEMBLE_FIGURE.get(self._rule.loss_type, "chi2")),
         )
-        held_out = HyperoptMetrics(
-            chi2=self._hyper_loss.hyper_chi2_vector[0],
-            phi2=self._hyper_loss.hyper_phi2_vector[0],
-            logp=self._hyper_loss.hyper_logp_vector[0],
-            chi2exp=np.nan,
-        )
+        figures = (held_out.chi2, held_out.phi2, held_out.logp)
         return _FoldScore(
             used=used,
             loss=data.weight * value,
             held_out=held_out,
             fitted=_metrics(data.fitted, predictions[used]),
             penalties=penalties,
-            failure=_too_few(fit, number, used, finite) or self._judge(value, held_out),
+            failure=_too_few(fit, number, used, finite) or fold_failure(self._rule, value, figures),
         )
 
     def _penalties(self, fit: BatchFit, number: int, used: Mask) -> dict[str, Array]:
@@ -159,22 +157,6 @@ class Scorer:
                 name: penalty(**arguments) for name, penalty in self._penalty_functions.items()
             }
         return {name: np.where(used, value, np.nan) for name, value in values.items()}
-
-    def _judge(self, value: float, held_out: HyperoptMetrics) -> tuple[str, str] | None:
-        """Reason and text of the failure of a fold whose loss is `value`, if it is one.
-
-        The threshold is for what the scan minimises, which for phi2 is its reciprocal.
-        """
-        reciprocal = self._hyper_loss.loss_type == "phi2"
-        target = _reciprocal(value) if reciprocal else value
-        name = "1/phi2" if reciprocal else self._hyper_loss.loss_type
-        if not is_finite(value):
-            return "nan", f"the loss ({self._hyper_loss.loss_type}) is {value}"
-        if not is_finite(held_out.chi2 + held_out.phi2 + held_out.logp):
-            return "nan", "chi2, phi2 or logp of the ensemble is not finite"
-        if target > self._kfold.threshold:
-            return "threshold", f"the loss ({name}) {target:.6g} is above {self._kfold.threshold:g}"
-        return None
 
     def _loss(self, fit: BatchFit, folds: list[_FoldScore]) -> float:
         """The loss of a trial whose folds are all good."""
@@ -190,7 +172,7 @@ class Scorer:
                 [each.select(last) for each in data],
                 data,
             )
-        return self._hyper_loss.reduce_over_folds(np.array([fold.loss for fold in folds]))
+        return trial_loss(self._rule, [fold.loss for fold in folds])
 
 
 def make_scorer(problem: FitProblem, kfold: KFold) -> Callable[[BatchFit], Record]:
@@ -225,7 +207,7 @@ def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str,
     A replica without an accepted epoch has its last weights: where these are not below
     threshold_chi2 the failure is that of the chi2, else that of positivity.
     """
-    if used.any() and used.mean() >= MIN_USABLE:
+    if enough(used):
         return None
     chi2, limit = fit.validation_chi2[number], fit.threshold_chi2
     above = finite & ~used & ~(chi2 < limit)
@@ -251,10 +233,6 @@ def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str,
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:
     """Of predictions (replicas, npredictions), of which there may be none."""
     return data.metrics(data.select(predictions)) if len(predictions) else NO_METRICS
-
-
-def _reciprocal(value: float) -> float:
-    return 1.0 / value if value else float("inf")
 
 
 def _only(pdf_model: Any, used: Mask) -> Callable[[Array], Array]:

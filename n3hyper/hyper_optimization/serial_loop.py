@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,24 +10,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import FitError, StoreError
+from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.hyper_scan import HYPEROPT_SEED
-from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
-    STATE_RUNNING,
     STATUS_OK,
     Record,
-    finished_state,
     plain,
 )
-from n3hyper.hyper_optimization.recovery import reopen, trial_origin
-from n3hyper.hyper_optimization.scan_lock import locked_scan
-from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
-from n3hyper.hyper_optimization.suggest import Suggester, Suggests, scored, trial_generator
+from n3hyper.hyper_optimization.sampling.space import (
+    SearchSpace,
+    evaluate_space,
+    runcard_parameters,
+)
+from n3hyper.hyper_optimization.sampling.suggest import (
+    HYPEROPT_SEED,
+    Suggester,
+    Suggests,
+    scored,
+    trial_generator,
+)
+from n3hyper.hyper_optimization.stores.base import OwnStore, TrialStore
+from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.recovery import reopen, trial_origin
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 
@@ -95,6 +102,7 @@ def run_scan(
     stop: Callable[[], str] | None = None,
     lock: bool = True,
     suggester: Suggests | None = None,
+    take: Callable[[int, Record], None] | None = None,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -132,6 +140,9 @@ def run_scan(
         Hold the folder; False for a caller that holds it already.
     suggester
         Who says what is run next; None for the algorithm of the scan.
+    take
+        Called with number and result of a trial before it is saved: takes out what is kept
+        elsewhere.
 
     Raises
     ------
@@ -157,7 +168,7 @@ def run_scan(
         while trials.number_finished < max_evals:
             if reason := stop() if stop else "":
                 return ScanOutcome(trials, reason)
-            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start)
+            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start, take)
             if on_trial:
                 on_trial(record)
             failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
@@ -186,7 +197,7 @@ def _open_store(
         return reopen(folder, hyperscanner.as_dict(), identity)
     for path in (folder / PICKLE, folder / JSON):
         if path.exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{path} exists: the folder holds a scan already; "
                 f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
@@ -203,7 +214,7 @@ def mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
         trials.write_json()
 
 
-def save(trials: FileTrials) -> None:
+def save(trials: TrialStore) -> None:
     """Write both files; a signal that comes meanwhile acts afterwards.
 
     The pickle is first: it is what a restart reads, and what the JSON is mended from.
@@ -214,7 +225,7 @@ def save(trials: FileTrials) -> None:
 
 
 def _settle(
-    trials: FileTrials,
+    trials: OwnStore,
     hyperscanner: SearchSpace,
     seed: int | None,
     algo: str | None,
@@ -231,7 +242,7 @@ def _settle(
         return
     for key, wanted in (("seed", seed), ("algo", algo)):
         if wanted is not None and wanted != trials.scan[key]:
-            raise StoreError(
+            raise StoreInputError(
                 f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
                 f"{wanted!r}"
             )
@@ -240,20 +251,18 @@ def _settle(
 
 
 def _run_trial(
-    trials: FileTrials,
+    trials: OwnStore,
     suggester: Suggests,
     model_trainer: Any,
     hyperscanner: SearchSpace,
     on_start: Callable[[int, dict[str, Any]], None] | None,
+    take: Callable[[int, Record], None] | None,
 ) -> Record:
     """Suggest, evaluate and save one trial."""
     (tid,) = trials.new_trial_ids(1)
     try:
         (document,) = suggester.suggest(trials, tid)
-        trials.insert_trial_docs([document])
-        trial: Record = trials._dynamic_trials[-1]
-        trial["state"] = STATE_RUNNING
-        trial["book_time"] = trial["refresh_time"] = _now()
+        trial = trials.begin(document)
         parameters = evaluate_space(hyperscanner.as_dict(), trial["misc"]["vals"])
         trial["misc"]["space_vals"] = plain(parameters)
         if on_start:
@@ -265,20 +274,14 @@ def _run_trial(
             **(seconds if isinstance(seconds, dict) else {}),
             "total": time.perf_counter() - begin,
         }
+        if take:
+            take(tid, result)
         result["seed"] = suggester.seed
         result["scan"] = trial_origin(trials.scan)
-        trial["result"] = result
-        trial["refresh_time"] = _now()
-        trial["state"] = finished_state(result)
+        trials.finish(trial, result)
     except BaseException:
         trials.discard_unfinished()
         raise
     trials.rstate = trial_generator(suggester.seed, tid + 1)
     save(trials)
     return trial
-
-
-def _now() -> datetime.datetime:
-    """UTC to the millisecond, without a zone, as hyperopt and its database keep times."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -20,7 +20,7 @@ from n3hyper.replicas.weights_file import weights_name
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN
 from n3hyper.runcard.trial_specs import TRIAL_SPECS
-from n3hyper.runcard.yaml_file import read_yaml, yaml_text
+from n3hyper.runcard.yaml_file import parse_yaml, read_text, yaml_text
 from n3hyper.scanning.other_scans import completed, setup_of_trial, with_setups
 
 _SEARCHES: Final = ("hyperscan_config", "hyperscan")
@@ -59,10 +59,19 @@ class FitCard:
 def load_fit_card(
     path: Path, trials: Sequence[Mapping[str, Any]] = (), origin: str = ""
 ) -> FitCard:
-    """Read the runcard of a fit.
+    """Read the runcard of a fit; see `parse_fit_card`."""
+    return parse_fit_card(read_text(path), path, trials, origin)
+
+
+def parse_fit_card(
+    text: str, path: Path, trials: Sequence[Mapping[str, Any]] = (), origin: str = ""
+) -> FitCard:
+    """Check the text of the runcard of a fit.
 
     Parameters
     ----------
+    path
+        The file that errors name, and beside which other files are looked for.
     trials
         Parameters of trials that make up the ensemble; none to do as the runcard says.
     origin
@@ -73,7 +82,7 @@ def load_fit_card(
     RuncardError
         One line that says what is wrong, where, and what would be right.
     """
-    document = read_yaml(path)
+    document = parse_yaml(text, path)
     if not isinstance(document, Mapping):
         parse_runcard(document, path)
     card = copy.deepcopy(dict(document))
@@ -92,7 +101,6 @@ def load_fit_card(
     start = _start(files, runcard, setups, path)
     if start is not None:
         start.check(setups)
-    text = _text_of(path)
     if not same or (start is not None and str(start.path) != files[start.key]):
         saved = {key: value for key, value in files.items() if value not in _NOTHING}
         if start is not None:
@@ -106,11 +114,6 @@ def load_fit_card(
         start=start,
         notes=(*notes, *asked.notes),
     )
-
-
-def _text_of(path: Path) -> str:
-    # it has been read before
-    return path.read_text(encoding="utf-8-sig")
 
 
 def _without_folds(card: dict[str, Any]) -> list[str]:

@@ -27,8 +27,9 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard
-from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid, mean_grid, partons
+from n3hyper.replicas.exportgrid import ExportGrid, mean_grid, partons
 from n3hyper.replicas.fit_json import chi2_log, fit_json, versions
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import Vetoes

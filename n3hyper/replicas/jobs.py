@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.samplers import hp_quniform
+from n3hyper.hyper_optimization.sampling.samplers import hp_quniform
 from n3hyper.replicas.ensemble import BLOCK, MOST_REPLICAS, Job, jobs_of
 
 

@@ -10,7 +10,7 @@ from n3hyper import __version__
 from n3hyper.data.build import build_problem
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.memory import refuse_wide_networks
+from n3hyper.fitting.training.memory import refuse_wide_networks
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.folder import PDFScale
 from n3hyper.replicas.trainer import FitPlan, drawn

@@ -6,21 +6,16 @@ and stays in the store, so that a folder can be made whole again from it.
 
 from __future__ import annotations
 
-import base64
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import StoreError
-
-Array = NDArray[np.float64]
-
-_LARGEST: Final = 50_000_000
-"""Bytes that an array of a record may unpack to."""
+from n3hyper.hyper_optimization.stores.packed import DOUBLE, SINGLE, pack_array, unpack_array
+from n3hyper.physics.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +57,7 @@ class ReplicaFit:
     integrability: Array
     """(5,), see `n3hyper.physics.distributions.integrability_numbers`."""
     pdf: Array
-    """(nx, 14): x f in the evolution basis on `n3hyper.replicas.exportgrid.export_xgrid`."""
+    """(nx, 14): x f in the evolution basis on `n3hyper.physics.xgrid.export_xgrid`."""
     predictions: Array
     """(ndata,): of the data, in single precision."""
     curves: Array
@@ -79,9 +74,9 @@ class ReplicaFit:
     def encode(self) -> dict[str, Any]:
         """Return it in plain types."""
         numbers = {name: getattr(self, name) for name in _NUMBERS}
-        arrays = {name: _encode(getattr(self, name), dtype) for name, dtype in _ARRAYS.items()}
-        layers = [[_encode(part, "<f8") for part in layer] for layer in self.weights.layers]
-        exponents = [_encode(self.weights.alpha, "<f8"), _encode(self.weights.beta, "<f8")]
+        arrays = {name: pack_array(getattr(self, name), dtype) for name, dtype in _ARRAYS.items()}
+        layers = [[pack_array(part, DOUBLE) for part in layer] for layer in self.weights.layers]
+        exponents = [pack_array(self.weights.alpha, DOUBLE), pack_array(self.weights.beta, DOUBLE)]
         return {**numbers, **arrays, "layers": layers, "exponents": exponents}
 
     @classmethod
@@ -98,9 +93,11 @@ class ReplicaFit:
                 name: kind(np.nan if record[name] is None and kind is float else record[name])
                 for name, kind in _NUMBERS.items()
             }
-            arrays: dict[str, Any] = {name: _decode(record[name]) for name in _ARRAYS}
-            layers = tuple((_decode(kernel), _decode(bias)) for kernel, bias in record["layers"])
-            alpha, beta = map(_decode, record["exponents"])
+            arrays: dict[str, Any] = {name: unpack_array(record[name]) for name in _ARRAYS}
+            layers = tuple(
+                (unpack_array(kernel), unpack_array(bias)) for kernel, bias in record["layers"]
+            )
+            alpha, beta = map(unpack_array, record["exponents"])
             return cls(**numbers, **arrays, weights=Weights(layers, alpha, beta))
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise StoreError(
@@ -120,39 +117,9 @@ _NUMBERS: Final[Mapping[str, type]] = {
     "finite": bool,
 }
 _ARRAYS: Final[Mapping[str, str]] = {
-    "arc_lengths": "<f8",
-    "integrability": "<f8",
-    "pdf": "<f8",
-    "predictions": "<f4",
-    "curves": "<f4",
+    "arc_lengths": DOUBLE,
+    "integrability": DOUBLE,
+    "pdf": DOUBLE,
+    "predictions": SINGLE,
+    "curves": SINGLE,
 }
-_KINDS: Final = ("<f8", "<f4")
-
-
-def _encode(array: Array, dtype: str) -> dict[str, Any]:
-    packed = zlib.compress(np.ascontiguousarray(array, dtype=dtype).tobytes())
-    return {
-        "shape": list(array.shape),
-        "dtype": dtype,
-        "data": base64.b64encode(packed).decode("ascii"),
-    }
-
-
-def _decode(encoded: Any) -> Array:
-    """Return an array whose size is what its shape says, and not huge.
-
-    >>> _decode(_encode(np.arange(6.0).reshape(2, 3), "<f4"))
-    array([[0., 1., 2.],
-           [3., 4., 5.]])
-    """
-    shape, dtype = tuple(map(int, encoded["shape"])), encoded["dtype"]
-    if dtype not in _KINDS or min(shape, default=0) < 0:
-        raise ValueError(f"an array of {dtype!r}, {shape}")
-    size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-    if size > _LARGEST:
-        raise ValueError(f"an array of {size} bytes")
-    unpacker = zlib.decompressobj()
-    data = unpacker.decompress(base64.b64decode(encoded["data"], validate=True), size + 1)
-    if len(data) != size:
-        raise ValueError(f"{len(data)} bytes for an array {shape}")
-    return np.frombuffer(data, dtype=dtype).reshape(shape).astype(np.float64)

@@ -11,14 +11,14 @@ import numpy as np
 
 from n3hyper.data.build import build_problem
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.memory import SMALLEST
 from n3hyper.fitting.model_trainer import ModelTrainer
-from n3hyper.fitting.pdf_model import NetworkWeights
+from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
+from n3hyper.fitting.training.memory import SMALLEST
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, failed_result
 from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrability_numbers
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.ensemble import Job, setup_of
-from n3hyper.replicas.exportgrid import export_xgrid
 from n3hyper.replicas.replica_fit import ReplicaFit, Weights
 from n3hyper.runcard import Runcard
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array, Mask
+from n3hyper.physics.bases import FK_FLAVOURS
 from n3hyper.physics.distributions import (
     ARC_LENGTH_FLAVOURS,
     INTEGRABILITY_THRESHOLD,
@@ -22,10 +23,8 @@ from n3hyper.physics.distributions import (
 )
 from n3hyper.replicas.replica_fit import ReplicaFit
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 CONVERGENCE: Final = "Convergence check"
+CHI2: Final = "ChiSquared"
 TOTAL: Final = "Total"
 
 
@@ -58,12 +57,17 @@ class Vetoes:
         return tuple(number for number, ok in zip(self.numbers, total, strict=True) if ok)
 
     def reasons(self) -> dict[int, list[str]]:
-        """Return the names of the vetoes that each replica fails, of those that fail some."""
+        """Return which vetoes each replica fails, in words, of those that fail some.
+
+        For one without an accepted epoch that is all there is to say.
+        """
         failed: dict[int, list[str]] = {}
         for place, number in enumerate(self.numbers):
             names = [n for n, mask in self.passed.items() if n != TOTAL and not mask[place]]
+            if CONVERGENCE in names:
+                names = [CONVERGENCE]
             if names:
-                failed[number] = names
+                failed[number] = [in_words(name) for name in names]
         return failed
 
     def record(self) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def judge(fits: Sequence[ReplicaFit], thresholds: Thresholds | None = None) -> V
         },
     }
     distributions = {
-        "ChiSquared": (chi2, limits.chi2),
+        CHI2: (chi2, limits.chi2),
         **{f"ArcLength_{place}": (each, limits.arc_length) for place, each in enumerate(lengths.T)},
     }
     total = passed[CONVERGENCE]
@@ -102,6 +106,20 @@ def judge(fits: Sequence[ReplicaFit], thresholds: Thresholds | None = None) -> V
             break
         total = remaining
     return Vetoes(tuple(fit.number for fit in fits), {**passed, TOTAL: total}, limits)
+
+
+def in_words(veto: str) -> str:
+    """Return what a veto of postfit's name is about.
+
+    >>> in_words("Convergence check"), in_words("ArcLength_1"), in_words("IntegNumber_1")
+    ('positivity', 'arc length of g', 'integrability of T3')
+    """
+    kind, _, place = veto.partition("_")
+    if kind == "ArcLength":
+        return f"arc length of {FK_FLAVOURS[ARC_LENGTH_FLAVOURS[int(place)]]}"
+    if kind == "IntegNumber":
+        return f"integrability of {FK_FLAVOURS[INTEGRABLE_FLAVOURS[int(place)]]}"
+    return {CONVERGENCE: "positivity", CHI2: "chi2"}[veto]
 
 
 def within(values: Array, prior: Mask, sigmas: float) -> Mask:

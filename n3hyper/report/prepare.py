@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.report import rescoring, summary
-from n3hyper.report.autofilter import autofilter
+from n3hyper.report.analysis import summary
 from n3hyper.report.errors import ReportError
-from n3hyper.report.filters import apply_filters, resolve
-from n3hyper.report.scan import Scan, load_scan
+from n3hyper.report.trials import rescoring
+from n3hyper.report.trials.autofilter import autofilter
+from n3hyper.report.trials.filters import apply_filters, resolve
+from n3hyper.report.trials.scan import Scan, load_scan
 from n3hyper.report.view import View
 
 Database = tuple[str, Sequence[Mapping[str, Any]], Mapping[str, Any]]

@@ -6,13 +6,13 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from n3hyper.report import ranges, summary
+from n3hyper.report.analysis import ranges, summary
+from n3hyper.report.analysis.importance import Importances, importances
 from n3hyper.report.columns import SCORES
-from n3hyper.report.importance import Importances, importances
-from n3hyper.report.rescoring import Settings
-from n3hyper.report.scan import Scan
 from n3hyper.report.text import number, show, show_number, span
-from n3hyper.report.trial import Trial
+from n3hyper.report.trials.rescoring import Settings
+from n3hyper.report.trials.scan import Scan
+from n3hyper.report.trials.trial import Trial
 
 TABLE_SCORES: Final = (
     "loss",

@@ -1,13 +1,13 @@
 """Reader of ``hyperscan_config``: the ranges that a scan draws from.
 
-The result is the plain dictionary that `HyperScanner` takes, so that each check here is one that
-would otherwise end the scan at its first trial: a range without its other end, or one that
-hyperopt cannot draw from.
+The result is the plain dictionary that `HyperScanner` takes, which asks the same readers about
+ranges that it is given otherwise. Each check here is one that would end the scan at its first
+trial: a range without its other end, or one that hyperopt cannot draw from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from n3hyper.runcard.keys import REFUSED_HYPERSCAN, REFUSED_OPTIMIZER
@@ -21,7 +21,7 @@ from n3hyper.runcard.names import (
     SAMPLINGS,
 )
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.parameters import OPTIONAL, read_parameters
+from n3hyper.runcard.parameters import MOST_LAYERS, OPTIONAL, read_parameters
 
 OTHER_SCAN: Final = "use_tries_from"
 """Key that names the scan whose trials are run again."""
@@ -31,7 +31,7 @@ _OTHERS: Final = {
     OTHER_SCAN: "the trials of that scan are run; remove one of the two",
     OTHER_SPACE: "the ranges of that scan are drawn from; remove one of the two",
 }
-_GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
+GROUPS = ("stopping", "positivity", "integrability", "optimizer", "architecture")
 _ARCHITECTURE = (
     "initializers",
     "activations",
@@ -60,13 +60,13 @@ def read_hyperscan(
     """
     if node is None:
         return {}
-    section = node.section((*_GROUPS, "parameters", *_OTHERS), refused=REFUSED_HYPERSCAN)
+    section = read_parts(node, _OTHERS)
     for name, reason in _OTHERS.items():
         other = section.get(name)
         if other is None:
             continue
         # ranges beside those of another scan stand in their place
-        groups = () if name == OTHER_SPACE else _GROUPS
+        groups = () if name == OTHER_SPACE else GROUPS
         for key in (*groups, "parameters", *_OTHERS):
             beside = section.get(key)
             if beside is not None and key != name:
@@ -74,33 +74,45 @@ def read_hyperscan(
         return {name: other.text()}
     trials = section.get("parameters")
     if trials is not None:
-        return {"parameters": _read_trials(section, trials, parameters, fitting)}
+        return {"parameters": _read_trials(trials, parameters, fitting)}
     found: dict[str, Any] = {}
     stopping, optimizer = section.get("stopping"), section.get("optimizer")
     if stopping is not None:
-        found["stopping"] = _read_stopping(stopping)
+        found["stopping"] = read_stopping(stopping)
     for key in ("positivity", "integrability"):
         group = section.get(key)
         if group is not None:
-            found[key] = _read_multipliers(group)
+            found[key] = read_multipliers(group)
     if optimizer is not None:
-        found["optimizer"] = _read_optimizers(optimizer)
+        found["optimizer"] = read_optimizers(optimizer)
     architecture = section.get("architecture")
     if architecture is not None:
-        found["architecture"] = _read_architecture(architecture, parameters)
+        found["architecture"] = read_architecture(architecture, parameters)
     if not any(found.values()):
-        node.fail("nothing to scan", f"give ranges under {', '.join(_GROUPS)}")
+        node.fail("nothing to scan", f"give ranges under {', '.join(GROUPS)}")
     return found
 
 
+def read_parts(node: Node, others: Iterable[str] = ()) -> Section:
+    """Return the parts of ``hyperscan_config``, all of them known: ranges, or a list of setups.
+
+    Parameters
+    ----------
+    others
+        Further keys that may stand there.
+    """
+    section = node.section((*GROUPS, "parameters", *others), refused=REFUSED_HYPERSCAN)
+    ranges = [section.get(key) for key in GROUPS]
+    for group in ranges if section.get("parameters") is not None else ():
+        if group is not None:
+            group.fail("not beside parameters", "a scan draws from ranges or from a list, not both")
+    return section
+
+
 def _read_trials(
-    section: Section, trials: Node, parameters: dict[str, Any], fitting: Fitting
+    trials: Node, parameters: dict[str, Any], fitting: Fitting
 ) -> list[dict[str, Any]]:
     """A list of sets of parameters to choose from, each completed by the runcard's own."""
-    for key in _GROUPS:
-        other = section.get(key)
-        if other is not None:
-            other.fail("not beside parameters", "a scan draws from ranges or from a list, not both")
     found = []
     for entry in trials.items("parameters"):
         entry.section(parameters.keys() | OPTIONAL)
@@ -122,7 +134,8 @@ def _range(section: Section, low: str, high: str) -> bool:
     return True
 
 
-def _read_stopping(node: Node) -> dict[str, Any]:
+def read_stopping(node: Node) -> dict[str, Any]:
+    """Read the ranges of epochs and patience."""
     section = node.section(("min_epochs", "max_epochs", "min_patience", "max_patience"))
     found: dict[str, Any] = {}
     if _range(section, "min_epochs", "max_epochs"):
@@ -137,7 +150,8 @@ def _read_stopping(node: Node) -> dict[str, Any]:
     return found
 
 
-def _read_multipliers(node: Node) -> dict[str, float]:
+def read_multipliers(node: Node) -> dict[str, float]:
+    """Read the ranges of a Lagrange multiplier."""
     section = node.section(("min_multiplier", "max_multiplier", "min_initial", "max_initial"))
     found: dict[str, float] = {}
     if section.get("min_multiplier") is None and section.get("max_multiplier") is not None:
@@ -153,7 +167,8 @@ def _read_multipliers(node: Node) -> dict[str, float]:
     return found
 
 
-def _read_optimizers(node: Node) -> list[dict[str, Any]]:
+def read_optimizers(node: Node) -> list[dict[str, Any]]:
+    """Read the optimizers to choose from, each with its arguments."""
     found: list[dict[str, Any]] = []
     for entry in node.items("optimizers"):
         section = entry.section(
@@ -166,13 +181,13 @@ def _read_optimizers(node: Node) -> list[dict[str, Any]]:
         for key in ("learning_rate", "clipnorm"):
             value = section.get(key)
             if value is not None:
-                found[-1][key] = _read_sampler(value)
+                found[-1][key] = read_sampler(value)
     if not found:
         node.fail("no optimizers", "list at least one, as {optimizer_name: Nadam}")
     return found
 
 
-def _read_sampler(node: Node) -> float | dict[str, Any]:
+def read_sampler(node: Node) -> float | dict[str, Any]:
     """A fixed number, or a range with the way to draw from it."""
     if not isinstance(node.value, dict):
         if isinstance(node.value, list):
@@ -199,7 +214,8 @@ def _choices(section: Section, key: str, known: Sequence[str]) -> list[str] | No
     return found
 
 
-def _read_architecture(node: Node, parameters: dict[str, Any]) -> dict[str, Any]:
+def read_architecture(node: Node, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the networks to choose from; `parameters` has what is not scanned."""
     section = node.section(_ARCHITECTURE)
     found: dict[str, Any] = {
         "initializers": _choices(section, "initializers", INITIALIZERS),
@@ -218,7 +234,7 @@ def _read_architecture(node: Node, parameters: dict[str, Any]) -> dict[str, Any]
     drop, size = section.get("max_drop"), section.get("output_size")
     if drop is not None:
         found["max_drop"] = drop.number(0, 1, below=True)
-        kinds = found["layer_types"] or [parameters["layer_type"]]
+        kinds = found["layer_types"] or [parameters.get("layer_type")]
         if "dense_per_flavour" in kinds:
             drop.fail("no dropout with layer_type dense_per_flavour", "remove one of the two")
     if size is not None:
@@ -227,18 +243,18 @@ def _read_architecture(node: Node, parameters: dict[str, Any]) -> dict[str, Any]
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _read_depths(section: Section, parameters: dict[str, Any]) -> list[int] | None:
+def _read_depths(section: Section, parameters: Mapping[str, Any]) -> list[int] | None:
     """``n_layers``: the numbers of hidden layers to choose from."""
     node = section.get("n_layers")
     if node is None:
         return None
     found: list[int] = []
     for item in node.items("numbers of hidden layers"):
-        depth = item.integer(1)
+        depth = item.integer(1, MOST_LAYERS)
         if depth in found:
             item.fail("listed twice", "name each number once")
         if section.get("activations") is None and depth + 1 != len(
-            parameters["activation_per_layer"]
+            parameters.get("activation_per_layer", ())
         ):
             item.fail(
                 "more or fewer layers than parameters.activation_per_layer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3hyper.runcard import filters
+import n3hyper.runcard.filters as filters
 from n3hyper.runcard.keys import IGNORED_DATACUTS, REFUSED_DATACUTS
 from n3hyper.runcard.legacy import SAMPLING
 from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import n3hyper.runcard.filters as filters
+import n3hyper.runcard.keys as keys
 from n3hyper.errors import RuncardError
-from n3hyper.runcard import filters, keys
 from n3hyper.runcard.basis import read_fitting, read_sum_rules
 from n3hyper.runcard.closure import read_closure
 from n3hyper.runcard.folds import read_kfold

@@ -1,4 +1,4 @@
-"""How fast this machine could do a step of the training, from what the step reads and computes.
+"""Bound on the speed of a training step on this machine, from what the step reads and computes.
 
 The bound is the longer of two times, that of reading all tables and forms once (twice where the
 derivative needs them again) and that of all multiplications, plus that of the activation functions.
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from n3hyper.fitting.backend import lanes_at_most, tensorflow
-from n3hyper.fitting.engine import Program
-from n3hyper.fitting.tables import FORMS
+from n3hyper.fitting.loss.points import PointsInStep
+from n3hyper.fitting.training.engine import Program, StepArrays
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a step of the batch must do at least."""
+    """Work that a step of the batch must do at least."""
 
     numbers: int
     """float32 numbers read of tables and covariances."""
@@ -33,34 +33,34 @@ class Work:
 
     @classmethod
     def of_all(cls, parts: Iterable[Work]) -> Work:
-        """What several batches beside one another must do."""
+        """Return the work of several batches side by side."""
         return cls(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
-def work(program: Program, arrays: dict[str, Any]) -> Work:
+def work(program: Program, arrays: StepArrays) -> Work:
     """The work of a step of a program with such arrays."""
     shape = program.architecture
     numbers = multiplications = 0
-    for (_, kind), matrix, forms in zip(
-        program.products, arrays["matrices"], arrays["forms"], strict=True
-    ):
-        numbers += 2 * size(matrix) + size(forms)
-        multiplications += shape.models * (2 * size(matrix) + size(forms))
-        assert (kind == FORMS) == (size(forms) > 0)
+    for product in arrays.theory:
+        numbers += 2 * size(product.matrix) + size(product.forms)
+        multiplications += shape.models * (2 * size(product.matrix) + size(product.forms))
+    likelihood = arrays.likelihood
+    assert isinstance(likelihood, PointsInStep)
     # those of the training are read again for the gradient
-    training, validation = arrays["training_panels"], arrays["validation_panels"]
+    training, validation = likelihood.own.forms.training, likelihood.own.forms.validation
     forms_of_chi2 = sum(
-        2 * size(one) + size(other) for one, other in zip(training, validation, strict=True)
+        2 * size(train) + size(validate)
+        for train, validate in zip(training, validation, strict=True)
     )
     numbers += forms_of_chi2
     multiplications += forms_of_chi2
-    for each in arrays["inverses"]:
-        numbers += size(each)
-        multiplications += size(each)
-    for each in arrays["systematics"]:
-        numbers += 2 * size(each)
-        multiplications += 4 * shape.models * size(each)
-    nodes = int(arrays["features"].shape[0])
+    for inverses in likelihood.own.inverses:
+        numbers += size(inverses)
+        multiplications += size(inverses)
+    for systematics in likelihood.shared.systematics:
+        numbers += 2 * size(systematics)
+        multiplications += 4 * shape.models * size(systematics)
+    nodes = int(arrays.network.inputs.shape[0])
     weights = sum(a * b for a, b in map(shape.layer_shape, range(shape.depth)))
     batch = shape.models * shape.blocks * nodes
     return Work(
@@ -69,7 +69,7 @@ def work(program: Program, arrays: dict[str, Any]) -> Work:
 
 
 def size(array: Any) -> int:
-    """Number of entries."""
+    """Return the number of entries."""
     return int(np.prod(array.shape))
 
 
@@ -85,7 +85,7 @@ class Machine:
 
     @classmethod
     def measured(cls, numbers: int) -> Machine:
-        """With arrays of so many numbers in all."""
+        """Measure the rates with arrays of this many numbers in all."""
         tf = tensorflow()
         cores = lanes_at_most()
         parts = [np.ones(max(numbers // cores, 1000), dtype=np.float32) for _ in range(cores)]
@@ -96,7 +96,7 @@ class Machine:
             reading = min(
                 least_seconds(lambda: list(threads.map(np.sum, parts))),
                 # of little the threads cost more than they save
-                least_seconds(lambda: [each.sum() for each in parts]),
+                least_seconds(lambda: [part.sum() for part in parts]),
             )
         return cls(
             cores * parts[0].size / reading,
@@ -105,7 +105,7 @@ class Machine:
         )
 
     def seconds(self, least: Work) -> float:
-        """The bound of a step."""
+        """Return the bound of a step."""
         reading, computing = (
             least.numbers / self.numbers,
             least.multiplications / self.multiplications,
@@ -114,7 +114,7 @@ class Machine:
 
 
 def least_seconds(do: Callable[[], Any], times: int = 15) -> float:
-    """The shortest of some times, without the first."""
+    """Return the shortest of some times, without the first."""
     do()
     taken = []
     for _ in range(times):

@@ -1,4 +1,4 @@
-"""Commands that are printed are run when they are pasted into a shell, and hold all they need."""
+"""Tests that printed commands work when pasted into a shell, and contain all they need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from n3hyper.cli.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.scanning.restart import restart_request
@@ -39,7 +39,7 @@ ODD = [
 
 
 def parsed(line: str) -> dict[str, Any]:
-    """The options that a printed command gives, as click reads them."""
+    """Return the options that a printed command gives, as click reads them."""
     program, name, *arguments = shlex.split(line)
     assert program == "n3hyper"
     command = cli.get_command(None, name)  # type: ignore[arg-type]
@@ -80,22 +80,31 @@ def test_a_shell_takes_each_word_as_it_was_meant(folder: str) -> None:
 
 
 def test_no_password_is_printed() -> None:
-    parallel = parallel_request(True, "mongodb://me:secret@node7/db", None, None, None)
-    line = restart_command(ScanRequest(Path("x.yml"), Path("out"), 9), 9, parallel)
-    assert "secret" not in line
-    assert parsed(line)["mongo_uri"] == "mongodb://me@node7/db"
+    for uri, printed in (
+        ("mongodb://me:secret@node7/db", None),
+        ("mongodb://me:sec/ret@node7/db", None),
+        ("me:secret@node7/db", None),
+        ("mongodb://me@node7/db", None),
+        ("mongodb://node7/db?replicaSet=r", "mongodb://node7/db?replicaSet=r"),
+        ("db/uri", "db/uri"),
+    ):
+        parallel = parallel_request(True, uri, None, None, None)
+        line = restart_command(ScanRequest(Path("x.yml"), Path("out"), 9), 9, parallel)
+        assert parsed(line)["mongo_uri"] == printed
 
 
 def test_the_greeting_of_a_database_can_be_pasted(tmp_path: Path) -> None:
     runner = MongodRunner(db_port=27018, dbpath=tmp_path / "a b")
     lines = greeting(runner).splitlines()
     workers, scan = (line.partition("n3hyper ")[2] for line in lines[2:4])
-    for rest in (workers, scan):
-        assert parsed(f"n3hyper {rest}")["mongo_uri"] == str((tmp_path / "a b" / "uri").resolve())
+    for printed in (workers, scan):
+        assert parsed(f"n3hyper {printed}")["mongo_uri"] == str(
+            (tmp_path / "a b" / "uri").resolve()
+        )
 
 
 def run(*arguments: object) -> int:
-    """The exit status of the command line."""
+    """Run the command line and return its exit status."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert isinstance(ended.value.code, int)
@@ -103,20 +112,20 @@ def run(*arguments: object) -> int:
 
 
 def pasted(line: str) -> int:
-    """The exit status of a printed command."""
+    """Run a printed command and return its exit status."""
     return run(*shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
 def theories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of theories that nobody finds who is not told of it."""
+    """Return a folder of theories that is not found by default."""
     folder = tmp_path_factory.mktemp("my theories")
     shutil.copytree(SHIPPED / "theory_1650", folder / "theory_77")
     return folder
 
 
 def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scan of one trial in a folder with a blank, begun with relative paths."""
+    """Return a scan of one trial in a folder with a blank, begun with relative paths."""
     monkeypatch.chdir(tmp_path)
     write_card(tmp_path / "small card.yml", {**small_card(), "theory": {"theoryid": 77}})
     where = Path(os.path.relpath(theories))
@@ -124,11 +133,11 @@ def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "a b" / "o"
 
 
-def last_command(said: str) -> str:
-    return "n3hyper restart" + said.strip().rpartition("n3hyper restart")[2]
+def last_command(text: str) -> str:
+    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2]
 
 
-def test_what_a_scan_prints_is_done_when_pasted(
+def test_commands_that_a_scan_prints_work_when_pasted(
     theories: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -143,7 +152,7 @@ def test_what_a_scan_prints_is_done_when_pasted(
     assert run("restart", "--pkl", scan, "-n", 2, "--timeout", "1h") == 0
     os.chdir(tmp_path)
     # a second scan there is refused, and what is advised works
-    assert run("scan", "small card.yml", "-o", "a b/o", "-n", 1, "--theory-path", theories) == 1
+    assert run("scan", "small card.yml", "-o", "a b/o", "-n", 1, "--theory-path", theories) == 2
     said = capsys.readouterr().err
     refusal = next(line for line in said.splitlines() if "holds a scan already" in line)
     assert pasted(last_command(refusal).partition(", or choose")[0]) == 0

@@ -21,7 +21,9 @@ from n3hyper.hyper_optimization.hyper_scan import (
     hp_uniform,
     optimizer_arg_wrapper,
 )
+from n3hyper.runcard import parse_runcard
 from n3hyper.runcard.names import INITIALIZERS
+from tests.support.runcard_samples import good_card
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 # Printed for PARAMETERS and HYPERSCAN by n3fit 4.1.5 (label, distribution, arguments); for a
@@ -191,25 +193,25 @@ def optimizer(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("hyperscan", "message"),
     [
-        ({"stopping": {"min_epochs": 50, "max_epochs": 20}}, "minimum above maximum"),
-        ({"stopping": {"min_epochs": 50}}, "give max_epochs as well"),
-        ({"stopping": {"min_patience": 0.6, "max_patience": 0.5}}, "minimum above maximum"),
+        ({"stopping": {"min_epochs": 50, "max_epochs": 20}}, "above max_epochs .20."),
+        ({"stopping": {"min_epochs": 50}}, "give both min_epochs and max_epochs"),
+        ({"stopping": {"min_patience": 0.6, "max_patience": 0.5}}, "above max_patience .0.5."),
         ({"stopping": {"min_epoch": 5, "max_epochs": 7}}, "did you mean 'min_epochs'"),
-        ({"positivity": {"min_multiplier": 1.5, "max_multiplier": 1.2}}, "minimum above maximum"),
-        ({"positivity": {"max_initial": 1.2}}, "give min_initial as well"),
-        ({"positivity": {"min_initial": 0.0, "max_initial": 1.0}}, "no logarithm"),
+        ({"positivity": {"min_multiplier": 1.5, "max_multiplier": 1.2}}, "above max_multiplier"),
+        ({"positivity": {"max_initial": 1.2}}, "give both min_initial and max_initial"),
+        ({"positivity": {"min_initial": 0.0, "max_initial": 1.0}}, "must be above 0"),
         ({"integrability": {"min_initial": 1.0, "max_initial": 2.0}}, "do not have"),
         (optimizer(optimizer_name="Adm"), "did you mean 'Adam'"),
         (optimizer(learning_rte=0.1), "did you mean 'learning_rate'"),
-        (optimizer(learning_rate={"min": 2.0, "max": 1.0}), "minimum above maximum"),
+        (optimizer(learning_rate={"min": 2.0, "max": 1.0}), "above max .1."),
         (optimizer(learning_rate={"min": 2.0}), "both min and max"),
         (optimizer(clipnorm={"min": 1, "max": 2, "samplin": "log"}), "did you mean 'sampling'"),
         ({"stoping": {"min_epochs": 5, "max_epochs": 7}}, "hyperscan_config.stoping"),
         ({"parameters": [{"epochs": 5}], "stopping": {"max_patience": 0.5}}, "stopping"),
-        (optimizer(clipnorm={"min": 1, "max": 2, "sampling": "lg"}), "unknown sampling"),
-        ({"architecture": {"initializers": ["glorot"]}}, "unknown initializer"),
-        ({"architecture": {"n_layers": [2], "min_units": None}}, "give min_units"),
-        ({"architecture": {"max_drop": -0.1}}, "minimum above maximum"),
+        (optimizer(clipnorm={"min": 1, "max": 2, "sampling": "lg"}), "did you mean 'log'"),
+        ({"architecture": {"initializers": ["glorot"]}}, "did you mean 'glorot_normal'"),
+        ({"architecture": {"n_layers": [2], "min_units": None}}, "needs min_units and max_units"),
+        ({"architecture": {"max_drop": -0.1}}, "at least 0 and below 1"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused_in_one_line(
@@ -218,6 +220,48 @@ def test_what_cannot_be_sampled_is_refused_in_one_line(
     with pytest.raises(RuncardError, match=message) as caught:
         HyperScanner(PARAMETERS, hyperscan)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("stopping", {"min_epochs": 0, "max_epochs": 20}, "min_epochs: out of range"),
+        ("integrability", {"max_multiplier": 0.5}, "integrability.max_multiplier"),
+        ("architecture", {"activations": ["tanhh"]}, "did you mean 'tanh'"),
+        ("architecture", {"n_layers": [2, 2]}, "listed twice"),
+        ("optimizer", {"optimizers": []}, "no optimizers"),
+    ],
+)
+def test_methods_check_what_a_runcard_would_be_asked(
+    method: str, options: dict[str, Any], message: str
+) -> None:
+    scanner = HyperScanner({**PARAMETERS, "integrability": {}}, {})
+    with pytest.raises(RuncardError, match=message):
+        getattr(scanner, method)(**options)
+
+
+@pytest.mark.parametrize(
+    ("hyperscan", "key"),
+    [
+        (
+            {"stopping": {"min_epochs": 50, "max_epochs": 20}},
+            "hyperscan_config.stopping.min_epochs",
+        ),
+        (optimizer(learning_rate={"min": 2.0}), "hyperscan_config.optimizer[0].learning_rate.max"),
+        ({"architecture": {"layer_types": ["dens"]}}, "hyperscan_config.architecture.layer_types"),
+        ({"positivty": {}}, "hyperscan_config.positivty"),
+    ],
+)
+def test_a_runcard_and_a_dictionary_are_refused_in_the_same_words(
+    hyperscan: dict[str, Any], key: str
+) -> None:
+    card = {**good_card(), "hyperscan_config": hyperscan}
+    with pytest.raises(RuncardError) as by_runcard:
+        parse_runcard(card)
+    with pytest.raises(RuncardError) as by_dictionary:
+        HyperScanner(parse_runcard(good_card()).parameters, hyperscan)
+    assert str(by_runcard.value) == str(by_dictionary.value)
+    assert key in str(by_runcard.value)
 
 
 def test_scanning_what_parameters_do_not_have_is_refused() -> None:

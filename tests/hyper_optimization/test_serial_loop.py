@@ -17,18 +17,19 @@ from n3hyper.errors import FitError, HyperparameterError, RuncardError, StoreErr
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
 from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
-from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
-from n3hyper.hyper_optimization.suggest import (
+from n3hyper.hyper_optimization.sampling.suggest import (
     ALGORITHMS,
     Suggester,
     learned_from,
     scored,
     trial_generator,
 )
+from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
+from tests.support.waiting import HANGS
 
 PROBLEM = synthetic_problem(dis=(8, 6), hadronic=0, replicas=2, nx=12)
 KFOLD = KFold(
@@ -156,7 +157,7 @@ def test_kill_9_loses_nothing_but_the_trial_under_way(tmp_path: Path) -> None:
                 [sys.executable, "-c", script, str(killed), str(when)],
                 env=environment,
                 check=False,
-                timeout=120,
+                timeout=HANGS,
             ).returncode
         )
     assert statuses == [-9, -9, 0]

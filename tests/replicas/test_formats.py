@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import FitError, StoreError
-from n3hyper.fitting.pdf_model import Layer, PDFModel
+from n3hyper.fitting.network.pdf_model import Layer, PDFModel
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrability_numbers
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.sum_rules import sum_rules
-from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid, partons, read_exportgrid
+from n3hyper.physics.xgrid import export_xgrid
+from n3hyper.replicas.exportgrid import ExportGrid, partons, read_exportgrid
 from n3hyper.replicas.fit_json import chi2_log, fit_json
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import TOTAL, judge

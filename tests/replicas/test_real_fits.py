@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from n3hyper.cli import cli
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import load_fit_card
-from n3hyper.replicas.exportgrid import export_xgrid, read_exportgrid
+from n3hyper.replicas.exportgrid import read_exportgrid
 from n3hyper.replicas.preparation import prepare_fit
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.trainer import ReplicaTrainer

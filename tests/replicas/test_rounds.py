@@ -12,7 +12,7 @@ import pytest
 
 from n3hyper.errors import StoreError
 from n3hyper.replicas.exportgrid import read_exportgrid
-from n3hyper.replicas.session import restart_request
+from n3hyper.replicas.request import restart_request
 from n3hyper.system import atomic_write
 from tests.support.toy_replicas import ToyReplicas, contents, toy_run
 from tests.support.toy_scans import in_child
@@ -34,7 +34,7 @@ def test_the_next_seeds_make_up_for_those_that_fail(ten: Path) -> None:
     # the whole job of 11 failed, and with it 12 and 13
     assert [fit.number for fit in outcome.chosen] == [1, 2, 3, 4, 6, 8, 9, 16, 17, 18]
     failures = outcome.results.failures(outcome.vetoes)
-    assert failures[5] == "Convergence check"
+    assert failures[5] == "positivity"
     assert failures[7] == "nan"
     assert failures[12].startswith("exception: ValueError: replica 11")
     assert sorted(failures) == [5, 7, 10, 11, 12, 13, 14, 15]

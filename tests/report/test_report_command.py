@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from n3hyper.cli import main
 from n3hyper.report.columns import PARAMETERS, SCORES
 from tests.support.make_trials import make_records, write_scan
+from tests.support.waiting import HANGS
 
 COMMAND = [sys.executable, "-m", "n3hyper.cli", "report"]
 
@@ -32,7 +33,7 @@ def report(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         capture_output=True,
-        timeout=100,
+        timeout=HANGS,
         encoding="utf-8",
         env={**os.environ, **environment},
         check=False,

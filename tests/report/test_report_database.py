@@ -12,11 +12,11 @@ import pytest
 from n3hyper.cli import main
 from n3hyper.hyper_optimization.filetrials import space_eval_trial
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.mongo_connection import open_database
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_scan import ScanDocument
+from n3hyper.hyper_optimization.mongo.connection import open_database
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.record import plain
-from n3hyper.report.trial import flat_values
+from n3hyper.report.trials.trial import flat_values
 from n3hyper.runcard import load_runcard
 from tests.support.make_trials import RUNCARD, result_of
 
@@ -78,4 +78,4 @@ def test_what_is_no_scan(mongo_uri: str, capsys: pytest.CaptureFixture[str]) -> 
     assert out == ""
     assert "no scan in this database" in err
     out, err = report(capsys, "http://localhost/x")
-    assert "not a database" in err
+    assert "not the URI of a database" in err

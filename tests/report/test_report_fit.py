@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from n3hyper.cli import main
-from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid
+from n3hyper.physics.xgrid import export_xgrid
+from n3hyper.replicas.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.figures import plan_figures, write_figures
@@ -25,7 +26,7 @@ from n3hyper.report.pdfs.page import page
 from n3hyper.report.pdfs.pdfset import PDFs, X, read_set
 from n3hyper.report.pdfs.tables import to_json
 from n3hyper.report.pdfs.view import view_fit
-from n3hyper.report.sources import is_fit
+from n3hyper.report.trials.sources import is_fit
 
 SETUPS = [
     {

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from n3hyper.report.forest import BINS, Tree, forest_anova, grow
-from n3hyper.report.importance import FEWEST, importances
-from n3hyper.report.scan import load_scan
+from n3hyper.report.analysis.forest import BINS, Tree, forest_anova, grow
+from n3hyper.report.analysis.importance import FEWEST, importances
+from n3hyper.report.trials.scan import load_scan
 from tests.support.make_trials import make_records, write_tries
 
 

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from n3hyper.report.figures import plan_figures, write_figures
-from n3hyper.report.page import page
+from n3hyper.report.output.figures import plan_figures, write_figures
+from n3hyper.report.output.page import page
 from n3hyper.report.prepare import Request, prepare
 from n3hyper.report.view import View
 from tests.support.make_trials import make_records, write_scan, write_tries
+from tests.support.waiting import HANGS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -56,7 +57,7 @@ def browse(browser: str, file: Path, *options: str) -> str:
         [*command, f"--user-data-dir={folder}", *options, file.as_uri()],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=HANGS,
         check=True,
     )
     return done.stdout

@@ -17,8 +17,8 @@ from n3hyper.hyper_optimization.record import finished_state
 from n3hyper.hyper_optimization.scoring import make_scorer
 from n3hyper.report.errors import ReportError
 from n3hyper.report.prepare import Request, prepare
-from n3hyper.report.rescoring import fold_losses, rescore, settings_of
-from n3hyper.report.scan import Scan, load_scan
+from n3hyper.report.trials.rescoring import fold_losses, rescore, settings_of
+from n3hyper.report.trials.scan import Scan, load_scan
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.make_trials import write_tries
 from tests.support.synthetic import synthetic_problem

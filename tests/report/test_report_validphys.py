@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from n3hyper.report.autofilter import autofilter
-from n3hyper.report.filters import apply_filters
-from n3hyper.report.scan import Scan, load_scan
-from n3hyper.report.summary import running_means, top
+from n3hyper.report.analysis.summary import running_means, top
+from n3hyper.report.trials.autofilter import autofilter
+from n3hyper.report.trials.filters import apply_filters
+from n3hyper.report.trials.scan import Scan, load_scan
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES: dict[str, dict[str, Any]] = json.loads((REFERENCE / "validphys.json").read_text())

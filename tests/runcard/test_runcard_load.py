@@ -25,6 +25,7 @@ from n3hyper.runcard import (
     require_scan,
 )
 from tests.support.runcard_samples import DATASETS, FLAVOURS, good_card
+from tests.support.waiting import HANGS
 
 ROOT = Path(__file__).parents[2]
 RUNCARDS = sorted((ROOT / "runcards").glob("*.yml"))
@@ -277,7 +278,7 @@ def test_loading_needs_nothing_heavy() -> None:
         [sys.executable, "-c", code, str(ROOT / "runcards" / "quickstart.yml")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )

@@ -1,4 +1,4 @@
-"""A user's own hyperopt.fmin on a database, with real workers that run its objective by name."""
+"""Tests of a user's hyperopt.fmin on a database, with workers that run its objective by name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import pytest
 from hyperopt import Trials, fmin, hp, rand
 
 from n3hyper.errors import ObjectiveError, StoreError
-from n3hyper.hyper_optimization import mongo_search
-from n3hyper.hyper_optimization.mongo_address import VARIABLE
-from n3hyper.hyper_optimization.mongo_jobs import job_id
-from n3hyper.hyper_optimization.mongo_server import MongodRunner
+from n3hyper.hyper_optimization.mongo.address import VARIABLE
+from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 from tests.services import own_objectives
 from tests.services.own_objectives import deadly_once, parabola, troubled, typed
 from tests.support.mongo_servers import fresh_database
 from tests.support.toy_processes import environment
+from tests.support.waiting import HANGS
 
 X = hp.uniform("x", -5, 5)
 MODULE = own_objectives.__name__
@@ -54,7 +54,7 @@ def search(objective: Any, trials: Any, space: Any = X, n: int = 6, **options: A
 
 @contextmanager
 def searching(folder: Path, uri: str, *objectives: Any, **options: Any) -> Iterator[Any]:
-    """A store with workers that are allowed some objectives."""
+    """Provide a store with workers that may run some objectives."""
     trials = MongoFileTrials(folder, uri=uri, **options)
     trials.start_mongo_workers(objectives=objectives, poll_interval=0.05)
     try:
@@ -65,7 +65,7 @@ def searching(folder: Path, uri: str, *objectives: Any, **options: Any) -> Itera
 
 
 def test_workers_find_what_a_search_in_one_process_finds(tmp_path: Path, uri: str) -> None:
-    """The same points, losses and best point, in the files and in the database."""
+    """Compare points, losses and the best point, in the files and in the database."""
     with searching(tmp_path, uri, parabola, num_workers=2, parameters=X) as trials:
         best = search(parabola, trials)
         again = MongoFileTrials(None, exp_key=trials.exp_key, parameters=X, uri=uri)
@@ -75,7 +75,7 @@ def test_workers_find_what_a_search_in_one_process_finds(tmp_path: Path, uri: st
     assert best == search(parabola, alone)
     assert trials.losses() == alone.losses()
     records = read_tries(tmp_path / "tries.json")
-    assert [each["misc"]["space_vals"] for each in records] == alone.vals["x"]
+    assert [record["misc"]["space_vals"] for record in records] == alone.vals["x"]
     assert "point" not in records[0]["misc"]
 
 
@@ -87,7 +87,7 @@ SPACE = {
 
 
 def test_an_objective_is_given_the_point_as_hyperopt_gives_it(tmp_path: Path, uri: str) -> None:
-    """Tuples, whole numbers and keys of any kind; what it attaches is kept with its trial."""
+    """Pass tuples, integers and keys of any type; attachments are kept with the trial."""
     with searching(tmp_path, uri, f"{MODULE}:typed", parameters=SPACE) as trials:
         search(typed, trials, SPACE, n=4)
         attached = [dict(trials.trial_attachments(trial)) for trial in trials.trials]
@@ -96,7 +96,7 @@ def test_an_objective_is_given_the_point_as_hyperopt_gives_it(tmp_path: Path, ur
         assert not list(trials.handle.db["fs.files"].find())
     alone = Trials()
     search(typed, alone, SPACE, n=4)
-    given = [each["result"]["given"] for each in read_tries(tmp_path / "tries.json")]
+    given = [record["result"]["given"] for record in read_tries(tmp_path / "tries.json")]
     assert given == [result["given"] for result in alone.results]
     assert attached == [{"text": "é".encode(), "blob": bytes([0, 255])}] * 4
 
@@ -193,7 +193,7 @@ def test_workers_run_what_they_were_told_to_allow_and_nothing_else(
         other.known.point_of = lambda vals: encode_point(vals)
         misc = {"tid": 0, "idxs": {}, "vals": {}, "cmd": None}
         other.insert_trial_docs(other.new_trial_docs([0], [None], [{"status": "new"}], [misc]))
-        watch = mongo_search.Search(other, other.scan_document, SPACE)
+        watch = search.Search(other, other.scan_document, SPACE)
         while not caplog.messages:
             other.refresh()
             watch.look()
@@ -207,7 +207,7 @@ def test_workers_run_what_they_were_told_to_allow_and_nothing_else(
 def test_a_search_without_workers_says_so(
     tmp_path: Path, uri: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo_search, "_ALONE", 0.0)
+    monkeypatch.setattr("n3hyper.hyper_optimization.mongo.search._ALONE", 0.0)
     trials = MongoFileTrials(tmp_path, uri=uri)
 
     class Told(Exception):
@@ -216,7 +216,7 @@ def test_a_search_without_workers_says_so(
     def told(*_: Any) -> None:
         raise Told
 
-    monkeypatch.setattr(mongo_search.log, "warning", told)
+    monkeypatch.setattr(search.log, "warning", told)
     with pytest.raises(Told):
         search(parabola, trials)
     trials.handle.close()
@@ -259,7 +259,7 @@ def test_the_command_says_that_an_objective_cannot_be_imported(uri: str) -> None
         env=environment(**{VARIABLE: uri}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANGS,
     )
     assert done.returncode == 2
     assert "objective no_such_module:f: no_such_module cannot be imported here" in done.stderr
@@ -292,7 +292,7 @@ def test_points_that_anybody_may_have_written_are_refused(text: Any) -> None:
 
 
 def test_arguments_may_be_positional_as_documented(tmp_path: Path, uri: str) -> None:
-    """As hyperopt's MongoTrials has them: exp_key, cmd, workdir, refresh."""
+    """Use the order of hyperopt's MongoTrials: exp_key, cmd, workdir, refresh."""
     trials = MongoFileTrials(
         tmp_path, "localhost", 1, "none", 3, X, "a name", None, None, False, uri=uri
     )

@@ -1,4 +1,4 @@
-"""The scripts for SLURM as they stand: the batch system starts them with bash, and so does this."""
+"""Tests of the scripts for SLURM, started with bash as the batch system does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.hyper_optimization.mongo_server import free_port
+from n3hyper.hyper_optimization.mongo.server import free_port
 from n3hyper.hyper_optimization.record import read_tries
 from tests.support.toy_processes import environment
-from tests.support.waiting import until
+from tests.support.waiting import HANGS, until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "slurm"
 TRIES = Path("nnfit") / "replica_1" / "tries.json"
@@ -35,7 +35,7 @@ main()
 
 
 @pytest.mark.slow
-def test_server_and_workers_with_a_walltime(tmp_path: Path) -> None:
+def test_server_and_workers_run_and_end_at_their_walltime(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "n3hyper"
     program.parent.mkdir()
     program.write_text(PROGRAM)
@@ -59,21 +59,21 @@ def test_server_and_workers_with_a_walltime(tmp_path: Path) -> None:
     worker = start("workers.sh", str(output))  # before the server
     server = start("server.sh", str(runcard), str(output), "2000")
     try:
-        until(lambda: (output / TRIES).exists() and len(read_tries(output / TRIES)) >= 3, 120)
+        until(lambda: (output / TRIES).exists() and len(read_tries(output / TRIES)) >= 3)
         server.send_signal(signal.SIGTERM)  # its walltime
-        server.wait(60)
+        server.wait(HANGS)
         done = len(read_tries(output / TRIES))
         assert "what is finished is saved" in (tmp_path / "server.sh.log").read_text()
         server = start("server.sh", str(runcard), str(output), str(done + 10))
-        assert server.wait(180) == 0, (tmp_path / "server.sh.log").read_text()
+        assert server.wait(HANGS) == 0, (tmp_path / "server.sh.log").read_text()
         assert len(read_tries(output / TRIES)) == done + 10
         # the database has gone with the scan: nothing is left to be done
-        assert worker.wait(60) == 0
+        assert worker.wait(HANGS) == 0
     finally:
         for process in (server, worker):
             if process.poll() is None:
                 process.terminate()
-                process.wait(60)
+                process.wait(HANGS)
     password = re.search(r":([^:@/]+)@", (tmp_path / "out.db" / "uri").read_text())
     assert password is not None
     for log in tmp_path.glob("*.log"):

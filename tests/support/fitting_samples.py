@@ -1,4 +1,4 @@
-"""A fit of a few seconds: its basis, its runcard and its hyperparameters."""
+"""Fit of a few seconds: its basis, its runcard and its hyperparameters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from n3hyper.data.masks import mode_masks
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.batch import FitInputs, Trial
 from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.engine import StepArrays
+from n3hyper.fitting.training.inputs import FitInputs
+from n3hyper.fitting.training.trial import Trial
 from tests.support.synthetic import synthetic_problem
 
 RANGES = {
@@ -28,14 +30,14 @@ RANGES = {
 BASIS = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in RANGES.items()]
 
 
-def runcard(**changes: Any) -> SimpleNamespace:
+def runcard(**changes: Any) -> Any:
     """What a ModelTrainer reads of a runcard."""
     fitting = SimpleNamespace(fitbasis="NN31IC", basis=BASIS)
     return SimpleNamespace(**{"fitting": fitting, "sum_rules": "All", **changes})
 
 
 def parameters(**changes: Any) -> dict[str, Any]:
-    """Hyperparameters with n3fit's keys."""
+    """Return hyperparameters with n3fit's keys."""
     return {
         "nodes_per_layer": [9, 7, 8],
         "activation_per_layer": ["tanh", "tanh", "linear"],
@@ -53,32 +55,38 @@ def parameters(**changes: Any) -> dict[str, Any]:
 
 
 def small_problem(**changes: Any) -> FitProblem:
-    """Two folds and two replicas, quotients and hadronic tables, 66 points."""
+    """Return a problem of two folds, two replicas, 66 points, with ratios and hadronic tables."""
     return synthetic_problem(**changes)
 
 
 def make_trial(problem: FitProblem, **changes: Any) -> Trial:
-    """A trial of a problem."""
+    """Return a trial of a problem."""
     card = runcard()
     inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
 
 
-def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
+def arrays_of_step(trial: Trial) -> StepArrays:
+    """All that a step reads, in NumPy."""
+    inputs = trial.inputs
+    return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
+
+
+def assert_same_bits(first: BatchFit, second: BatchFit) -> None:
     """Whether two fits are the same to the last bit."""
     for field in dataclasses.fields(BatchFit):
-        if isinstance(getattr(one, field.name), np.ndarray):
+        if isinstance(getattr(first, field.name), np.ndarray):
             np.testing.assert_array_equal(
-                getattr(one, field.name), getattr(other, field.name), field.name
+                getattr(first, field.name), getattr(second, field.name), field.name
             )
-    for fold in range(one.folds):
+    for fold in range(first.folds):
         x = np.geomspace(1e-5, 0.9, 7)
-        np.testing.assert_array_equal(one.pdf_grid(x, fold), other.pdf_grid(x, fold))
-    assert one.epochs_run == other.epochs_run
+        np.testing.assert_array_equal(first.pdf_grid(x, fold), second.pdf_grid(x, fold))
+    assert first.epochs_run == second.epochs_run
 
 
 def problem_of_modes(**changes):
-    """A small problem with its eigenmodes split, three of four."""
+    """Return a small problem with split eigenmodes, three of four for training."""
     problem = small_problem(**changes)
     kept = np.stack([~fold.mask for fold in problem.folds])
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Toy trainers for a process of their own, and what may happen to it.
+"""Toy trainers for a separate process, and what may happen to it.
 
 A module of its own, which that process finds by its name.
 """
@@ -14,17 +14,18 @@ from typing import Any
 from n3hyper.hyper_optimization.scoring import make_scorer
 from tests.support.toy_scans import KFOLD, PROBLEM, sometimes_fails
 from tests.support.toy_trainer import ToyTrainer
+from tests.support.waiting import HANGS
 
 
 def eat(megabytes: int) -> bytearray:
-    """So much memory, touched."""
+    """Allocate this much memory, and touch it."""
     block = bytearray(megabytes << 20)
     block[::4096] = b"x" * len(block[::4096])
     return block
 
 
 class Fits(ToyTrainer):
-    """A toy that tells its process, and does what the number of epochs says."""
+    """Toy that reports its process, and does what the number of epochs says."""
 
     def __init__(self, on_progress: Callable[[Any], None], deeds: dict[int, Any]) -> None:
         super().__init__(PROBLEM, make_scorer(PROBLEM, KFOLD), sometimes_fails)
@@ -41,7 +42,7 @@ class Fits(ToyTrainer):
         elif deed == "exit":
             os._exit(3)
         elif deed == "wait":
-            time.sleep(60)
+            time.sleep(HANGS)
         return super().hyperparametrizable(params)
 
 

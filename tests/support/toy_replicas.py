@@ -10,18 +10,21 @@ from typing import Any
 import numpy as np
 
 from n3hyper.hyper_optimization.record import Record, read_tries
-from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
+from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.ensemble import Job, setup_of
-from n3hyper.replicas.exportgrid import export_xgrid
 from n3hyper.replicas.folder import PDFScale
 from n3hyper.replicas.preparation import PreparedFit
 from n3hyper.replicas.replica_fit import ReplicaFit, Weights
-from n3hyper.replicas.session import FitOutcome, FitRequest, run_serial
+from n3hyper.replicas.request import FitRequest
+from n3hyper.replicas.rounds import FitOutcome
+from n3hyper.replicas.serial import begin, run_serial
 from n3hyper.replicas.trainer import FitPlan
 from tests.support.small_card import small_card, write_card
 from tests.support.synthetic import synthetic_problem, toy_pdf
 
+IDENTITY = {"data": "toy", "theory": "toy", "replicas": "1"}
 PROBLEM = synthetic_problem(dis=(8, 6), hadronic=0, folds=0, replicas=2, nx=12)
 
 
@@ -57,14 +60,16 @@ def toy_fit(number: int, setups: int = 1) -> ReplicaFit:
 class ToyReplicas:
     """Fits jobs of toys."""
 
-    def __init__(self, setups: int) -> None:
-        self.setups = setups
+    def __init__(self, setups: int, misbehave: Any = None) -> None:
+        self.setups, self.misbehave = setups, misbehave
         self.jobs: list[tuple[int, ...]] = []
 
     def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
         """Return the result of a job, as the real trainer does."""
         numbers = Job.checked(params).replicas(self.setups)
         self.jobs.append(numbers)
+        if self.misbehave is not None:
+            self.misbehave({"epochs": 0})
         if 11 in numbers:
             raise ValueError("replica 11 is not to my liking")
         fits = [toy_fit(number, self.setups) for number in numbers]
@@ -86,6 +91,12 @@ def toy_card(folder: Path, setups: int = 1) -> FitCard:
     return load_fit_card(write_card(folder / "toy.yml", card))
 
 
+def toy_prepared(card: FitCard) -> PreparedFit:
+    """Return what `prepare_fit` gives, without data or theory."""
+    plan = FitPlan(PROBLEM, card.runcard, card.setups)
+    return PreparedFit(card, plan, PDFScale(1.65, 4), IDENTITY)
+
+
 def toy_run(
     folder: Path, replicas: int, at_most: int = 40, setups: int = 1, trainer: Any = None
 ) -> FitOutcome:
@@ -93,8 +104,7 @@ def toy_run(
     there = any((folder / "jobs" / name).exists() for name in ("tries.pkl", "tries.json"))
     (folder / "jobs").mkdir(parents=True, exist_ok=True)
     card = toy_card(folder.parent, setups)
-    plan = FitPlan(PROBLEM, card.runcard, card.setups)
-    prepared = PreparedFit(card, plan, PDFScale(1.65, 4), {"data": "toy", "replicas": "1"})
+    prepared = toy_prepared(card)
     request = FitRequest(
         runcard=folder / "filter.yml",
         output=folder,
@@ -103,6 +113,7 @@ def toy_run(
         restart=there,
     )
     with locked_scan(folder / "jobs"):
+        begin(request, prepared)
         return run_serial(request, prepared, trainer or ToyReplicas(setups), Silent())
 
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import StoreError
-from n3hyper.replicas.exportgrid import Array, ExportGrid, read_exportgrid
+from n3hyper.physics.arrays import Array
+from n3hyper.replicas.exportgrid import ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
-from n3hyper.report.sources import FIT
 from n3hyper.report.text import clean, clean_tree, number
+from n3hyper.report.trials.sources import FIT
 
 _REPLICA: Final = re.compile(r"replica_(\d{1,8})")
 

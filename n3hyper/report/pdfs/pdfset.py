@@ -13,7 +13,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from n3hyper.errors import DataError
-from n3hyper.replicas.exportgrid import Array, ExportGrid
+from n3hyper.physics.arrays import Array
+from n3hyper.replicas.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.partons import of_export_grid, of_grid
 from n3hyper.report.text import number

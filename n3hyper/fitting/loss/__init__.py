@@ -1,0 +1,1 @@
+"""Predictions and their losses: tables, chi2, Lagrange multipliers."""

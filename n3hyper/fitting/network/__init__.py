@@ -1,0 +1,1 @@
+"""Networks as PDFs: their weights, their inputs, and what they give."""

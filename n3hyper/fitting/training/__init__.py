@@ -1,0 +1,1 @@
+"""The training of all models of a trial: the compiled step, its batches and its lanes."""

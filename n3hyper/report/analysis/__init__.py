@@ -1,0 +1,1 @@
+"""What trials say of hyperparameters: importance, ranges, summaries."""

@@ -1,0 +1,1 @@
+"""What a report is given out as: terminal, tables, figures, pages, runcards."""

@@ -1,0 +1,203 @@
+"""Where trials come from: files, folders, a database, or the newest scan that lies about."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from n3hyper.errors import nearest
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_yaml
+from n3hyper.report.errors import ReportError
+
+TRIES: Final = "tries.json"
+FIT: Final = "fit.json"
+"""A fit in numbers."""
+_SKIPPED: Final = {"filter", "tables", "figures", "input", "node_modules", "site-packages"}
+_JOBS: Final = "jobs"
+"""The store of a fit, which is not a scan."""
+_MOST_FOLDERS: Final = 20_000
+_LARGEST: Final = 4 * 2**30
+"""Bytes of a file of trials."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of trials."""
+
+    path: Path
+    name: str
+    """How the report calls it."""
+    runcard: Path | None
+    """The runcard as it was run, when it lies beside."""
+    modified: float
+    """POSIX time of the last change."""
+
+
+def find_sources(paths: Sequence[Path], combine: bool = False) -> tuple[list[Source], list[str]]:
+    """The files that `paths` mean, and notes on what was left aside.
+
+    Parameters
+    ----------
+    paths
+        Files of trials, folders of replicas or output folders; when empty, the newest scan below
+        the current folder.
+    combine
+        Take all replica folders of an output folder, not the first one alone.
+
+    Raises
+    ------
+    ReportError
+        Something is not there, or holds no trials.
+    """
+    notes: list[str] = []
+    if not paths:
+        found = [_newest(Path())]
+    else:
+        found = [file for path in paths for file in _files(path, combine, notes)]
+    unique = list(dict.fromkeys(found))
+    return [_source(file) for file in unique], notes
+
+
+def _source(file: Path) -> Source:
+    folder = _output_folder(file)
+    card = folder / "filter.yml"
+    try:
+        modified = file.stat().st_mtime
+    except OSError as err:
+        raise ReportError(f"{file}: cannot be read: {err.strerror}") from None
+    return Source(file, _name(file, folder), card if card.is_file() else None, modified)
+
+
+def _output_folder(file: Path) -> Path:
+    """Of OUTPUT/nnfit/replica_1/tries.json; else the file's own folder."""
+    parent = file.absolute().parent
+    if parent.name.startswith("replica_") and parent.parent.name == "nnfit":
+        return parent.parent.parent
+    return parent
+
+
+def _name(file: Path, folder: Path) -> str:
+    replica = file.absolute().parent.name
+    several = replica.startswith("replica_") and replica != "replica_1"
+    name = folder.name or str(folder)
+    return f"{name}/{replica}" if several else name
+
+
+def _files(path: Path, combine: bool, notes: list[str]) -> list[Path]:
+    try:
+        if path.is_file():
+            if path.suffix == ".pkl" and (path.parent / TRIES).is_file():
+                return [path.parent / TRIES]
+            return [path]
+        if path.is_dir():
+            return _of_folder(path, combine, notes)
+    except OSError as err:
+        raise ReportError(f"{path}: cannot be read: {err.strerror}") from None
+    raise ReportError(f"{path}: no such file or folder{_hint(path)}")
+
+
+def _hint(path: Path) -> str:
+    try:
+        around = [each.name for each in path.absolute().parent.iterdir()]
+    except OSError:
+        return ""
+    hint = nearest(path.name, around)
+    return f"; {hint}" if hint.startswith("did you mean") else ""
+
+
+def _of_folder(folder: Path, combine: bool, notes: list[str]) -> list[Path]:
+    for place in (folder / TRIES, folder / "replica_1" / TRIES):
+        if place.is_file() and place.parent.parent.name != "nnfit":
+            return [place]
+    if (folder / TRIES).is_file():
+        return [folder / TRIES]
+    nnfit = folder if folder.name == "nnfit" else folder / "nnfit"
+    replicas = sorted(nnfit.glob(f"replica_*/{TRIES}"), key=_replica_number)
+    if not replicas:
+        below = list(_walk(folder))
+        if len(below) == 1:
+            return below
+        what = f"; it has {len(below)} scans below, name one or more" if below else ""
+        raise ReportError(f"{folder}: no trials here (nnfit/replica_1/{TRIES}){what}")
+    if len(replicas) > 1 and not combine:
+        notes.append(f"{folder}: {len(replicas)} replica folders; --combine takes all of them")
+        return replicas[:1]
+    return replicas
+
+
+def _replica_number(file: Path) -> tuple[int, str]:
+    digits = file.parent.name.removeprefix("replica_")
+    return (int(digits) if digits.isdecimal() and len(digits) < 10 else 10**9, digits)
+
+
+def _walk(folder: Path, names: Sequence[str] = (TRIES,)) -> Iterator[Path]:
+    """Files of trials, or of these names, below a folder, hidden and well-known others left out."""
+    for place, folders, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
+        yield from (Path(place) / name for name in names if name in files)
+        hidden = _SKIPPED | ({_JOBS} if "nnfit" in folders else set())
+        folders[:] = sorted(
+            each for each in folders if each not in hidden and not each.startswith((".", "__"))
+        )
+
+
+def _newest(folder: Path) -> Path:
+    found = _last_written(_walk(folder))
+    if found is None:
+        raise ReportError(
+            f"{folder.absolute()}: no {TRIES} below this folder; "
+            "name one, or the output folder of a scan"
+        )
+    return found
+
+
+def is_fit(folder: Path) -> bool:
+    """Return whether a folder holds fitted replicas."""
+    return folder.is_dir() and (
+        (folder / FIT).is_file()
+        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+    )
+
+
+def newest_fit(folder: Path) -> Path | None:
+    """The folder of the fit below `folder` that was written last, if that was after all scans."""
+    found = _last_written(_walk(folder, (TRIES, FIT)))
+    return found.parent if found is not None and found.name == FIT else None
+
+
+def _last_written(files: Iterable[Path]) -> Path | None:
+    dated: list[tuple[float, Path]] = []
+    for file in files:
+        try:
+            dated.append((file.stat().st_mtime, file))
+        except OSError:
+            continue
+    return max(dated, key=lambda pair: pair[0])[1] if dated else None
+
+
+def read_bytes(source: Source) -> bytes:
+    """Return the file's bytes."""
+    try:
+        return read_regular(source.path, _LARGEST)
+    except (OSError, MemoryError) as err:
+        reason = getattr(err, "strerror", None) or "not enough memory"
+        raise ReportError(f"{source.path}: cannot be read: {reason}") from None
+
+
+def read_runcard(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return the runcard as plain data, and what was wrong when there is none."""
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        card = load_yaml(read_regular(path, LARGEST).decode())
+    except OSError as err:
+        return None, f"{path}: not read: {err.strerror}"
+    except (YAMLError, ValueError, TypeError, AttributeError, OverflowError) as err:
+        return None, f"{path}: not read: {' '.join(str(err).split())[:120]}"
+    if not isinstance(card, dict):
+        return None, f"{path}: not a runcard"
+    return card, ""
