@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
 
 if TYPE_CHECKING:
-    from n3hyper.report.view import View
+    from n3hyper.report.analysis.view import View
 
 _STATISTIC = click.Choice(STATISTICS)
 OF_A_FIT = (
@@ -195,7 +195,7 @@ def command(
         return _fit(ctx, fit, compare, words)
     if compare is not None:
         raise click.UsageError("--compare goes with the folder of a fit")
-    from n3hyper.report.prepare import Request, prepare
+    from n3hyper.report.analysis.prepare import Request, prepare
 
     outputs = {
         name: options.pop(name)

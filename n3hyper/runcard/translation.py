@@ -1,4 +1,4 @@
-"""A runcard while old spellings are being replaced, and where each key was in the file."""
+"""A runcard on its way from old spellings to today's, and the record of what was changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Translation:
     """Where a key path of `card` stands in the file."""
 
     def place(self, path: str) -> str:
-        """Return the path in the file of a path in `card`."""
+        """The path in the file of a path in `card`."""
         return located(path, self.moved)
 
     def move(self, source: Any, old: str, target: Any, new: str, where: tuple[str, str]) -> None:

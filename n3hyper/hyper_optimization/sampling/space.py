@@ -19,20 +19,25 @@ from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 LIST_LABEL: Final = "parameters"
 """Of the choice among the setups of a list, as in NNPDF's runcards."""
 
-OPERATIONS: Final = frozenset(
+SCAN_OPERATIONS: Final = frozenset(
     (
         *("dict", "pos_args", "switch", "hyperopt_param"),
         *("float", "int", "minimum", "maximum"),
         *("uniform", "quniform", "loguniform", "qloguniform"),
         *("normal", "qnormal", "lognormal", "qlognormal"),
         *("randint", "randint_via_categorical", "categorical"),
+    )
+)
+"""What the space of a scan may be made of: the value of a point takes no more time than room."""
+OPERATIONS: Final = SCAN_OPERATIONS | frozenset(
+    (
         *("add", "sub", "mul", "truediv", "floordiv", "pow", "neg"),
         *("eq", "lt", "le", "gt", "ge"),
         *("exp", "log", "sqrt", "sin", "cos", "tan"),
         *("getitem", "len", "list", "max", "min", "sum", "identity"),
     )
 )
-"""What a space may be made of: hyperopt's distributions, and arithmetic with them."""
+"""What any space may be made of: hyperopt's distributions, and arithmetic with them."""
 _MOST_VALUES: Final = 100_000
 """Of a space, each node counted as often as it is used; a list of 1,000 setups has 40,000."""
 _MOST_LEVELS: Final = 100
@@ -163,6 +168,22 @@ def read_space(text: str) -> Any:
     except ValueError as err:
         raise StoreInputError(f"not a search space: {err}") from err
     return decode_space(encoded)
+
+
+def check_scan_space(text: str) -> None:
+    """Raise StoreInputError unless the JSON `text` is a space that a scan of n3hyper may have.
+
+    hyperopt is not needed for that. Powers of powers, say, are no part of such a space: a few
+    characters of them have values without end.
+    """
+    try:
+        encoded = load_json(text, _MOST_VALUES)
+        _check_size(encoded)
+        names = {str(node["name"]) for node in encoded if "name" in node}
+    except (ValueError, TypeError) as err:
+        raise StoreInputError(f"not a search space: {err}") from err
+    for name in sorted(names - SCAN_OPERATIONS):
+        raise StoreInputError(f"the search space of a scan cannot hold the operation {shown(name)}")
 
 
 def decode_space(encoded: Any) -> Any:

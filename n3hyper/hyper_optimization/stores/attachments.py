@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import StoreError
+from n3hyper.foreign.arrays import load_npy
 
 _ARRAY, _PLAIN = "array", "plain"
 _KEPT: Final = (type(None), bool, int, float, str, bytes)
@@ -81,7 +82,7 @@ def decode_attachments(encoded: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (kind, value) in dict(encoded).items():
         if kind == _ARRAY:
-            value = np.load(io.BytesIO(value), allow_pickle=False)
+            value = load_npy(value)
         elif kind != _PLAIN:
             raise ValueError(f"unknown kind of attachment {str(kind)[:20]!r}")
         found[str(name)] = value

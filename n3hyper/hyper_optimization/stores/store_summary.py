@@ -22,6 +22,7 @@ from n3hyper.hyper_optimization.record import (
     from_json,
     read_tries,
 )
+from n3hyper.hyper_optimization.sampling.space import check_scan_space
 from n3hyper.hyper_optimization.sampling.suggest import scored
 from n3hyper.hyper_optimization.stores.record_lines import split_lines
 from n3hyper.hyper_optimization.stores.safe_pickle import (
@@ -93,6 +94,8 @@ def summarise_pickle(path: Path) -> StoreSummary:
             if scored(record) and (best is None or record["result"]["loss"] < best):
                 best = record["result"]["loss"]
         replicas = _replicas(stored.scan)
+        if stored.scan and stored.space is not None:
+            check_scan_space(stored.space)
     except StoreInputError as err:
         raise StoreInputError(f"{path}: {err}") from err
     return StoreSummary(

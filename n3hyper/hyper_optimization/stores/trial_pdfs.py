@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +19,9 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.fitting.result import BatchFit
+from n3hyper.foreign.arrays import read_npz
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, is_finite
 from n3hyper.hyper_optimization.stores.packed import SINGLE, pack_array, unpack_array
 from n3hyper.physics.arrays import Array
@@ -141,8 +141,8 @@ def read_pdfs(path: Path) -> TrialPDFs:
         It cannot be read, or is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            pdf = np.asarray(stored["pdf"], dtype=np.float64)
-            return TrialPDFs(int(stored["tid"]), float(stored["loss"]), stored["xgrid"], pdf)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise StoreError(f"{path}: not the PDFs of a trial: {error}") from error
+        stored = read_npz(path)
+        pdf = np.asarray(stored["pdf"], dtype=np.float64)
+        return TrialPDFs(int(stored["tid"]), float(stored["loss"]), stored["xgrid"], pdf)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise StoreInputError(f"{path}: not the PDFs of a trial: {error}") from error

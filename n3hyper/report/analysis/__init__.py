@@ -1,1 +1,1 @@
-"""What trials say of hyperparameters: importance, ranges, summaries."""
+"""What the trials of a report say: importance, ranges, convergence, and the view that is shown."""

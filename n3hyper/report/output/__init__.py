@@ -1,1 +1,1 @@
-"""What a report is given out as: terminal, tables, figures, pages, runcards."""
+"""How a report is shown: terminal, page, figures, tables for other programs, runcards."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from n3hyper.report.analysis.view import View
 from n3hyper.report.output.writing import forget_output, print_text
-from n3hyper.report.view import View
 
 
 def deliver(

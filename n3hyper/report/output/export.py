@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.report.analysis import narrowing
+from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
 from n3hyper.report.output.writing import write_text
 from n3hyper.report.text import clean, show_number
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial, runcard_setup
-from n3hyper.report.view import View
 
 _MERGED: Final = ("positivity", "integrability")
 """Keys of a setup that n3fit records without what was not scanned."""

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from n3hyper.errors import StoreError
 from n3hyper.report.analysis.ranges import groups_of, is_continuous
-from n3hyper.report.columns import column
+from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
 from n3hyper.report.output import plots
 from n3hyper.report.output.style import styled
-from n3hyper.report.view import View
+from n3hyper.report.trials.columns import column
 from n3hyper.system.own_files import write_output
 
 DPI = 160

@@ -1,6 +1,6 @@
 """The report for other programs: JSON, CSV, Markdown.
 
-Columns of CSV, and keys of a trial in JSON, are those of `n3hyper.report.columns`: first the
+Columns of CSV, and keys of a trial in JSON, are those of `n3hyper.report.trials.columns`: first the
 scores, then the hyperparameters by vp-hyperoptplot's names, then what else was in the setups by its
 path, then ``chi2_fold_1`` and so on. A cell is empty (null) where a trial has no such value. Names
 stay what they are; new columns may be added at the end of a group.
@@ -18,11 +18,11 @@ from typing import Any, Final
 from n3hyper import __version__
 from n3hyper.report.analysis.importance import METHOD
 from n3hyper.report.analysis.summary import running_means
-from n3hyper.report.columns import PARAMETERS, SCORES
+from n3hyper.report.analysis.view import TABLE_SCORES, View, cell
 from n3hyper.report.text import show
+from n3hyper.report.trials.columns import PARAMETERS, SCORES
 from n3hyper.report.trials.scan import METRICS, Scan
 from n3hyper.report.trials.trial import Trial, runcard_setup
-from n3hyper.report.view import TABLE_SCORES, View, cell
 
 SCHEMA: Final = 1
 """Raised when a key of the JSON or a column of the CSV changes its meaning."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.report.analysis.importance import METHOD
-from n3hyper.report.columns import column
+from n3hyper.report.analysis.view import View
 from n3hyper.report.output.figures import draw_svg, plan_figures
 from n3hyper.report.output.formats import table_columns
 from n3hyper.report.output.markup import document, figure_card, file, runcard, table, text, tiles
 from n3hyper.report.output.writing import write_text
 from n3hyper.report.text import show, show_number, span
-from n3hyper.report.view import View
+from n3hyper.report.trials.columns import column
 
 
 def write_page(view: View, path: Path) -> None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from n3hyper.report.analysis import summary
 from n3hyper.report.analysis.importance import is_log
 from n3hyper.report.analysis.ranges import in_group
-from n3hyper.report.columns import column
+from n3hyper.report.analysis.view import View, cell
 from n3hyper.report.output import style
+from n3hyper.report.trials.columns import column
 from n3hyper.report.trials.trial import Value
-from n3hyper.report.view import View, cell
 
 Array = NDArray[np.float64]
 

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from n3hyper.report.analysis.importance import METHOD
 from n3hyper.report.analysis.ranges import Choices, Range, did_well
-from n3hyper.report.columns import ASCII, column
+from n3hyper.report.analysis.view import TABLE_SCORES, View, cell
 from n3hyper.report.output.textplot import Canvas, bar, histogram
 from n3hyper.report.text import show_number, span
-from n3hyper.report.view import TABLE_SCORES, View, cell
+from n3hyper.report.trials.columns import ASCII, column
 
 WIDE: Final = 120
 """Columns from which two things stand side by side."""

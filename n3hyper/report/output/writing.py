@@ -1,4 +1,4 @@
-"""Writing what a report is made of: to standard output, to files."""
+"""Writing to standard output and to files, with the errors of a report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def print_text(text: str) -> None:
 
 
 def forget_output() -> None:
-    """Send all further output nowhere, since the reader of the pipe has gone."""
+    """The reader of a pipe has gone: nothing more can be written, nor has to be."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

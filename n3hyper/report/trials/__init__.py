@@ -1,1 +1,1 @@
-"""The trials of scans, as their files have them: found, read, filtered, scored again."""
+"""The trials of a report: found, read, selected and scored again."""

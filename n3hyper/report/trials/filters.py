@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from n3hyper.errors import nearest
-from n3hyper.report.columns import ALIASES, PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import show
+from n3hyper.report.trials.columns import ALIASES, PARAMETERS, SCORES
 from n3hyper.report.trials.scan import Scan
 
 _CONDITION: Final = re.compile(r"\s*([^\s=!<>]+)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import STATISTICS
-from n3hyper.report.columns import PARAMETERS, SCORES
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
+from n3hyper.report.trials.columns import PARAMETERS, SCORES
 from n3hyper.report.trials.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.trials.sources import Source, find_sources, read_bytes, read_runcard
 from n3hyper.report.trials.trial import Trial, trial_of

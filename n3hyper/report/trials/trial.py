@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
-from n3hyper.report.columns import PARAMETERS
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
+from n3hyper.report.trials.columns import PARAMETERS
 from n3hyper.report.trials.reading import Matrices
 
 Array = NDArray[np.float64]

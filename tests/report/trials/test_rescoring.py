@@ -15,8 +15,8 @@ import pytest
 from n3hyper.data.problem import FitProblem
 from n3hyper.hyper_optimization.record import finished_state
 from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.errors import ReportError
-from n3hyper.report.prepare import Request, prepare
 from n3hyper.report.trials.rescoring import fold_losses, rescore, settings_of
 from n3hyper.report.trials.scan import Scan, load_scan
 from n3hyper.runcard.model import KFold, Partition
@@ -24,7 +24,7 @@ from tests.support.make_trials import write_tries
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import toy_fit
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 FOLDS, REPLICAS, TRIALS = 3, 6, 12
 WEIGHTS = (1.0, 2.0, 0.5)
 

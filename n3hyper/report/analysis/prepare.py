@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.report.analysis import summary
+from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
 from n3hyper.report.trials import rescoring
 from n3hyper.report.trials.autofilter import autofilter
 from n3hyper.report.trials.filters import apply_filters, resolve
 from n3hyper.report.trials.scan import Scan, load_scan
-from n3hyper.report.view import View
 
 Database = tuple[str, Sequence[Mapping[str, Any]], Mapping[str, Any]]
 

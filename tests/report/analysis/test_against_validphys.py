@@ -15,7 +15,7 @@ from n3hyper.report.trials.autofilter import autofilter
 from n3hyper.report.trials.filters import apply_filters
 from n3hyper.report.trials.scan import Scan, load_scan
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 CASES: dict[str, dict[str, Any]] = json.loads((REFERENCE / "validphys.json").read_text())
 
 

@@ -21,7 +21,7 @@ from n3hyper.report.trials.sources import find_sources
 from n3hyper.report.trials.trial import flat_values
 from tests.support.make_trials import make_records, write_scan, write_tries
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 def test_n3fit_with_arrays_as_text() -> None:

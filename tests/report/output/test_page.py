@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from n3hyper.report.analysis.prepare import Request, prepare
+from n3hyper.report.analysis.view import View
 from n3hyper.report.output.figures import plan_figures, write_figures
 from n3hyper.report.output.page import page
-from n3hyper.report.prepare import Request, prepare
-from n3hyper.report.view import View
 from tests.support.make_trials import make_records, write_scan, write_tries
 from tests.support.waiting import HANGS
 

@@ -10,15 +10,15 @@ import pytest
 
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.sampling.space import evaluate_space
+from n3hyper.report.analysis.prepare import Request, prepare
+from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
 from n3hyper.report.output.export import export, selection
-from n3hyper.report.prepare import Request, prepare
-from n3hyper.report.view import View
 from n3hyper.runcard.load import load_runcard, parse_runcard
 from n3hyper.runcard.yaml_file import read_yaml
 from tests.support.make_trials import RUNCARD, make_records, write_scan
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from n3hyper.report.analysis import ranges, summary
 from n3hyper.report.analysis.importance import Importances, importances
-from n3hyper.report.columns import SCORES
 from n3hyper.report.text import number, show, show_number, span
+from n3hyper.report.trials.columns import SCORES
 from n3hyper.report.trials.rescoring import Settings
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
