@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.packed import DOUBLE, SINGLE, pack_array, unpack_array
+from n3hyper.hyper_optimization.stores.packed import DOUBLE, SINGLE, pack_array, unpack_array
 from n3hyper.physics.arrays import Array
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, mend
+from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.recovery import reopen
 from n3hyper.replicas.jobs import JobSpace, jobs_of_rounds, rounds_of
 from n3hyper.replicas.preparation import PreparedFit
 from n3hyper.replicas.replica_fit import ReplicaFit

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.space import evaluate_space
+from n3hyper.hyper_optimization.sampling.space import evaluate_space
 from n3hyper.report.errors import ReportError
 from n3hyper.report.export import export, selection
 from n3hyper.report.prepare import Request, prepare

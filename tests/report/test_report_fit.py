@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from n3hyper.cli import main
-from n3hyper.replicas.exportgrid import ExportGrid, export_xgrid
+from n3hyper.physics.xgrid import export_xgrid
+from n3hyper.replicas.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.figures import plan_figures, write_figures

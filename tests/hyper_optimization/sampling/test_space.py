@@ -13,14 +13,14 @@ from hyperopt.pyll.stochastic import sample
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.space import (
+from n3hyper.hyper_optimization.sampling.space import (
     decode_space,
     encode_space,
     evaluate_space,
     runcard_parameters,
     space_fingerprint,
 )
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from n3hyper.errors import StoreError, StoreInputError, shown
 from n3hyper.foreign.json_text import load_json
 from n3hyper.hyper_optimization.record import plain
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 
 LIST_LABEL: Final = "parameters"
 """Of the choice among the setups of a list, as in NNPDF's runcards."""

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.packed import SINGLE, pack_array
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.trial_pdfs import PDFS, BestPDFs, read_pdfs, with_pdfs
+from n3hyper.hyper_optimization.stores.packed import SINGLE, pack_array
+from n3hyper.hyper_optimization.stores.trial_pdfs import PDFS, BestPDFs, read_pdfs, with_pdfs
 from n3hyper.physics.xgrid import export_xgrid
 from tests.support.toy_scans import toy_scan
 

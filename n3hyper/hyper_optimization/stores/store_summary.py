@@ -22,15 +22,15 @@ from n3hyper.hyper_optimization.record import (
     from_json,
     read_tries,
 )
-from n3hyper.hyper_optimization.record_lines import split_lines
-from n3hyper.hyper_optimization.safe_pickle import (
+from n3hyper.hyper_optimization.sampling.suggest import scored
+from n3hyper.hyper_optimization.stores.record_lines import split_lines
+from n3hyper.hyper_optimization.stores.safe_pickle import (
     ForeignStoreError,
     MissingStoreError,
     StoredState,
     read_state,
     ways_on,
 )
-from n3hyper.hyper_optimization.suggest import scored
 
 _MOST_REPLICAS_DIGITS: Final = 9
 
@@ -184,7 +184,7 @@ def common_origin(records: Sequence[Record], path: Path) -> dict[str, Any]:
 
 
 def _is_origin(origin: Mapping[str, Any]) -> bool:
-    """Whether it is what `n3hyper.hyper_optimization.recovery.trial_origin` wrote, and a seed."""
+    """Whether it is a seed and what `n3hyper...stores.recovery.trial_origin` wrote."""
     numbers = [origin.get("seed"), origin.get("replicas")]
     texts = [origin.get("algo"), origin.get("fingerprint")]
     return (

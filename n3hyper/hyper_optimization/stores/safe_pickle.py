@@ -106,7 +106,7 @@ class StoredState:
     not_finite: dict[int, dict[str, Any]]
     """By number of a trial, its losses that are NaN or infinite."""
     attachments: dict[str, Any]
-    """See `n3hyper.hyper_optimization.attachments`."""
+    """See `n3hyper.hyper_optimization.stores.attachments`."""
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> StoredState:

@@ -22,8 +22,8 @@ import numpy as np
 
 from n3hyper.errors import StoreError
 from n3hyper.fitting.result import BatchFit
-from n3hyper.hyper_optimization.packed import SINGLE, pack_array, unpack_array
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, is_finite
+from n3hyper.hyper_optimization.stores.packed import SINGLE, pack_array, unpack_array
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.system.atomic_write import remove_leftovers, write_atomically

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +23,12 @@ from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import failed_result, plain, read_tries
-from n3hyper.hyper_optimization.space import evaluate_space
-from n3hyper.hyper_optimization.store import OwnStore, TrialStore
-from n3hyper.hyper_optimization.suggest import Suggester, trial_generator
+from n3hyper.hyper_optimization.sampling.space import evaluate_space
+from n3hyper.hyper_optimization.sampling.suggest import Suggester, trial_generator
+from n3hyper.hyper_optimization.stores.base import OwnStore, TrialStore
 from tests.support.mongo_servers import engines, fresh_database
+from tests.support.store_backends import FILES, Backend, add_trial, ok
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
-
-
-@dataclass(frozen=True)
-class Backend:
-    create: Callable[[Path, Any], Any]
-    reopen: Callable[[Path], Any]
-    finish: Callable[[Any, dict[str, Any], dict[str, Any], int], None]
-    evaluating: Callable[[Any, Any, Callable[[Any], float]], AbstractContextManager[Any]]
-
-
-def reopen_files(folder: Path) -> FileTrials:
-    return FileTrials.from_pkl(folder / "tries.pkl")
-
-
-def finish_in_place(trials: Any, document: dict[str, Any], result: Any, state: int) -> None:
-    document["result"] = result
-    document["state"] = state
 
 
 def finish_in_database(trials: Any, document: dict[str, Any], result: Any, state: int) -> None:
@@ -73,9 +56,6 @@ def evaluating_jobs(trials: Any, space: Any, fn: Callable[[Any], float]) -> Iter
     thread.join()
 
 
-FILES = Backend(FileTrials, reopen_files, finish_in_place, lambda trials, space, fn: nullcontext())
-
-
 @pytest.fixture(params=["files", *engines()])
 def backend(
     request: pytest.FixtureRequest, mongo_servers: Callable[[str], MongodRunner]
@@ -94,23 +74,6 @@ def backend(
 @pytest.fixture
 def space() -> dict[str, Any]:
     return HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
-
-
-def add_trial(
-    backend: Backend, trials: Any, space: Any, result: dict[str, Any], state: int = 2
-) -> int:
-    """One trial from suggestion to record."""
-    (tid,) = trials.new_trial_ids(1)
-    trials.insert_trial_docs(Suggester(space, 1).suggest(trials, tid))
-    trials.refresh()
-    (document,) = [each for each in trials.trials if each["tid"] == tid]
-    backend.finish(trials, document, result, state)
-    trials.refresh()
-    return int(tid)
-
-
-def ok(loss: float) -> dict[str, Any]:
-    return {"status": "ok", "loss": loss, "kfold_meta": {"m": np.array([[loss, np.nan]])}}
 
 
 def test_a_store_that_breaks_its_promises_cannot_be_made() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from n3hyper import __version__
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.errors import StoreInputError
-from n3hyper.hyper_optimization.space import differing_keys, space_fingerprint
+from n3hyper.hyper_optimization.sampling.space import differing_keys, space_fingerprint
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem

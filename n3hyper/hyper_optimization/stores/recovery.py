@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
-from n3hyper.hyper_optimization.identity import digest
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import FINISHED, Record, check_record, plain, read_tries
-from n3hyper.hyper_optimization.safe_pickle import ForeignStoreError, MissingStoreError
-from n3hyper.hyper_optimization.store_summary import (
+from n3hyper.hyper_optimization.sampling.suggest import trial_generator
+from n3hyper.hyper_optimization.stores.identity import digest
+from n3hyper.hyper_optimization.stores.safe_pickle import ForeignStoreError, MissingStoreError
+from n3hyper.hyper_optimization.stores.store_summary import (
     common_origin,
     finished_records,
     with_way_out,
 )
-from n3hyper.hyper_optimization.suggest import trial_generator
 
 _CHECKED: Final = 100
 """Trials of which the parameters are computed again, when a store is rebuilt."""

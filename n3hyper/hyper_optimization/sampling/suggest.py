@@ -28,7 +28,7 @@ from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     is_finite,
 )
-from n3hyper.hyper_optimization.space import LIST_LABEL
+from n3hyper.hyper_optimization.sampling.space import LIST_LABEL
 
 HYPEROPT_SEED: Final = 42
 """Seed of a scan that is given none."""
@@ -101,7 +101,7 @@ def learned_from(documents: Iterable[dict[str, Any]], failures: bool) -> list[di
 def listed_setups(space: Any) -> int:
     """How many setups a space lists; 0 for one that is sampled.
 
-    >>> from n3hyper.hyper_optimization.samplers import hp_choice, hp_uniform
+    >>> from n3hyper.hyper_optimization.sampling.samplers import hp_choice, hp_uniform
     >>> listed_setups({LIST_LABEL: hp_choice(LIST_LABEL, [{"epochs": 1}, {"epochs": 2}])})
     2
     >>> listed_setups({"epochs": 5, "dropout": hp_uniform("dropout", 0, 1)})
