@@ -1,4 +1,4 @@
-"""Which figures the report of a fit has, and how they are written."""
+"""Choice and writing of the figures of the report of a fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DPI = 200
 
 @dataclass(frozen=True)
 class Plan:
-    """A figure that has not been drawn yet."""
+    """Figure that has not been drawn yet."""
 
     section: str
     """``PDFs``, ``Comparison``, ``Data``, ``Training`` or ``Setups``."""
