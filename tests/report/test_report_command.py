@@ -153,6 +153,7 @@ def test_selections_leave_the_right_trials(
         (["--chi2-window", "1"], "goes with --select"),
         (["--figures", "/proc/none"], "cannot be written"),
         (["--html", "/proc/none/x.html"], "cannot be written"),
+        (["x" * 5000], "cannot be read: File name too long"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -112,7 +112,8 @@ def _table(title: str, columns: list[str]) -> Table:
     )  # fmt: skip
     for place, column in enumerate(columns):
         words = place == 0 or column == "setup"
-        table.add_column(column, justify="left" if words else "right", no_wrap=words)
+        # of too many columns for a terminal, the setups are folded
+        table.add_column(column, justify="left" if words else "right", no_wrap=column != "setup")
     return table
 
 

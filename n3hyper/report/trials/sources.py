@@ -161,10 +161,13 @@ def _newest(folder: Path) -> Path:
 
 def is_fit(folder: Path) -> bool:
     """Return whether a folder holds fitted replicas."""
-    return folder.is_dir() and (
-        (folder / FIT).is_file()
-        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
-    )
+    try:
+        return folder.is_dir() and (
+            (folder / FIT).is_file()
+            or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+        )
+    except OSError:  # the reader of scans says what is wrong with the path
+        return False
 
 
 def newest_fit(folder: Path) -> Path | None:

@@ -113,9 +113,10 @@ def fit(tmp_path: Path) -> Path:
     return write_fit(tmp_path / "my_fit")
 
 
-def test_the_short_table_has_the_fit_in_a_few_lines(
-    fit: Path, capsys: pytest.CaptureFixture[str]
+def test_short_table(
+    fit: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     status, out, _ = run(capsys, str(fit))
     assert status == 0
     assert "10 replicas of 12 passed the vetoes, 2 setups, theory 1650" in out
