@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.training.optimizers import OPTIMIZERS, clip_by_variable
+from n3hyper.fitting.training.optimizers import OPTIMIZERS, VariableArrays, clip_by_variable
 from n3hyper.runcard import names
 
 tf = tensorflow()
@@ -14,10 +14,10 @@ VARIABLES = np.equal.outer(np.repeat(range(3), SIZES), range(3)).astype("float32
 
 def clip(gradient, clipnorm):
     """Clipped gradients (m, P)."""
-    members = VARIABLES.T.copy()
-    return clip_by_variable(
-        tf.constant(gradient), tf.constant(clipnorm), tf.constant(VARIABLES), tf.constant(members)
+    variables = VariableArrays(
+        of_weights=tf.constant(VARIABLES), members=tf.constant(VARIABLES.T.copy())
     )
+    return clip_by_variable(tf.constant(gradient), tf.constant(clipnorm), variables)
 
 
 def keras_optimizer(name, rate, clipnorm):
