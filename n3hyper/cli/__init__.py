@@ -22,6 +22,7 @@ COMMANDS = {
     "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
     "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
     "report": ("n3hyper.cli.report", "Show what a scan found, or a fit."),
+    "status": ("n3hyper.cli.status", "Show how a scan or a fit stands while it runs."),
     "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
     "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),

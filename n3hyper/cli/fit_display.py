@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from n3hyper.cli.display import LiveDisplay, ScanDisplay, clock
+from n3hyper.cli.display import LiveDisplay, ScanDisplay
+from n3hyper.cli.duration import clock
 from n3hyper.cli.parallel_display import LiveParallelDisplay, ParallelDisplay
 
 

@@ -17,6 +17,10 @@ JSON: Final = "tries.json"
 """The trials for people and programs."""
 PICKLE: Final = "tries.pkl"
 """The trials for a restart."""
+RUNNING: Final = "running.json"
+"""What runs at the moment, beside the trials; it is gone when nothing does."""
+LOG, LOG_LINES = "run.log", "run.jsonl"
+"""What has happened when, beside the trials, where that was asked for: for people, for programs."""
 
 
 def replica_folder(output: Path) -> Path:

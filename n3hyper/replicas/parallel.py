@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
+from n3hyper.hyper_optimization.mongo.address import without_password
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
@@ -18,6 +19,7 @@ from n3hyper.replicas.request import FitRequest
 from n3hyper.replicas.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
 from n3hyper.replicas.serial import held_fit
 from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.follower import Follower
 from n3hyper.scanning.parallel import (
     ParallelListener,
     ParallelRequest,
@@ -56,24 +58,27 @@ def perform_parallel_fit(
         The folder holds a fit already, cannot be written, or the database does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    follower = Follower(listener, "fit", 0, request.log)
     uri: str | None = None
 
     def prepare_with_database(card: FitCard) -> PreparedFit:
         nonlocal uri
-        uri = database_in_use(request, parallel, listener)
+        uri = database_in_use(request, parallel, follower)
         if prepare is None:
             prepared = prepare_fit(
-                card, request.at_most, listener.stage, request.theory_path, request.memory
+                card, request.at_most, follower.stage, request.theory_path, request.memory
             )
         else:
             prepared = prepare(card)
         if uri is not None:
-            await_database(uri, parallel.database_timeout, listener)
+            await_database(uri, parallel.database_timeout, follower)
         return prepared
 
     with ExitStack() as held:
         prepared = held.enter_context(held_fit(request, prepare_with_database))
-        files = FitFiles(request, prepared, listener)
+        where = "" if uri is None else without_password(uri)
+        held.enter_context(follower.following(request.folder.store, where, parallel=True))
+        files = FitFiles(request, prepared, follower)
         records = files.opened()
         if budget:
             budget.learn(records)
@@ -82,16 +87,22 @@ def perform_parallel_fit(
             request.replica_folder,
             JobSpace().as_dict(),
             identity,
-            listener,
+            follower,
             restart=request.folder.has_store,
             algo=ALGORITHM,
             keep={"runcard": prepared.card.text},
         )
         document = ScanDocument(
-            "", prepared.card.text, request.at_most, identity, parallel.lease, FIT
+            "",
+            prepared.card.text,
+            request.at_most,
+            identity,
+            parallel.lease,
+            FIT,
+            label=request.output.resolve().name,
         )
         shared = held.enter_context(
-            shared_trials(uri, store, document, request, parallel, listener, worker_command)
+            shared_trials(uri, store, document, request, parallel, follower, worker_command)
         )
         over = deadline(request.timeout)
 
@@ -108,7 +119,7 @@ def perform_parallel_fit(
                 shared.retrying,
                 max_failures=request.max_failures,
                 on_trial=on_trial,
-                on_status=listener.status,
+                on_status=follower.status,
                 stop=budget.spent if budget else lambda: "",
                 deadline=over,
                 tend=shared.tend,

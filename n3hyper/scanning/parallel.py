@@ -12,7 +12,13 @@ from typing import Any, Final, NamedTuple, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
+from n3hyper.hyper_optimization.mongo.address import (
+    DATABASE,
+    DEFAULT_URI,
+    PORT,
+    find_uri,
+    without_password,
+)
 from n3hyper.hyper_optimization.mongo.connection import (
     DATABASE_TIMEOUT,
     Retrying,
@@ -39,6 +45,7 @@ from n3hyper.hyper_optimization.stores.recovery import reopen
 from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.follower import Follower
 from n3hyper.scanning.listener import Listener
 from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepare_scan
 from n3hyper.scanning.request import ScanRequest
@@ -107,6 +114,7 @@ def perform_parallel_scan(
         does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    follower = Follower(listener, "scan", request.max_evals, request.log)
     uri: str | None = None
 
     def prepare_with_database(
@@ -121,14 +129,16 @@ def perform_parallel_scan(
         return prepared
 
     with ExitStack() as held:
-        scan = held.enter_context(held_scan(request, listener, prepare_with_database))
+        scan = held.enter_context(held_scan(request, follower, prepare_with_database))
+        where = "" if uri is None else without_password(uri)
+        held.enter_context(follower.following(request.replica_folder, where, parallel=True))
         scanner = scan.scanner
         identity = complete_identity(scan.identity, scanner.as_dict())
         files = open_files(
             request.replica_folder,
             scanner.as_dict(),
             identity,
-            listener,
+            follower,
             restart=request.restart,
             seed=request.seed,
             algo=request.algo,
@@ -136,9 +146,16 @@ def perform_parallel_scan(
         )
         if budget:
             budget.learn(files.finished)
-        document = ScanDocument("", request.text, request.replicas, identity, parallel.lease)
+        document = ScanDocument(
+            "",
+            request.text,
+            request.replicas,
+            identity,
+            parallel.lease,
+            label=request.output.resolve().name,
+        )
         shared = held.enter_context(
-            shared_trials(uri, files, document, request, parallel, listener, worker_command)
+            shared_trials(uri, files, document, request, parallel, follower, worker_command)
         )
         trials = shared.trials
         trials.known.take = BestPDFs(request.replica_folder, request.keep).take
@@ -148,8 +165,8 @@ def perform_parallel_scan(
             request.max_evals,
             shared.retrying,
             max_failures=request.max_failures,
-            on_trial=_recorder(listener, budget),
-            on_status=listener.status,
+            on_trial=_recorder(follower, budget),
+            on_status=follower.status,
             stop=budget.spent if budget else lambda: "",
             deadline=deadline(request.timeout),
             tend=shared.tend,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.follower import Follower
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.listener import Listener
 from n3hyper.scanning.prepare import (
@@ -36,34 +37,36 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         when the folder holds a scan already, or the trials cannot be read or written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    follower = Follower(listener, "scan", request.max_evals, request.log)
     with ExitStack() as held:
 
         def prepare(request: ScanRequest, runcard: Runcard, listener: Listener) -> PreparedScan:
             # the process of the fits gets ready while data and theory are being read
-            fits = held.enter_context(IsolatedTrainer(listener.fit_progress, WARM_UP))
+            fits = held.enter_context(IsolatedTrainer(follower.fit_progress, WARM_UP))
             prepared = prepare_scan(request, runcard, listener)
             fits.prepare(partial(make_trainer, prepared.trainer.problem, runcard, request.memory))
             return PreparedScan(fits, prepared.scanner, prepared.identity)
 
-        scan = held.enter_context(held_scan(request, listener, prepare))
+        scan = held.enter_context(held_scan(request, follower, prepare))
+        held.enter_context(follower.following(request.replica_folder))
         from n3hyper.hyper_optimization.serial_loop import run_scan
         from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 
         def on_open(trials: FileTrials, notes: list[str]) -> None:
             for note in notes:
-                listener.stage(note)
+                follower.stage(note)
             if budget:
                 budget.learn(trials.finished)
 
         def on_start(tid: int, params: dict[str, Any]) -> None:
             if budget:
                 budget.begin()
-            listener.trial_started(tid, params)
+            follower.trial_started(tid, params)
 
         def on_trial(trial: Record) -> None:
             if budget:
                 budget.end()
-            listener.trial_ended(trial)
+            follower.trial_ended(trial)
 
         return run_scan(
             request.replica_folder,
