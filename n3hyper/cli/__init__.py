@@ -16,6 +16,7 @@ from n3hyper.errors import N3HyperError, nearest
 # command: (its module, its line in the list of commands). The line stands here, not in the
 # module, so that --help imports none of them.
 COMMANDS = {
+    "check": ("n3hyper.cli.check", "Say what a runcard would do, before it is run."),
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
     "restart": ("n3hyper.cli.restart", "Continue a scan."),
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
@@ -23,6 +24,8 @@ COMMANDS = {
     "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
     "report": ("n3hyper.cli.report", "Show what a scan found, or a fit."),
     "status": ("n3hyper.cli.status", "Show how a scan or a fit stands while it runs."),
+    "datasets": ("n3hyper.cli.datasets", "List data sets, and which theories have their tables."),
+    "theories": ("n3hyper.cli.theories", "List the theories that are found, and where."),
     "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
     "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),

@@ -130,7 +130,7 @@ def standing_of(store: Path, root: Path, kind: str) -> Standing:
         known = True
     except StoreError:
         holder, known = None, False
-    # in this order: a trial that ends meanwhile is counted as running as well, and not lost
+    # in this order: a trial that ends meanwhile is in both, and counts as ended
     state = read_state_file(store)
     scan, records = stored_trials(store)
     tally = Tally.of(records)
@@ -161,7 +161,11 @@ def _with_state(standing: Standing, state: RunState) -> Standing:
         process=state.process,
         seconds=max(time.time() - state.begun, 0.0) if alive else standing.seconds,
         stage=state.stage,
-        running=tuple(replace(each, seconds=each.seconds + later) for each in state.trials),
+        running=tuple(
+            replace(each, seconds=each.seconds + later)
+            for each in state.trials
+            if each.tid not in standing.tally.tids
+        ),
         queued=state.queued,
         workers=state.workers,
         notes=state.notes,

@@ -38,6 +38,8 @@ class Tally:
     """Number and loss of the trial with the smallest loss."""
     mean_seconds: float = math.nan
     """Of a trial, of late."""
+    tids: frozenset[int] = field(default=frozenset(), repr=False)
+    """The numbers of the trials."""
 
     @property
     def failed(self) -> int:
@@ -55,14 +57,15 @@ class Tally:
         >>> tally.done, tally.failures[0], tally.best
         (2, Failures(reason='nan', count=1, tid=1, text='in fold 2'), (2, 2.5))
         """
-        done, best = 0, None
+        best: tuple[int, float] | None = None
+        tids: list[int] = []
         failures: dict[str, Failures] = {}
         seconds: list[float] = []
         for record in records:
             if record.get("state") not in FINISHED:
                 continue
             result, tid = record["result"], int(record["tid"])
-            done += 1
+            tids.append(tid)
             took = seconds_of(record)
             seconds += [] if took is None else [took]
             if result.get("status") != STATUS_OK:
@@ -74,10 +77,11 @@ class Tally:
                 best = (tid, float(loss))
         late = seconds[-_WINDOW:]
         return cls(
-            done,
+            len(tids),
             tuple(sorted(failures.values(), key=lambda each: -each.count)),
             best,
             sum(late) / len(late) if late else math.nan,
+            frozenset(tids),
         )
 
 

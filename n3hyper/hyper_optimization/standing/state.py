@@ -107,7 +107,9 @@ def decode_progress(data: Any) -> Progress | None:
     """
     if not isinstance(data, Mapping):
         return None
-    counts: list[Any] = [data.get(name) for name in ("epoch", "epochs", "active", "batch", "batches")]
+    counts: list[Any] = [
+        data.get(name) for name in ("epoch", "epochs", "active", "batch", "batches")
+    ]
     folds, stage = data.get("folds"), data.get("stage")
     if not all(type(count) is int and 0 <= count < 2**31 for count in counts):
         return None
