@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.log_options import log_formats, log_options
 from n3hyper.cli.options import (
     keep,
     max_failures,
@@ -44,6 +45,7 @@ from n3hyper.cli.running import run
 @memory
 @keep
 @parallel_options
+@log_options
 @quiet
 def command(
     pkl: Path,
@@ -59,6 +61,8 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
 ) -> int:
     """Continue a scan as if it had never stopped.
@@ -77,6 +81,7 @@ def command(
         max_failures=max_failures,
         memory=memory,
         keep=keep,
+        log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from n3hyper.cli.display import make_display
 from n3hyper.cli.summary import restart_command, summary
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
 
     complete = with_what_theory_has(with_tries(request), note)
     if parallel is None:
+        from n3hyper.cli.display import make_display
         from n3hyper.scanning.serial import perform_scan
 
         with make_display(request.max_evals, request.done, quiet) as display:

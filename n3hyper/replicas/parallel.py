@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from n3hyper.hyper_optimization.mongo.address import without_password
-from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument, printable_label
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -99,7 +99,7 @@ def perform_parallel_fit(
             identity,
             parallel.lease,
             FIT,
-            label=request.output.resolve().name,
+            label=printable_label(request.output.resolve().name),
         )
         shared = held.enter_context(
             shared_trials(uri, store, document, request, parallel, follower, worker_command)

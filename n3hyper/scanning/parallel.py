@@ -28,7 +28,7 @@ from n3hyper.hyper_optimization.mongo.connection import (
 )
 from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG
 from n3hyper.hyper_optimization.mongo.mirror import with_name
-from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument, printable_label
 from n3hyper.hyper_optimization.mongo.server import (
     LOG_FILE,
     MongodRunner,
@@ -152,7 +152,7 @@ def perform_parallel_scan(
             request.replicas,
             identity,
             parallel.lease,
-            label=request.output.resolve().name,
+            label=printable_label(request.output.resolve().name),
         )
         shared = held.enter_context(
             shared_trials(uri, files, document, request, parallel, follower, worker_command)

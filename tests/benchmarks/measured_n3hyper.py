@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from n3hyper.cli import main, running
+from n3hyper.cli import display, main
 from n3hyper.cli.display import ScanDisplay
 from tests.benchmarks.processes import cpu_seconds
 
@@ -46,7 +46,7 @@ def measure(report: Path, arguments: list[str]) -> int:
         clocks.append(Clock(total, done))
         return clocks[-1]
 
-    running.make_display = make_clock
+    display.make_display = make_clock
     try:
         main(arguments)
     except SystemExit as end:

@@ -171,7 +171,9 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
     kind = document.get("kind", SCAN)
     if kind not in KINDS:
         raise refuse(f"kind is not one of {', '.join(KINDS)}")
-    label = printable_label(document.get("label"))
+    label = document.get("label", "")
+    if not isinstance(label, str) or label != printable_label(label):
+        raise refuse("its label is not a short text")
     return ScanDocument(exp_key, runcard, replicas, identity, lease, kind, label)
 
 

@@ -145,7 +145,8 @@ def standing_of(store: Path, root: Path, kind: str) -> Standing:
     )
     if state is not None and (not known or holder in (None, state.process)):
         standing = _with_state(standing, state)
-    if standing.alive or standing.complete:
+    # of a fit, the jobs so far do not say whether all is done
+    if standing.alive or (standing.complete and kind != "fit"):
         return standing
     parallel = standing.workers is not None
     return replace(standing, go_on=_command(store, root, kind, standing.total, parallel))
