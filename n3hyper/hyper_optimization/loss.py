@@ -6,7 +6,6 @@ them. k folds, R replicas:
 
     best_replicas   which of a fold's replicas make the ensemble
     fold_loss       the loss of a fold, from its replicas and from the figure of their ensemble
-    fold_failure    whether that loss makes the trial fail
     trial_loss      the number that the scan minimises, from the losses of the folds
 
 A new statistic is a function in `STATISTICS`, under the name that runcards use for it (which
@@ -213,28 +212,6 @@ def fold_loss(
         chosen = best if rule.replica_statistic == "average_best" else np.arange(losses.size)
         return float(STATISTICS[rule.replica_statistic]((losses + extra)[chosen]))
     return figure + float(extra[best].mean())
-
-
-def fold_failure(
-    rule: LossRule, value: float, figures: Sequence[float] = ()
-) -> tuple[str, str] | None:
-    """Return reason and text of the failure of a fold, or None.
-
-    Parameters
-    ----------
-    value
-        Its loss, see `fold_loss`. The threshold is for what the scan minimises of it.
-    figures
-        chi2, phi2 and logp of the ensemble, which must be numbers whichever the loss is made of.
-    """
-    if not math.isfinite(value):
-        return "nan", f"the loss ({rule.loss_type}) is {value}"
-    if not all(map(math.isfinite, figures)):
-        return "nan", "chi2, phi2 or logp of the ensemble is not finite"
-    target = minimised(rule, value)
-    if target > rule.threshold:
-        return "threshold", f"the loss ({rule.name}) {target:.6g} is above {rule.threshold:g}"
-    return None
 
 
 def trial_loss(rule: LossRule, folds: ArrayLike, weights: ArrayLike = 1.0) -> float:
