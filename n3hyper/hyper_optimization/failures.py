@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from n3hyper.hyper_optimization.loss import LossRule
 from n3hyper.hyper_optimization.loss_parts import DROPPED, in_words, short
+from n3hyper.physics.arrays import Mask
 
 THRESHOLD_KEY: Final = "kfold.threshold"
 
@@ -99,6 +100,25 @@ def fold_failure(
         if not math.isfinite(figure):
             return Failure("nan", f"{name} of the ensemble of replicas is {figure}", name)
     return _above(rule, parts, target) if target > rule.threshold else None
+
+
+def too_small(rule: LossRule, used: Mask) -> Failure | None:
+    """Return the failure of a fold whose loss is a spread of replicas, of which there are too few.
+
+    Parameters
+    ----------
+    used
+        (R,): which replicas count.
+    """
+    count = int(used.sum())
+    of_replicas = rule.loss_type == "chi2" and rule.replica_statistic == "std"
+    if count > 1 or not (of_replicas or rule.loss_type == "phi2"):
+        return None
+    what, key = (rule.loss_type, "kfold.loss_type")
+    if of_replicas:
+        what, key = "std over replicas", "kfold.replica_statistic"
+    text = f"{what} needs 2 usable replicas, and {count} of {used.size} is ({key}, -r)"
+    return Failure("replicas", text, "usable replicas", count, 2, key)
 
 
 def _above(rule: LossRule, parts: Mapping[str, float], target: float) -> Failure:

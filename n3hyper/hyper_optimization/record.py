@@ -18,6 +18,8 @@ status ``fail``, a `failure` with reason and text, and None for a loss.
         phi2_folds         (k,) as hyper_losses_phi2, None for a fold with fewer than two usable
                            replicas, of which there is no phi2; the other lists of phi2 are empty
                            then, since NNPDF's programs take averages of them
+        with_dropped       chi2, phi2 and logp, (k,) each, as hyper_losses_* but of all replicas
+                           that have numbers, those that do not count included
         fold_losses        (k,) times the weight of the fold
         fold_parts         by name, (k,): of fold_losses (of phi2: of the reciprocal)
         penalties          by name, (k, R)

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.failures import Failure, fold_failure
+from n3hyper.hyper_optimization.failures import Failure, fold_failure, too_small
 from n3hyper.hyper_optimization.loss import (
     ENSEMBLE_FIGURE,
     WHOLE_FITS,
@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from n3hyper.runcard.model import KFold
 
 
+_FIGURES: Final = ("chi2", "phi2", "logp")
+"""Of an ensemble, which losses are made of."""
+
+
 @dataclass(frozen=True, eq=False)
 class _FoldScore:
     """One fold of one trial."""
@@ -63,6 +67,8 @@ class _FoldScore:
     loss: FoldLoss
     """Its weight not included; NaN and without parts when it cannot be said."""
     held_out: HyperoptMetrics
+    everyone: HyperoptMetrics
+    """`held_out` of all replicas that have numbers."""
     fitted: HyperoptMetrics
     penalties: dict[str, Array]
     """By name, (R,), NaN for replicas without numbers."""
@@ -140,6 +146,7 @@ class Scorer:
                 weight=data.weight,
                 loss=FoldLoss(np.nan, {}),
                 held_out=_metrics(data.held_out, shown),
+                everyone=_metrics(data.held_out, shown),
                 fitted=_metrics(data.fitted, shown),
                 penalties=penalties,
                 failure=failure,
@@ -164,9 +171,10 @@ class Scorer:
             weight=data.weight,
             loss=loss,
             held_out=held_out,
+            everyone=everyone,
             fitted=_metrics(data.fitted, predictions[used]),
             penalties=penalties,
-            failure=failure or _too_small(self._rule, used) or self._judged(loss, held_out),
+            failure=failure or too_small(self._rule, used) or self._judged(loss, held_out),
         )
 
     def _too_few(self, fit: BatchFit, number: int, used: Mask, finite: Mask) -> Failure | None:
@@ -286,19 +294,6 @@ def _chi2_above(chi2: Array, limit: float) -> Failure:
     return Failure("threshold_chi2", text, "validation chi2", lowest, limit, key)
 
 
-def _too_small(rule: LossRule, used: Mask) -> Failure | None:
-    """The failure of a fold whose loss is the spread of replicas, of which there are too few."""
-    count = int(used.sum())
-    of_replicas = rule.loss_type == "chi2" and rule.replica_statistic == "std"
-    if count > 1 or not (of_replicas or ENSEMBLE_FIGURE.get(rule.loss_type) == "phi2"):
-        return None
-    what, key = (rule.loss_type, "kfold.loss_type")
-    if of_replicas:
-        what, key = "std over replicas", "kfold.replica_statistic"
-    text = f"{what} needs 2 usable replicas, and {count} of {used.size} is ({key}, -r)"
-    return Failure("replicas", text, "usable replicas", count, 2, key)
-
-
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:
     """Of predictions (replicas, npredictions), of which there may be none."""
     return data.metrics(data.select(predictions)) if len(predictions) else NO_METRICS
@@ -324,6 +319,9 @@ def _scores(fit: BatchFit, folds: list[_FoldScore]) -> Record:
             "hyper_losses_chi2": [fold.held_out.chi2 for fold in folds],
             "hyper_losses_phi2": _complete(phi2),
             "phi2_folds": phi2,
+            "with_dropped": {
+                name: [getattr(fold.everyone, name) for fold in folds] for name in _FIGURES
+            },
             "hyper_losses_logp": [fold.held_out.logp for fold in folds],
             "trvl_losses_chi2": [fold.fitted.chi2 for fold in folds],
             "trvl_losses_chi2exp": [fold.fitted.chi2exp for fold in folds],
