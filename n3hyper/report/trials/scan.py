@@ -18,14 +18,12 @@ from n3hyper.hyper_optimization.loss import STATISTICS
 from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
-from n3hyper.report.trials.columns import PARAMETERS, SCORES
+from n3hyper.report.trials.columns import PARAMETERS, PART, SCORES
 from n3hyper.report.trials.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.trials.sources import Source, find_sources, read_bytes, read_runcard
 from n3hyper.report.trials.trial import Trial, entry, trial_of, without_spread
 
 METRICS: Final = ("chi2", "phi2", "logp")
-PART: Final = "loss_"
-"""What the column of a part of the loss begins with."""
 _MOST_COLUMNS: Final = 300
 _MOST_NAMED: Final = 10
 """Trials that a note names."""
