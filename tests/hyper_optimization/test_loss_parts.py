@@ -18,7 +18,6 @@ from n3hyper.hyper_optimization.loss_parts import (
     split,
     trial_parts,
     whole_fold_loss,
-    words_of_record,
 )
 
 REPLICAS = 5
@@ -111,4 +110,3 @@ def test_parts_in_words() -> None:
     assert in_words({"logp": -1.5, "patience": 0.0, "saturation": -0.25}) == (
         "logp -1.50 - saturation 0.250"
     )
-    assert words_of_record({"loss": 2.0}) == "loss 2.000"
