@@ -74,8 +74,9 @@ class ScanDisplay:
         return mean * max(self.total - self.done, 0)
 
     def _line(self, trial: dict[str, Any], better: bool) -> str:
+        ended = outcome(trial["result"], better)
         return (
-            f"trial {self.done}/{self.total}  {outcome(trial['result'], better)}  {self.seconds[-1]:.1f} s"
+            f"trial {self.done}/{self.total}  {ended}  {self.seconds[-1]:.1f} s"
             f"  time left {clock(self.time_left())}"
         )
 

@@ -18,9 +18,7 @@ from n3hyper.cli.options import Duration, memory, mongo_uri, theory_path
     groups={
         "Jobs": ("mongo_uri", "exp_key", "objectives", "poll_interval"),
         "Processes": ("workers", "memory", "theory_path"),
-        "End": (
-            *("max_jobs", "reserve_timeout", "database_timeout", "max_consecutive_failures"),
-        ),
+        "End": (*("max_jobs", "reserve_timeout", "database_timeout", "max_consecutive_failures"),),
     },
 )
 @mongo_uri

@@ -42,9 +42,7 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
             *("loss", "fold_statistic", "replica_statistic", "penalties", "val_multiplier"),
         ),
         "Tables": ("format_", "top", "sort", "chi2_threshold", "chi2exp_threshold"),
-        "Figures and page": (
-            *("html", "figures", "figure_format", "title", "author", "keywords"),
-        ),
+        "Figures and page": (*("html", "figures", "figure_format", "title", "author", "keywords"),),
         "Runcards": ("export_runcard", "trial", "select", "chi2_window", "as_"),
         "Fits": ("compare",),
     },

@@ -224,9 +224,7 @@ def _parts_of(rule: LossRule, numbers: FoldNumbers) -> Parts:
         best = rule.replica_statistic == "average_best"
         chosen = _best(rule, numbers, used) if best else np.arange(used.sum())
         terms = {rule.name: numbers.losses, **{name: numbers.penalties[name] for name in names}}
-        return split(
-            rule.replica_statistic, {name: v[used][chosen] for name, v in terms.items()}
-        )
+        return split(rule.replica_statistic, {name: v[used][chosen] for name, v in terms.items()})
     found, before = {}, 0.0
     for count, name in enumerate([rule.name, *names]):
         after = minimised(rule, _value_of(rule, numbers, used, numbers.figure, count))

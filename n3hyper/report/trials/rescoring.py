@@ -244,7 +244,9 @@ def scored_folds(
         if figures is None:
             return None
         if losses is None or len(losses) != figures.size:
-            losses = np.zeros((figures.size, *next((p.shape[1:] for p in penalties.values()), (1,))))
+            losses = np.zeros(
+                (figures.size, *next((p.shape[1:] for p in penalties.values()), (1,)))
+            )
         if not settings.penalties_in_loss or settings.larger_is_better:
             penalties = {}
     if losses is None or any(penalty.shape != losses.shape for penalty in penalties.values()):
