@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "evolve", cls=GroupedCommand, groups={"Evolution": ("theory_path", "eko_solution", "jobs")}
+    "evolve",
+    cls=GroupedCommand,
+    groups={"Evolution": ("output", "theory_path", "eko_solution", "jobs")},
 )
 @click.argument("fit", type=click.Path(path_type=Path))
 @click.option(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.failures import Failure, fold_failure, too_small
 from n3hyper.hyper_optimization.loss import (
     ENSEMBLE_FIGURE,
@@ -105,15 +106,7 @@ class Scorer:
         self._penalty_functions = find_penalties(kfold.penalties)
         self._positivity = [constraint.name for constraint in problem.positivity]
         self._folds = [_fold_data(problem, number) for number in range(len(problem.folds))]
-        whole = kfold.fold_statistic in WHOLE_FITS
-        self._rule = LossRule(
-            loss_type=kfold.loss_type,
-            replica_statistic=kfold.replica_statistic,
-            fold_statistic=LossRule.fold_statistic if whole else kfold.fold_statistic,
-            penalties_in_loss=kfold.penalties_in_loss,
-            reduce_proportion=kfold.reduce_proportion,
-            threshold=kfold.threshold,
-        )
+        self._rule = rule_of(kfold)
 
     def __call__(self, fit: BatchFit) -> Record:
         """The result of a trial: see `n3hyper.hyper_optimization.record`."""
@@ -255,6 +248,31 @@ class Scorer:
             return {self._kfold.fold_statistic: loss}
         parts = [fold.loss.parts for fold in folds]
         return trial_parts(self._rule, parts, [fold.weight for fold in folds])
+
+
+def rule_of(kfold: KFold) -> LossRule:
+    """The rule of the loss, by a runcard's ``kfold``."""
+    whole = kfold.fold_statistic in WHOLE_FITS
+    return LossRule(
+        loss_type=kfold.loss_type,
+        replica_statistic=kfold.replica_statistic,
+        fold_statistic=LossRule.fold_statistic if whole else kfold.fold_statistic,
+        penalties_in_loss=kfold.penalties_in_loss,
+        reduce_proportion=kfold.reduce_proportion,
+        threshold=kfold.threshold,
+    )
+
+
+def refuse_too_few_replicas(kfold: KFold, replicas: int) -> None:
+    """Raise RuncardError where the loss is a spread of more replicas than there are."""
+    failure = too_small(rule_of(kfold), np.ones(replicas, dtype=bool))
+    if failure is not None:
+        raise RuncardError(
+            f"a spread of {replicas} replica, which no trial has",
+            key=failure.key,
+            value=getattr(kfold, failure.key.removeprefix("kfold.")),
+            hint="it needs two replicas or more: -r 2",
+        )
 
 
 def make_scorer(problem: FitProblem, kfold: KFold) -> Callable[[BatchFit], Record]:
