@@ -82,7 +82,7 @@ def test_csv_and_json_have_the_parts(view: View) -> None:
     trials: list[dict[str, Any]] = json.loads(to_json(view))["trials"]
     for row, trial in zip(rows, trials, strict=True):
         parts = {
-            name.removeprefix("loss_"): float(row[name]) for name in row if "loss_" == name[:5]
+            name.removeprefix("loss_"): float(row[name]) for name in row if name.startswith("loss_")
         }
         assert sum(parts.values()) == pytest.approx(float(row["loss"]))
         assert parts == pytest.approx(trial["loss_parts"])
