@@ -11,8 +11,8 @@ from typing import Any
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard.names import LOSS_TYPES
-from n3hyper.runcard.retired import replace_retired
-from n3hyper.runcard.translation import Translation
+from n3hyper.runcard.old_cards.retired import replace_retired
+from n3hyper.runcard.old_cards.translation import Translation
 
 OUT_OF_FITTING = (
     "parameters",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from n3hyper.runcard.translation import Translation
+from n3hyper.runcard.old_cards.translation import Translation
 
 _ITERATED = (
     "NMCPD", "SLACD", "BCDMSD", "CHORUSNUPb", "CHORUSNBPb", "NTVNUDMNFe", "NTVNBDMNFe", "DYE886R",
