@@ -180,7 +180,7 @@ def _pieces(value: object, longest: int) -> Iterator[str]:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether it was raised for want of memory, of this machine or of its GPU.
+    """Return whether an error was raised for want of memory, of this machine or of its GPU.
 
     >>> lacks_memory(MemoryError()), lacks_memory(ValueError("NaN"))
     (True, False)

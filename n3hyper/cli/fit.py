@@ -99,7 +99,7 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Fit the replicas of a PDF set as RUNCARD says, or go on with the fit in a folder.
+    """Fit the replicas of a PDF set as RUNCARD says, or continue the fit in a folder.
 
     The replicas take turns among the setups of the ensemble: the best trials of --scan, those that
     the runcard names (trial_specs, hyperscan_config.parameters), or its parameters alone. Those
@@ -201,7 +201,7 @@ def resume_hint(request: FitRequest, parallel: ParallelRequest | None = None) ->
     """Return what to type to go on, and whether anything is saved."""
     if not request.folder.has_store:
         return "no replica had been fitted, nothing is saved"
-    return f"what is finished is saved; go on with: {fit_command(request, parallel)}"
+    return f"what is finished is saved; continue with: {fit_command(request, parallel)}"
 
 
 def summary(request: FitRequest, outcome: FitOutcome) -> str:

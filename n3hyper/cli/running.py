@@ -41,7 +41,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     elif request.restart and request.done >= request.max_evals:
         click.echo(
             f"the scan has {request.done} trials already, no more than -n asks for; "
-            f"go on with: {restart_command(request, request.done + 10, parallel)}",
+            f"continue with: {restart_command(request, request.done + 10, parallel)}",
             err=True,
         )
     if outcome.stopped and not outcome.gave_up:
@@ -78,6 +78,6 @@ def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -
     if not request.pickle.exists():
         return "no trial had finished, nothing is saved"
     return (
-        "what is finished is saved; go on with: "
+        "what is finished is saved; continue with: "
         f"{restart_command(request, request.max_evals, parallel)}"
     )

@@ -147,7 +147,7 @@ def _theoryid(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class _Target:
-    """Where the files of a set go."""
+    """Folder and names of the files of a set."""
 
     folder: Path
     """Of the set."""

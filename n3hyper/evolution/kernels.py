@@ -77,7 +77,7 @@ class _Kernels:
         return self._non_singlet(step, label[0])
 
     def _once(self, function: Callable[..., Any], key: tuple[Any, ...]) -> Any:
-        """What a function gives, remembered."""
+        """Return a function that computes each of its values once."""
         name = (function.__name__, *key)
         if name not in self._known:
             self._known[name] = function(*key)

@@ -1,4 +1,4 @@
-"""What evolution conserves: the momentum of all partons, and the numbers of valence quarks."""
+"""Sum rules that evolution conserves: momentum of all partons, numbers of valence quarks."""
 
 from __future__ import annotations
 

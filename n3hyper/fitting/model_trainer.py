@@ -34,7 +34,7 @@ class FittedFlavours(Protocol):
 
     @property
     def basis(self) -> Sequence[Any]:
-        """Its flavours, typed or as mappings, see `n3hyper.physics.preprocessing`."""
+        """Return the flavours of the basis, typed or as mappings; see `physics.preprocessing`."""
 
 
 class FitRuncard(Protocol):

@@ -72,7 +72,7 @@ STATISTICS: Final[dict[str, Statistic]] = {
 
 @dataclass(frozen=True)
 class LossRule:
-    """How the loss of a trial is made, by the keys of a runcard's ``kfold``.
+    """Rule by which the loss of a trial is made, with the keys of a runcard's ``kfold``.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class LossRule:
 
     @property
     def larger_is_better(self) -> bool:
-        """Whether the scan minimises the reciprocal of the losses.
+        """Return whether the scan minimises the reciprocal of the losses.
 
         A good setup leaves PDFs undetermined where data are left out: phi2 is to be large.
         """
@@ -122,7 +122,7 @@ class LossRule:
 
     @property
     def name(self) -> str:
-        """What the scan minimises.
+        """Return the name of what the scan minimises.
 
         >>> LossRule("phi2").name, LossRule("chi2").name
         ('1/phi2', 'chi2')
@@ -175,7 +175,7 @@ def best_replicas(
 
 
 def enough(used: Mask) -> bool:
-    """Whether so many replicas (R,) of a fold can be used that it counts."""
+    """Return whether so many replicas (R,) of a fold can be used that it counts."""
     return bool(used.any() and used.mean() >= MIN_USABLE)
 
 

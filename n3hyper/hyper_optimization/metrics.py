@@ -1,4 +1,4 @@
-"""What an ensemble of replicas is worth on a set of data: the numbers that rewards are made of."""
+"""Metrics of an ensemble of replicas on a set of data, of which rewards are made."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def compute_hyperopt_metrics(
 
 @dataclass(frozen=True, eq=False)
 class ExperimentalData:
-    """Some of the data of a fit, with the theory that predicts them."""
+    """Part of the data of a fit, with the theory that predicts them."""
 
     theory: TheoryStack
     mask: Mask
@@ -89,7 +89,7 @@ class ExperimentalData:
         return cls(problem.theory, mask, problem.central[mask], problem.exp_covariance.masked(mask))
 
     def select(self, predictions: Array) -> Array:
-        """Its part (..., nselected) of predictions (..., npredictions) or (..., ndata)."""
+        """Return the part (..., nselected) of predictions (..., npredictions) or (..., ndata)."""
         return predictions[..., : self.mask.size][..., self.mask]
 
     def predictions(self, pdf_model: PDFModel) -> Array:

@@ -38,7 +38,7 @@ _WINDOW: Final = 50
 
 @dataclass(frozen=True)
 class Status:
-    """How a parallel scan stands."""
+    """State of a parallel scan."""
 
     total: int
     done: int
@@ -207,7 +207,7 @@ class ParallelScan:
         return [tid for tid, header in headers if header.get("state") == STATE_NEW]
 
     def _wanted(self) -> int:
-        """How many jobs the queue should hold: what workers will ask for in the next seconds.
+        """Return the number of jobs that workers will ask for in the next seconds.
 
         Few, since a suggestion that is made later knows more; enough, that nobody waits.
         """
@@ -269,7 +269,7 @@ class ParallelScan:
         self.on_status(self.status())
 
     def status(self) -> Status:
-        """How the scan stands."""
+        """Return the state of the scan."""
         finished = self.trials.files.trials
         span = time.monotonic() - self._ends[0]
         notes = dict.fromkeys(printable(note) for note in self._refusals)

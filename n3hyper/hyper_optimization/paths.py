@@ -29,7 +29,7 @@ def replica_folder(output: Path) -> Path:
 
 
 def is_replica_folder(folder: Path) -> bool:
-    """Whether a folder is named as that of a replica is: ``nnfit/replica_<number>``.
+    """Return whether a folder is named as that of a replica is: ``nnfit/replica_<number>``.
 
     >>> is_replica_folder(Path("scan/nnfit/replica_2")), is_replica_folder(Path("scan/nnfit"))
     (True, False)

@@ -273,7 +273,7 @@ _SAME: Final = 1e-12
 
 
 def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any) -> float:
-    """How far the fits of the folds lie from that of the first, in standard deviations.
+    """Return how far the fits of the folds lie from that of the first, in standard deviations.
 
     The distance of two ensembles, |m1 - m2| / sqrt(s1^2/N1 + s2^2/N2) (arXiv:1410.8849),
     is taken at Q0 for sbar, ubar, dbar, g, d, u, s and c on 50 nodes from 1e-6 to 0.9; the
@@ -348,7 +348,7 @@ def fit_future_tests(
     experimental_models: Sequence[ExperimentalData] | None = None,
     **_kwargs: Any,
 ) -> float:
-    """Whether fits that do not know some data describe them within their own uncertainty.
+    """Return whether fits that do not know some data describe them within their own uncertainty.
 
     The partitions grow in time: the last fit knows all data. For each earlier fold the chi2 of
     its mean prediction on the data it left out, the covariance of its PDFs added, is compared to

@@ -1,4 +1,4 @@
-"""From the fits of a trial to its result: scores, loss, and whether it failed.
+"""Result of a trial from its fits: scores, loss, and the reason where it failed.
 
 Which replicas count. A replica is *usable* in a fold when it found an epoch that passed positivity
 and threshold_chi2, and all its numbers are finite. The others are left out of every statistic of
@@ -176,7 +176,7 @@ class Scorer:
 
 
 def make_scorer(problem: FitProblem, kfold: KFold) -> Callable[[BatchFit], Record]:
-    """What turns the fits of a trial into its result, for a `ModelTrainer`.
+    """Return the function that turns the fits of a trial into its result, for a `ModelTrainer`.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _too_few(fit: BatchFit, number: int, used: Mask, finite: Mask) -> tuple[str,
 
 
 def _metrics(data: ExperimentalData, predictions: Array) -> HyperoptMetrics:
-    """Of predictions (replicas, npredictions), of which there may be none."""
+    """Return the metrics of predictions (replicas, npredictions), of which there may be none."""
     return data.metrics(data.select(predictions)) if len(predictions) else NO_METRICS
 
 

@@ -44,7 +44,7 @@ __all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
 
 @dataclass(frozen=True)
 class ScanOutcome:
-    """What a scan has found."""
+    """Result of a scan."""
 
     trials: FileTrials
     stopped: str = ""
@@ -60,7 +60,7 @@ class ScanOutcome:
 
     @property
     def failures(self) -> Counter[str]:
-        """How many trials failed, by reason."""
+        """Return the number of trials that failed, by reason."""
         return Counter(
             trial["result"].get("failure", {}).get("reason", "exception")
             for trial in self.trials.finished
@@ -243,7 +243,7 @@ def _settle(
     for key, wanted in (("seed", seed), ("algo", algo)):
         if wanted is not None and wanted != trials.scan[key]:
             raise StoreInputError(
-                f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
+                f"the scan was begun with {key} {trials.scan[key]!r} and cannot continue with "
                 f"{wanted!r}"
             )
     spaces = (trials.parameters, hyperscanner.as_dict())

@@ -32,7 +32,7 @@ _NOTHING: Final = (None, False, "", "off", "no")
 
 @dataclass(frozen=True)
 class FitCard:
-    """What a fit is told."""
+    """Fit that a runcard asks for."""
 
     runcard: Runcard
     """Without folds and ranges."""
@@ -48,7 +48,7 @@ class FitCard:
 
     @property
     def subtracts(self) -> bool:
-        """Whether features are scaled."""
+        """Return whether features are scaled."""
         return self.setups[0].get("feature_scaling_points") is not None
 
     def from_runcard(self) -> bool:

@@ -44,7 +44,7 @@ _NAME: Final = re.compile(r"[\w\-]+")
 
 @dataclass(frozen=True)
 class PDFScale:
-    """What export grids say of the theory."""
+    """Scale and theory that export grids name."""
 
     q0: float
     """GeV."""
@@ -93,7 +93,7 @@ class FitFolder:
 
     @property
     def has_store(self) -> bool:
-        """Whether some job has finished."""
+        """Return whether some job has finished."""
         return any((self.store / name).exists() for name in (PICKLE, JSON))
 
     # ------------------------------------------------------------ before the fit
@@ -111,7 +111,7 @@ class FitFolder:
             raise StoreInputError(f"{self.path} is a file; choose a folder with -o")
         if self.has_store:
             raise StoreInputError(
-                f"{self.path} holds a fit already; go on with it by "
+                f"{self.path} holds a fit already; continue it by "
                 f"{command_line('fit', self.path)}, or choose another folder with -o"
             )
         if (self.path / NNFIT).exists() and not self.store.is_dir():
@@ -165,7 +165,7 @@ class FitFolder:
             write(folder / name, content)
 
     def has_replica(self, number: int) -> bool:
-        """Whether the folder of a replica is whole."""
+        """Return whether the folder of a replica is whole."""
         return (self.replica(number) / f"{self.name}.json").is_file()
 
     def remove_replica(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""What the store of a fit says: the fits of its replicas, and how many more there must be."""
+"""Results in the store of a fit: its replicas, and how many more there must be."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ TOTAL: Final = "Total"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a replica may have at most."""
+    """Largest values that a replica may have."""
 
     chi2: float = 4.0
     """Standard deviations above the mean."""

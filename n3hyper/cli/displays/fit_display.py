@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: that of a scan, with replicas in place of trials."""
+"""Display of a fit while it runs: that of a scan, with replicas in place of trials."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class LiveDisplay(ScanDisplay):
         self._bars.update(self._trial, visible=False)
 
     def _note(self) -> str:
-        """What stands behind the first bar."""
+        """Return the text behind the first bar."""
         best = "none yet" if self.best is None else f"{self.best:.4f}"
         return f"best loss {best}, {clock(self.time_left())} left"
 

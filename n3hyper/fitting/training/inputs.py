@@ -153,7 +153,7 @@ class FitInputs:
 
     @property
     def keeps_arrays(self) -> bool:
-        """Whether `model_arrays` were made, so that some models need not have theirs made."""
+        """Return whether `model_arrays` were made, so that none have to be made anew."""
         return "model_arrays" in vars(self)
 
     def arrays_of(self, models: Index) -> ModelArrays:

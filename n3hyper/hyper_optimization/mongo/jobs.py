@@ -70,7 +70,7 @@ class Claim:
 
     @property
     def condition(self) -> Document:
-        """As a filter."""
+        """Return the condition as a filter."""
         return {
             "_id": self.id,
             "state": STATE_RUNNING,
@@ -116,7 +116,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         """Nothing: hyperopt asks for it in a constructor, which should not need the server."""
 
     def create_jobs_indexes(self) -> None:
-        """For the questions that are asked often."""
+        """Create the indexes for the queries that are made often."""
         self.jobs.create_index("state")
         self.jobs.create_index([("exp_key", 1), ("state", 1), ("tid", 1)])
 
@@ -190,7 +190,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def candidates(
         self, exp_key: str | None = None, without: Collection[str] = ()
     ) -> list[Document]:
-        """Some new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
+        """Return new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
 
         Parameters
         ----------
@@ -259,7 +259,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     # ------------------------------------------------------------ the scan's steps
     def headers(self, ids: Sequence[str]) -> list[Document]:
-        """What changes in jobs while they run (`HEADER`)."""
+        """Return the fields of jobs that change while they run (`HEADER`)."""
         return self._each(ids, list(HEADER))
 
     def documents(self, ids: Sequence[str]) -> list[Document]:

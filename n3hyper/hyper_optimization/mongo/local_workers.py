@@ -26,7 +26,7 @@ class LocalWorkers:
 
     @property
     def running(self) -> bool:
-        """Whether it has been started and has not ended."""
+        """Return whether it has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(

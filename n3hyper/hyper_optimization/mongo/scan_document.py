@@ -1,4 +1,4 @@
-"""What workers are told of a scan: plain data, from which each builds its own trainer.
+"""Description of a scan for workers: plain data, from which each builds its own trainer.
 
 The document holds the runcard's text, the number of replicas and the scan's identity. There is no
 code in it, no path, and nothing that a worker would trust: it is checked here, and the worker
@@ -60,7 +60,7 @@ class ScanDocument:
     kind: str = SCAN
 
     def encode(self) -> dict[str, Any]:
-        """As the database keeps it."""
+        """Return the description as the database keeps it."""
         return {
             **header(),
             "runcard": self.runcard,

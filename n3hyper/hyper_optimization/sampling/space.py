@@ -44,7 +44,7 @@ _MOST_LEVELS: Final = 100
 
 
 class SearchSpace(Protocol):
-    """What is scanned; `HyperScanner` is one."""
+    """Space of hyperparameters that is scanned; `HyperScanner` is one."""
 
     @property
     def hyper_keys(self) -> Collection[str]:

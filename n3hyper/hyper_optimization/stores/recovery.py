@@ -29,7 +29,7 @@ _CHECKED: Final = 100
 
 
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
-    """What each record says of its scan, so that a ``tries.json`` alone can be gone on with."""
+    """Return what a record says of its scan, so that ``tries.json`` suffices for a restart."""
     identity = scan["fingerprint"]
     return {
         "algo": scan["algo"],

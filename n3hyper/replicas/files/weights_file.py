@@ -121,6 +121,6 @@ def _array(network: Any, name: str, number: int) -> Array:
 
 
 def _number(name: str) -> int:
-    """Of a layer: ``dense``, ``dense_1``, ..."""
+    """Return the number of a layer: ``dense``, ``dense_1``, ..."""
     _, _, number = name.partition("_")
     return int(number or 0)

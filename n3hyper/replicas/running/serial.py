@@ -23,7 +23,7 @@ from n3hyper.scanning.prepare import WARM_UP
 
 
 class Trainer(Protocol):
-    """What fits jobs; see `n3hyper.replicas.trainer.ReplicaTrainer`."""
+    """Trainer that fits jobs; see `n3hyper.replicas.trainer.ReplicaTrainer`."""
 
     def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
         """Return the result of a job."""

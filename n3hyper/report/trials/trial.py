@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def ours(self) -> bool:
-        """Whether n3hyper wrote it; n3fit's losses are composed differently."""
+        """Return whether n3hyper wrote it; n3fit's losses are composed differently."""
         return bool(self.version)
 
     def fold(self, name: str) -> Array | None:
