@@ -186,7 +186,7 @@ def lacks_memory(error: BaseException) -> bool:
     (True, False)
     """
     name, text = type(error).__name__, str(error)
-    return name in _OUT_OF_MEMORY or any(each in text for each in _OUT_OF_MEMORY_TEXT)
+    return name in _OUT_OF_MEMORY or any(words in text for words in _OUT_OF_MEMORY_TEXT)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

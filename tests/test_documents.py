@@ -94,7 +94,7 @@ def test_version_is_the_same_everywhere() -> None:
 
 
 OPENERS_TO_AVOID = frozenset(
-    [
+    (
         "also",
         "and",
         "are",
@@ -124,7 +124,7 @@ OPENERS_TO_AVOID = frozenset(
         "which",
         "with",
         "without",
-    ]
+    )
 )
 """A docstring opens with a verb or a noun that says what the thing is or does."""
 

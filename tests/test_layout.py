@@ -51,6 +51,7 @@ ALLOWED = {
         "physics",
         "theory",
         "data",
+        "hyper_optimization.paths",
         "replicas",
     },
     "cli": _BELOW_SERVICES | {"services", "report", "theory_maker", "evolution"},

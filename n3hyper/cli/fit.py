@@ -228,7 +228,7 @@ def summary(request: FitRequest, outcome: FitOutcome) -> str:
 
 
 def _check_scan_options(scan: Path | None, *others: object) -> None:
-    if scan is None and any(each is not None for each in others):
+    if scan is None and any(option is not None for option in others):
         raise click.UsageError("--best, --chi2-window and --thermalization go with --scan")
 
 
@@ -250,7 +250,7 @@ def _ensemble(
             key="--best", value=best, hint=f"{view.scan.name} has {len(chosen)}",
         )  # fmt: skip
     card = read_yaml(runcard)
-    here, there = (_theory(each) for each in (card, view.scan.runcard))
+    here, there = (_theory(source) for source in (card, view.scan.runcard))
     if None not in (here, there) and here != there:
         raise RuncardError(
             f"the scan {view.scan.name} has fitted with theory {there}",

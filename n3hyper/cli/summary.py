@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
+from n3hyper.hyper_optimization.paths import JSON
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -70,7 +71,7 @@ def summary(
         ]
     if not request.pickle.exists():
         return "\n".join(lines)
-    lines.append(f"trials    {request.replica_folder / 'tries.json'}")
+    lines.append(f"trials    {request.replica_folder / JSON}")
     more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
     lines.append(f"restart   {restart_command(request, more, parallel)}")
     return "\n".join(lines)

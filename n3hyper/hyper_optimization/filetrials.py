@@ -196,7 +196,9 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         if self._exp_key is None:
             self._trials = list(documents)
         else:
-            self._trials = [each for each in documents if each.get("exp_key") == self._exp_key]
+            self._trials = [
+                document for document in documents if document.get("exp_key") == self._exp_key
+            ]
         if documents is not self._absorbed_of or len(documents) < self._absorbed:
             self._absorbed_of, self._absorbed = documents, 0
         # those before are final, and have been taken up

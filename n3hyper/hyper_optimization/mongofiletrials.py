@@ -413,7 +413,8 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
         if callable(objectives) or isinstance(objectives, str):
             objectives = (objectives,)
         names = tuple(
-            each if isinstance(each, str) else objective_name(each) for each in objectives
+            objective if isinstance(objective, str) else objective_name(objective)
+            for objective in objectives
         )
         for name in names:
             find_objective(name)

@@ -263,9 +263,9 @@ class ParallelScan:
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news
-        refusing = [each for each in seen if each.get("refuses") == self.trials.exp_key]
-        self.workers = [each for each in seen if each not in refusing]
-        self._refusals = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in refusing]
+        refusing = [worker for worker in seen if worker.get("refuses") == self.trials.exp_key]
+        self.workers = [worker for worker in seen if worker not in refusing]
+        self._refusals = [str(worker.get("note") or "")[:_LONGEST_NOTE] for worker in refusing]
         self.on_status(self.status())
 
     def status(self) -> Status:
@@ -276,7 +276,7 @@ class ParallelScan:
         return Status(
             total=self.max_evals,
             done=len(finished),
-            failed=sum(each["result"]["status"] != STATUS_OK for each in finished),
+            failed=sum(trial["result"]["status"] != STATUS_OK for trial in finished),
             running=self._running(),
             queued=len(self._queued()),
             workers=len(self.workers),

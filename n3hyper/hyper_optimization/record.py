@@ -234,7 +234,7 @@ def read_tries(path: Path) -> list[Record]:
         raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, MemoryError) as err:
         raise StoreInputError(f"{path}: not JSON: {err or 'it lacks memory'}") from err
-    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise StoreInputError(f"{path}: not a list of trials")
     return records
 

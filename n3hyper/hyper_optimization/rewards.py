@@ -303,7 +303,7 @@ def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any
         # p parton, f evolution flavour, r replica
         pdf = np.einsum("pf,...fr->...pr", to_partons, evolution)
         moments.append((pdf.mean(axis=-1), pdf.var(axis=-1) / pdf.shape[-1]))
-    return max((_distance(each, moments[0]) for each in moments[1:]), default=0.0)
+    return max((_distance(fit, moments[0]) for fit in moments[1:]), default=0.0)
 
 
 def _distance(one: tuple[Array, Array], other: tuple[Array, Array]) -> float:
@@ -366,7 +366,7 @@ def fit_future_tests(
         raise ValueError("fit_future_tests needs the PDF models and the data of each fold")
     data = experimental_models[: len(n3pdfs) - 1]
     return future_test_loss(
-        [each.predictions(pdf) for each, pdf in zip(data, n3pdfs, strict=False)],
-        [each.predictions(n3pdfs[-1]) for each in data],
+        [part.predictions(pdf) for part, pdf in zip(data, n3pdfs, strict=False)],
+        [part.predictions(n3pdfs[-1]) for part in data],
         data,
     )

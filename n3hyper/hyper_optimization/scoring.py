@@ -164,12 +164,12 @@ class Scorer:
             models = [_only(fit.pdf_model(k), fold.used) for k, fold in enumerate(folds)]
             return fit_distance(models)
         if self._kfold.fold_statistic == "fit_future_tests":
-            data = [each.held_out for each in self._folds[:-1]]
+            data = [fold.held_out for fold in self._folds[:-1]]
             past = [fit.predictions[k][folds[k].used] for k in range(len(data))]
             last = fit.predictions[-1][folds[-1].used]
             return future_test_loss(
-                [each.select(predictions) for each, predictions in zip(data, past, strict=True)],
-                [each.select(last) for each in data],
+                [part.select(predictions) for part, predictions in zip(data, past, strict=True)],
+                [part.select(last) for part in data],
                 data,
             )
         return trial_loss(self._rule, [fold.loss for fold in folds])

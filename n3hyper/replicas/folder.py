@@ -26,7 +26,7 @@ from typing import Any, Final
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
+from n3hyper.hyper_optimization.paths import FIT, JOBS, JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.files.exportgrid import ExportGrid, mean_grid, partons
@@ -36,8 +36,6 @@ from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import Vetoes
 from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
-STORE: Final = "jobs"
-SUMMARY: Final = "fit.json"
 _PART: Final = ".postfit.part"
 _NAME: Final = re.compile(r"[\w\-]+")
 
@@ -71,12 +69,12 @@ class FitFolder:
     @property
     def store(self) -> Path:
         """Folder of the fit's jobs."""
-        return self.path / STORE
+        return self.path / JOBS
 
     @property
     def summary(self) -> Path:
         """File of the fit in numbers."""
-        return self.path / SUMMARY
+        return self.path / FIT
 
     @property
     def postfit(self) -> Path:

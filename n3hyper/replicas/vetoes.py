@@ -95,7 +95,10 @@ def judge(fits: Sequence[ReplicaFit], thresholds: Thresholds | None = None) -> V
     }
     distributions = {
         CHI2: (chi2, limits.chi2),
-        **{f"ArcLength_{place}": (each, limits.arc_length) for place, each in enumerate(lengths.T)},
+        **{
+            f"ArcLength_{place}": (length, limits.arc_length)
+            for place, length in enumerate(lengths.T)
+        },
     }
     total = passed[CONVERGENCE]
     while True:

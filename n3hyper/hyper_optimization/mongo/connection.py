@@ -77,7 +77,7 @@ def printable(text: str) -> str:
     >>> printable("scan \x1b[2Jx\n")
     'scan ?[2Jx?'
     """
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def answers(database: Database[Document]) -> bool:

@@ -269,8 +269,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def _each(self, ids: Sequence[str], fields: list[str] | None) -> list[Document]:
         found: list[Document] = []
         for start in range(0, len(ids), _BATCH):
-            some = list(ids[start : start + _BATCH])
-            found.extend(self.jobs.find({"_id": {"$in": some}}, fields))
+            batch = list(ids[start : start + _BATCH])
+            found.extend(self.jobs.find({"_id": {"$in": batch}}, fields))
         return found
 
     def release(self, header: Mapping[str, Any]) -> bool:
@@ -296,8 +296,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     def withdraw(self, ids: Iterable[str]) -> None:
         """Remove jobs that nobody has taken."""
-        for each in ids:
-            self.jobs.delete_one({"_id": each, "state": STATE_NEW})
+        for job in ids:
+            self.jobs.delete_one({"_id": job, "state": STATE_NEW})
 
     def next_number(self, exp_key: str) -> int | None:
         """Below it lie the numbers of all trials; None where the scan is not known."""

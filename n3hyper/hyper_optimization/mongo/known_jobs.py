@@ -103,10 +103,10 @@ class KnownJobs:
 
     def settle(self) -> None:
         """Let the database know all finished trials of the files."""
-        finished = {job_id(self.exp_key, int(each["tid"])): each for each in self.files.trials}
+        finished = {job_id(self.exp_key, int(trial["tid"])): trial for trial in self.files.trials}
         known = {
-            each["_id"]: each.get("state")
-            for each in self.jobs.jobs.find({"exp_key": self.exp_key}, ["state"])
+            job["_id"]: job.get("state")
+            for job in self.jobs.jobs.find({"exp_key": self.exp_key}, ["state"])
         }
         for name, record in finished.items():
             if known.get(name) not in FINISHED:

@@ -139,7 +139,7 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
         identity = dict(document["identity"])
     except (KeyError, TypeError, ValueError) as err:
         raise refuse("its identity is not a list of pairs") from err
-    if not all(isinstance(each, str) for pair in identity.items() for each in pair):
+    if not all(isinstance(text, str) for pair in identity.items() for text in pair):
         raise refuse("its identity is not one of texts")
     kind = document.get("kind", SCAN)
     if kind not in KINDS:

@@ -90,12 +90,12 @@ def _ahead(trials: FileTrials, path: Path) -> list[Record]:
     if not path.exists() or trials.is_written_as(path):
         return []
     try:
-        records = [each for each in read_tries(path) if each.get("state") in FINISHED]
+        records = [record for record in read_tries(path) if record.get("state") in FINISHED]
         for record in records:
             check_record(record)
     except StoreError:
         return []
-    known = {int(each["tid"]): each for each in trials.finished}
+    known = {int(trial["tid"]): trial for trial in trials.finished}
     for record in records:
         tid = record.get("tid")
         if tid in known and plain(known[tid]["misc"]["vals"]) != record["misc"]["vals"]:

@@ -147,7 +147,7 @@ def finished_records(path: Path) -> list[Record]:
     StoreInputError
         It has no finished trial, or something else.
     """
-    records = [each for each in read_tries(path) if each.get("state") in FINISHED]
+    records = [record for record in read_tries(path) if record.get("state") in FINISHED]
     if not records:
         raise MissingStoreError(f"{path}: no trial has finished; begin the scan again")
     try:
