@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.fitting.loss.compression import Precision, first_kept
 from n3hyper.fitting.loss.covariance_blocks import (
     BlockCovariance,
     SplitCovariance,
@@ -120,17 +121,27 @@ def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
     return Attachment(matrix, tuple(factors))
 
 
-def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:
-    """The features of data, or none where the points themselves are less work."""
+def make_features(
+    tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
+) -> Features:
+    """The features of data, or none where the points themselves are less work.
+
+    Parameters
+    ----------
+    precision
+        What features must give; None for all that there are.
+    """
     linear = _linear_points(tables)
     if linear.any():
-        made = _features(tables, split_covariance(covariance, linear), linear)
+        made = _features(tables, split_covariance(covariance, linear), linear, precision)
         if _work_of_features(made) < _work_of_points(made):
             return made
     return without_features(tables, covariance)
 
 
-def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Features:
+def make_features_of_modes(
+    tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
+) -> Features:
     """Those of all linear points, whatever they share with others, where modes are split.
 
     None where a quadratic form of features and other points would be more to read than the modes.
@@ -139,7 +150,7 @@ def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Fe
     sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
     parts = (BlockCovariance(sigma[its], np.flatnonzero(its), ()) for its in (linear, ~linear))
     if linear.any():
-        made = _features(tables, SplitCovariance(*parts), linear)
+        made = _features(tables, SplitCovariance(*parts), linear, precision)
         whole = made.size + made.order.size
         if 3 * panel_numbers(whole, 0) < tables.ndata**2 // 2:
             return made
@@ -193,17 +204,18 @@ def _work_of_points(features: Features) -> int:
     return 2 * points * columns + 2 * sum(block.cost for block in covariance.blocks)
 
 
-def _features(tables: Tables, split: SplitCovariance, linear: Mask) -> Features:
+def _features(
+    tables: Tables, split: SplitCovariance, linear: Mask, precision: Precision | None
+) -> Features:
     chosen = split.chosen
     attached = ~linear[chosen.points]
     replaced = np.zeros(tables.ndata, dtype=bool)
     replaced[chosen.points[~attached]] = True
     rows = _rows(tables)[chosen.points] / chosen.sigma[:, None]
-    left, singular, right = np.linalg.svd(rows[~attached], full_matrices=False)
-    kept = singular > SMALLEST_SINGULAR_VALUE
-    loadings = np.zeros((attached.size, int(kept.sum())))
-    loadings[~attached] = left[:, kept]
-    remaining = _Remaining(tables, replaced, singular[kept, None] * right[kept])
+    left = _loadings(rows[~attached], precision)
+    loadings = np.zeros((attached.size, left.shape[1]))
+    loadings[~attached] = left
+    remaining = _Remaining(tables, replaced, left.T @ rows[~attached])
     return Features(
         products=remaining.products,
         segments=tuple(remaining.segments),
@@ -214,6 +226,17 @@ def _features(tables: Tables, split: SplitCovariance, linear: Mask) -> Features:
         rest=split.others,
         order=remaining.order,
     )
+
+
+def _loadings(rows: Array, precision: Precision | None) -> Array:
+    """U (n, r) of linear rows in units of the uncertainties (n, nx * nb)."""
+    if precision is None:
+        left, singular, _ = np.linalg.svd(rows, full_matrices=False)
+        return np.asarray(left[:, singular > SMALLEST_SINGULAR_VALUE])
+    # what PDFs can make of them decides
+    left, singular, _ = np.linalg.svd(rows @ precision.plausible.root, full_matrices=False)
+    lost = first_kept(np.square(singular[::-1]), precision.of_coordinates(len(rows)))
+    return np.asarray(left[:, : max(len(singular) - lost, 1)])
 
 
 def _rows(tables: Tables) -> Array:
@@ -276,8 +299,11 @@ class _Remaining:
                 continue
             numbers.append(len(products))
             offsets.append(0)
-            if kept is None or kept.any():
-                products.append(product if kept is None else replace(product, matrix=matrix))
+            if kept is None:
+                on = None if product.on is None else numbers[product.on]
+                products.append(replace(product, on=on))
+            elif kept.any():
+                products.append(replace(product, matrix=matrix))
         return tuple(products), numbers, offsets
 
     def _moved(self, segment: Segment, stays: Mask) -> Segment:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby
 from typing import Final
 
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.loss.bilinear import BilinearTables, Combination, Family, padded_rank
+from n3hyper.fitting.loss.compression import Compressed, Precision, compress
+from n3hyper.fitting.loss.hadronic_rows import HadronicRows
 from n3hyper.fitting.loss.tables import (
     FACTORS,
     LESS_MAGNITUDE,
@@ -39,6 +41,14 @@ NEGLIGIBLE: Final = 1e-13
 """Table entries below this part of the largest one of their row count as zero."""
 PRODUCT_COST: Final = 8_000
 """What one more product costs, in rows times nodes: below it the time goes into starting it."""
+
+COMPRESSED_STEP: Final = 8
+"""Ranks of compressed forms are padded to multiples of it."""
+NEAR_A_POLE: Final = 0.3
+"""Numerators and denominators must be better than other predictions by so much: with some PDFs a
+denominator is far smaller than it mostly is."""
+OF_CONSTRAINTS: Final = 1e-2
+"""The uncertainty of a constraint, as a part of its typical magnitude."""
 
 _HALF: Final = {"SMN": 2, "COM": 10}
 
@@ -127,6 +137,7 @@ class _Maker:
         if theory.dis is not None:
             self.dis = theory.dis.table @ basis.expansion[theory.dis.flavours]
         self.bilinear = BilinearTables(theory, self.dis_rows, basis.expansion)
+        self.hadronic = HadronicRows(theory, self.dis_rows, basis.expansion)
 
     def is_linear(self, prediction: _Prediction) -> bool:
         """Whether a prediction is made of DIS tables."""
@@ -250,16 +261,93 @@ class _FormsBuilder:
         return [Product(self.family.first, self.family.combinations, forms=forms)]
 
 
+class _CompressedBuilder(_RowsBuilder):
+    """Puts the factors of compressed forms into a product, behind that of their coordinates."""
+
+    def __init__(
+        self, predictions: list[_Prediction], compressed: Compressed, first_product: int
+    ) -> None:
+        parts = iter(compressed.factors)
+        rows = []
+        for each in predictions:
+            operands = tuple(
+                (factors[:, :, None], signs)
+                for _, (factors, signs) in zip(each.operands, parts, strict=False)
+            )
+            most = max(len(signs) for _, signs in operands)
+            rows.append(_Rows(each, 0, padded_rank(most, COMPRESSED_STEP), operands))
+        super().__init__(rows, len(compressed.coordinates), FACTORS, first_product + 1)
+        self.coordinates = compressed.coordinates
+
+    def products(self) -> list[Product]:
+        """The coordinates and what was put together."""
+        (factors,) = super().products()
+        coordinates = Product(0, self.coordinates, are_coordinates=True)
+        return [coordinates, replace(factors, on=self.first_product - 1)]
+
+
 _Builders = list[_RowsBuilder | _FormsBuilder]
 
 
-def _builders(predictions: list[_Prediction], maker: _Maker) -> _Builders:
+def _builders(
+    predictions: list[_Prediction], maker: _Maker, precision: Precision | None
+) -> _Builders:
     """Builders that share all predictions among them."""
     linear = [maker.linear(each) for each in predictions if maker.is_linear(each)]
     first = _RowsBuilder(linear, maker.nx, LINEAR, 0)
+    bilinear = [each for each in predictions if not maker.is_linear(each)]
+    if precision is not None:
+        return [first, *_compressed_builders(bilinear, maker, precision, len(first.starts))]
+    return [first, *_exact_builders(bilinear, maker, len(first.starts))]
+
+
+def _compressed_builders(
+    bilinear: list[_Prediction], maker: _Maker, precision: Precision, number: int
+) -> _Builders:
+    """Data and constraints have coordinates of their own."""
+    ndata = len(precision.uncertainties)
+    builders: _Builders = []
+    for its in (
+        [each for each in bilinear if each.place < ndata],
+        [each for each in bilinear if each.place >= ndata],
+    ):
+        if its:
+            sums = [part for each in its for part in each.operands]
+            compressed = compress(maker.hadronic, sums, _units(its, precision), precision)
+            builders.append(_CompressedBuilder(its, compressed, number))
+            number += 2
+    return builders
+
+
+def _units(predictions: list[_Prediction], precision: Precision) -> Callable[[Array], Array]:
+    """What the operands of predictions may be wrong by, of their typical magnitudes."""
+    uncertainties = precision.uncertainties
+
+    def of(each: _Prediction, sizes: list[float]) -> list[float]:
+        if each.form != QUOTIENT:
+            known = each.place < len(uncertainties)
+            unit = uncertainties[each.place] if known else OF_CONSTRAINTS * max(sizes)
+            return [unit] * len(sizes)
+        one, other = sizes
+        known = each.place < len(uncertainties)
+        unit = uncertainties[each.place] if known else OF_CONSTRAINTS * one / other
+        unit *= NEAR_A_POLE * other
+        return [unit, unit * min(other / one, 1 / NEAR_A_POLE)]
+
+    def units(typical: Array) -> Array:
+        found: list[float] = []
+        for each in predictions:
+            sizes = typical[len(found) : len(found) + len(each.operands)].tolist()
+            found.extend(of(each, sizes))
+        return np.array(found)
+
+    return units
+
+
+def _exact_builders(bilinear: list[_Prediction], maker: _Maker, number: int) -> _Builders:
+    """Forms and factors of all rows without loss."""
     factors: list[_Rows] = []
     as_forms: list[tuple[Family, list[_Prediction]]] = []
-    bilinear = [each for each in predictions if not maker.is_linear(each)]
     for _, group in groupby(bilinear, lambda each: each.observable):
         its = list(group)
         parts = [part for each in its for part in each.operands]
@@ -268,14 +356,20 @@ def _builders(predictions: list[_Prediction], maker: _Maker) -> _Builders:
             as_forms.append((family, its))
         else:
             factors.extend(maker.quadratic(each, family) for each in its)
-    second = _RowsBuilder(factors, maker.nx, FACTORS, len(first.starts))
-    builders: _Builders = [first, second]
-    for number, (family, its) in enumerate(as_forms, len(first.starts) + len(second.starts)):
-        builders.append(_FormsBuilder(its, maker.bilinear, family, number))
+    first = _RowsBuilder(factors, maker.nx, FACTORS, number)
+    builders: _Builders = [first]
+    for place, (family, its) in enumerate(as_forms, number + len(first.starts)):
+        builders.append(_FormsBuilder(its, maker.bilinear, family, place))
     return builders
 
 
-def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRules | None) -> Tables:
+def make_tables(
+    theory: TheoryStack,
+    ndata: int,
+    rotation: Array,
+    rules: SumRules | None,
+    precision: Precision | None = None,
+) -> Tables:
     """The tables of a fit.
 
     Parameters
@@ -286,9 +380,11 @@ def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRule
         (nfit, 14), see `n3hyper.physics.bases.fitbasis_to_evolution`.
     rules
         The sum rules of the fit.
+    precision
+        What hadronic tables are compressed to; None for tables without loss.
     """
     basis = flavour_basis(rotation, rules)
-    builders = _builders(list(_predictions(theory.observables)), _Maker(theory, basis))
+    builders = _builders(list(_predictions(theory.observables)), _Maker(theory, basis), precision)
     segments: list[Segment] = []
     order: list[int] = []
     data_segments = 0

@@ -14,6 +14,7 @@ sums of tables are done before (`n3hyper.fitting.loss.table_maker`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +90,7 @@ class Segment:
     """Rows of each prediction (padded) if they are quadratic forms; 0 for linear ones."""
 
 
-LINEAR, FACTORS, FORMS = "linear", "factors", "forms"
+LINEAR, FACTORS, FORMS, COORDINATES = "linear", "factors", "forms", "coordinates"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,8 @@ class Product:
     """Rows that need the x-grid from some node on: one matrix.
 
     Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
-    (factors of quadratic forms), or u G u (forms).
+    (factors of quadratic forms), or u G u (forms). Coordinates are no predictions, but what the
+    factors of a later product are of in place of v (`n3hyper.fitting.loss.compression`).
     """
 
     start: int
@@ -108,17 +110,32 @@ class Product:
     """(rows,): of factors 1 or -1, 0 for padding; else empty."""
     forms: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
     """(rows, nu, nu): symmetric G of forms; else empty."""
+    on: int | None = None
+    """The number of the product whose coordinates it reads; None where it reads v."""
+    are_coordinates: bool = False
 
     @property
     def kind(self) -> str:
-        """`LINEAR`, `FACTORS` or `FORMS`."""
+        """`LINEAR`, `FACTORS`, `FORMS` or `COORDINATES`."""
+        if self.are_coordinates:
+            return COORDINATES
         if self.forms.size:
             return FORMS
         return FACTORS if self.signs.size else LINEAR
 
-    def rows(self, pdf: Array) -> Array:
-        """What it gives of v on the x-grid, (..., nx, nb) -> (..., rows)."""
-        values = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1) @ self.matrix.T
+    def rows(self, pdf: Array, before: Sequence[Array] = ()) -> Array:
+        """What it gives of v on the x-grid, (..., nx, nb) -> (..., rows).
+
+        Parameters
+        ----------
+        before
+            What the products before it give.
+        """
+        if self.on is None:
+            read = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1)
+        else:
+            read = before[self.on]
+        values = read @ self.matrix.T
         if self.kind == FORMS:
             # n row, a and b combinations of PDFs
             moved = np.tensordot(values, self.forms, axes=(-1, 1))
@@ -156,8 +173,10 @@ class Tables:
         array (..., npredictions)
         """
         chosen = pdf[..., self.basis.flavours]
-        rows = [product.rows(chosen) for product in self.products]
-        made = [evaluate_segment(segment, rows, sum_groups) for segment in self.segments]
+        rows: list[Array] = []
+        for product in self.products:
+            rows.append(product.rows(chosen, rows))
+        made = [evaluate_segment(segment, rows_of(rows), sum_groups) for segment in self.segments]
         joined = np.concatenate(made, axis=-1)
         predictions = np.empty_like(joined)
         predictions[..., self.order] = joined
@@ -169,19 +188,20 @@ def sum_groups(values: Array, size: int, rank: int) -> Array:
     return np.asarray(values.reshape(*values.shape[:-1], size, rank).sum(axis=-1))
 
 
-def evaluate_segment(segment: Segment, rows: Any, sum_groups: Any) -> Any:
-    """The predictions of a segment, of NumPy arrays or of tensors.
+def evaluate_segment(segment: Segment, rows_of: Any, sum_groups: Any) -> Any:
+    """Return the predictions of a segment, of NumPy arrays or of tensors.
 
     Parameters
     ----------
-    rows
-        What each product gives, (..., rows): the matrix times v, or signs times its square.
+    rows_of
+        From the number of a product and a range of its rows to what it gives of them: the matrix
+        times v, or signs times its square.
     sum_groups
         `sum_groups`, or the same for tensors.
     """
 
     def operand(where: tuple[int, int]) -> Any:
-        values = rows[segment.product][..., slice(*where)]
+        values = rows_of(segment.product, where)
         return sum_groups(values, segment.size, segment.rank) if segment.rank else values
 
     first = operand(segment.first)
@@ -189,3 +209,20 @@ def evaluate_segment(segment: Segment, rows: Any, sum_groups: Any) -> Any:
         return first
     second = operand(segment.second)
     return first / second if segment.form == QUOTIENT else first - abs(second)
+
+
+def rows_of(rows: Sequence[Array]) -> Callable[[int, tuple[int, int]], Array]:
+    """Return ranges of what products give, as `evaluate_segment` asks for them."""
+    return lambda product, where: rows[product][..., slice(*where)]
+
+
+def ranges(segments: Sequence[Segment], product: int) -> list[tuple[int, int]]:
+    """Return the ranges of a product's rows that segments read, one behind the other."""
+    found = [
+        where
+        for segment in segments
+        if segment.product == product
+        for where in (segment.first, segment.second)
+        if where is not None
+    ]
+    return sorted(found)

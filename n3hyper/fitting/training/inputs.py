@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from n3hyper.data.problem import FitProblem
+from n3hyper.fitting.loss.compression import ACCURACY, DRAWN, Plausible, Precision
+from n3hyper.fitting.loss.covariance_blocks import own_uncertainties
 from n3hyper.fitting.loss.features import make_features, make_features_of_modes
 from n3hyper.fitting.loss.likelihood import Arrays, Likelihood, selected
 from n3hyper.fitting.loss.masks import ModelMasks, number_of_points
@@ -18,8 +20,9 @@ from n3hyper.fitting.loss.modes import Modes
 from n3hyper.fitting.loss.points import Points
 from n3hyper.fitting.loss.predictions import ProductArrays, product_arrays
 from n3hyper.fitting.loss.table_maker import make_tables
-from n3hyper.fitting.loss.tables import Tables
+from n3hyper.fitting.loss.tables import Tables, flavour_basis
 from n3hyper.fitting.network.initial import fold_seeds, initial_exponents
+from n3hyper.fitting.network.plausible import plausible_pdfs
 from n3hyper.fitting.training.engine import ValidationArrays
 from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.bases import fitbasis_to_evolution
@@ -55,6 +58,8 @@ class FitInputs:
     """(nfit, 14)"""
     rules: SumRules | None
     quadrature: Quadrature
+    accuracy: float | None = ACCURACY
+    """Of the training, see `n3hyper.fitting.loss.compression`; None for tables without loss."""
 
     @classmethod
     def of(
@@ -63,6 +68,7 @@ class FitInputs:
         fitbasis: str,
         basis: Sequence[Any],
         mode: str | bool | None,
+        accuracy: float | None = ACCURACY,
     ) -> FitInputs:
         """Return the inputs of a problem, with the runcard's `fitting` and its `sum_rules`."""
         preprocessing = Preprocessing.from_basis(basis)
@@ -72,6 +78,7 @@ class FitInputs:
             rotation=fitbasis_to_evolution(fitbasis, preprocessing.flavours),
             rules=sum_rules(mode, fitbasis),
             quadrature=sum_rule_quadrature(),
+            accuracy=accuracy,
         )
 
     @property
@@ -104,8 +111,25 @@ class FitInputs:
 
     @cached_property
     def tables(self) -> Tables:
-        """The theory of all predictions."""
-        return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
+        """The theory of all predictions, as steps read it but for features."""
+        problem = self.problem
+        return make_tables(problem.theory, problem.ndata, self.rotation, self.rules, self.precision)
+
+    @cached_property
+    def precision(self) -> Precision | None:
+        """What steps must know of predictions; None for all that there is."""
+        if self.accuracy is None:
+            return None
+        theory = self.problem.theory
+        pdfs = plausible_pdfs(
+            theory.xgrid, self.preprocessing, self.rotation, self.rules, self.quadrature, DRAWN
+        )
+        flavours = flavour_basis(self.rotation, self.rules).flavours
+        return Precision(
+            Plausible(pdfs[..., flavours]),
+            own_uncertainties(self.problem.fit_covariance),
+            self.accuracy,
+        )
 
     @cached_property
     def masks(self) -> ModelMasks:
@@ -115,12 +139,12 @@ class FitInputs:
     @cached_property
     def likelihood(self) -> Likelihood:
         """The data, with the theory as steps read it."""
-        covariance = self.problem.fit_covariance
-        if self.problem.mode_masks is None:
-            return Points(self.problem, self.masks, make_features(self.tables, covariance))
-        features = make_features_of_modes(self.tables, covariance)
+        problem, asked = self.problem, (self.problem.fit_covariance, self.precision)
+        if problem.mode_masks is None:
+            return Points(problem, self.masks, make_features(self.tables, *asked))
+        features = make_features_of_modes(self.tables, *asked)
         kind = ModeFeatures if features.size else Modes
-        return kind(self.problem, self.masks, features)
+        return kind(problem, self.masks, features)
 
     @property
     def units(self) -> Index:

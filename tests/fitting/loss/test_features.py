@@ -11,7 +11,7 @@ from n3hyper.fitting.loss.covariance_blocks import split_covariance
 from n3hyper.fitting.loss.features import make_features
 from n3hyper.fitting.loss.points import chi2_and_gradient
 from n3hyper.fitting.loss.table_maker import make_tables
-from n3hyper.fitting.loss.tables import FACTORS, FORMS, evaluate_segment, sum_groups
+from n3hyper.fitting.loss.tables import FACTORS, FORMS, evaluate_segment, rows_of, sum_groups
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.physics.sum_rules import sum_rules
 from tests.support.fitting_samples import make_trial, small_problem
@@ -25,7 +25,7 @@ def inputs():
 def data_of(features, pdf):
     """What the data segments give of PDFs (m, nx, nb)."""
     rows = [product.rows(pdf) for product in features.products]
-    made = [evaluate_segment(each, rows, sum_groups) for each in features.segments]
+    made = [evaluate_segment(each, rows_of(rows), sum_groups) for each in features.segments]
     return (
         np.concatenate(made[: features.data_segments], axis=1),
         np.concatenate(made[features.data_segments :], axis=1),
