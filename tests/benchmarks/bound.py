@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from n3hyper.fitting.backend import lanes_at_most, tensorflow
-from n3hyper.fitting.loss.tables import FORMS
-from n3hyper.fitting.training.engine import Program
+from n3hyper.fitting.loss.points import PointsInStep
+from n3hyper.fitting.training.engine import Program, StepArrays
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,29 @@ class Work:
         return cls(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
-def work(program: Program, arrays: dict[str, Any]) -> Work:
+def work(program: Program, arrays: StepArrays) -> Work:
     """The work of a step of a program with such arrays."""
     shape = program.architecture
     numbers = multiplications = 0
-    for (_, kind), matrix, forms in zip(
-        program.products, arrays["matrices"], arrays["forms"], strict=True
-    ):
-        numbers += 2 * size(matrix) + size(forms)
-        multiplications += shape.models * (2 * size(matrix) + size(forms))
-        assert (kind == FORMS) == (size(forms) > 0)
+    for product in arrays.theory:
+        numbers += 2 * size(product.matrix) + size(product.forms)
+        multiplications += shape.models * (2 * size(product.matrix) + size(product.forms))
+    likelihood = arrays.likelihood
+    assert isinstance(likelihood, PointsInStep)
     # those of the training are read again for the gradient
-    training, validation = arrays["training_panels"], arrays["validation_panels"]
+    training, validation = likelihood.own.forms.training, likelihood.own.forms.validation
     forms_of_chi2 = sum(
         2 * size(one) + size(other) for one, other in zip(training, validation, strict=True)
     )
     numbers += forms_of_chi2
     multiplications += forms_of_chi2
-    for each in arrays["inverses"]:
-        numbers += size(each)
-        multiplications += size(each)
-    for each in arrays["systematics"]:
-        numbers += 2 * size(each)
-        multiplications += 4 * shape.models * size(each)
-    nodes = int(arrays["features"].shape[0])
+    for inverses in likelihood.own.inverses:
+        numbers += size(inverses)
+        multiplications += size(inverses)
+    for systematics in likelihood.shared.systematics:
+        numbers += 2 * size(systematics)
+        multiplications += 4 * shape.models * size(systematics)
+    nodes = int(arrays.network.inputs.shape[0])
     weights = sum(a * b for a, b in map(shape.layer_shape, range(shape.depth)))
     batch = shape.models * shape.blocks * nodes
     return Work(

@@ -117,7 +117,9 @@ class Loop:
 
     def bound(self) -> float:
         """Seconds that a step takes at least."""
-        least = Work.of_all(work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes)
+        least = Work.of_all(
+            work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes if lane.arrays
+        )
         return Machine.measured(least.numbers).seconds(least)
 
 

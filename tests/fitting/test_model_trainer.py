@@ -14,7 +14,14 @@ from n3hyper.errors import FitError
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.training import engine
-from tests.support.fitting_samples import BASIS, make_trial, parameters, runcard, small_problem
+from tests.support.fitting_samples import (
+    BASIS,
+    arrays_of_step,
+    make_trial,
+    parameters,
+    runcard,
+    small_problem,
+)
 
 tf = tensorflow()
 
@@ -117,7 +124,7 @@ def test_chunks_do_not_matter(problem):
     """One call of so many epochs, or many calls: the same bits."""
     trial = make_trial(problem)
     trainer = ModelTrainer(problem, runcard())
-    arrays = trainer.training.tensors({**trainer.inputs.fixed_arrays, **trial.arrays()})
+    arrays = trainer.training.tensors(arrays_of_step(trial))
     loop = engine.compiled(trial.program())
     start = engine.start(
         loop.program, tf.constant(trial.initial_weights(), "float32"), trial.settings.epochs

@@ -12,6 +12,7 @@ from n3hyper.data.masks import mode_masks
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
+from n3hyper.fitting.training.engine import StepArrays
 from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.trial import Trial
 from tests.support.synthetic import synthetic_problem
@@ -29,7 +30,7 @@ RANGES = {
 BASIS = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in RANGES.items()]
 
 
-def runcard(**changes: Any) -> SimpleNamespace:
+def runcard(**changes: Any) -> Any:
     """What a ModelTrainer reads of a runcard."""
     fitting = SimpleNamespace(fitbasis="NN31IC", basis=BASIS)
     return SimpleNamespace(**{"fitting": fitting, "sum_rules": "All", **changes})
@@ -63,6 +64,12 @@ def make_trial(problem: FitProblem, accuracy: float | None = None, **changes: An
     fitting = runcard().fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, "All", accuracy)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
+
+
+def arrays_of_step(trial: Trial) -> StepArrays:
+    """All that a step reads, in NumPy."""
+    inputs = trial.inputs
+    return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
 
 
 def assert_same_bits(one: BatchFit, other: BatchFit) -> None:

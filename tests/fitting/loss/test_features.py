@@ -9,12 +9,11 @@ import pytest
 
 from n3hyper.fitting.loss.covariance_blocks import split_covariance
 from n3hyper.fitting.loss.features import make_features
-from n3hyper.fitting.loss.points import chi2_and_gradient
 from n3hyper.fitting.loss.table_maker import make_tables
 from n3hyper.fitting.loss.tables import FACTORS, FORMS, evaluate_segment, rows_of, sum_groups
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.physics.sum_rules import sum_rules
-from tests.support.fitting_samples import make_trial, small_problem
+from tests.support.fitting_samples import arrays_of_step, make_trial, small_problem
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def inputs():
 def data_of(features, pdf):
     """What the data segments give of PDFs (m, nx, nb)."""
     rows = [product.rows(pdf) for product in features.products]
-    made = [evaluate_segment(each, rows_of(rows), sum_groups) for each in features.segments]
+    made = [evaluate_segment(segment, rows, sum_groups) for segment in features.segments]
     return (
         np.concatenate(made[: features.data_segments], axis=1),
         np.concatenate(made[features.data_segments :], axis=1),
@@ -38,7 +37,7 @@ def some_pdfs(inputs, seed=0):
 
 
 def test_features_stand_for_their_points(inputs):
-    features, tables, problem = inputs.features, inputs.tables, inputs.problem
+    features, tables, problem = inputs.likelihood.features, inputs.tables, inputs.problem
     pdf = some_pdfs(inputs)
     expected = problem.theory.predict(pdf)
     data, constraints = data_of(features, pdf[..., tables.basis.flavours])
@@ -68,24 +67,23 @@ def test_chi2_and_gradient_by_plain_formulas(connected):
     problem = small_problem(dis=(90, 60, 12))
     problem = problem if connected else unconnected(problem)
     trial = make_trial(problem)
-    inputs, features = trial.inputs, trial.inputs.features
+    inputs, features = trial.inputs, trial.inputs.likelihood.features
     assert features.size
     assert bool(features.rest.points.size) != connected
     pdf = some_pdfs(inputs, seed=1)
     data, _ = data_of(features, pdf[..., inputs.tables.basis.flavours])
-    chi2, gradient, validation = (
-        each.numpy() for each in chi2_and_gradient(inputs.fixed_arrays, data)
-    )
+    found = arrays_of_step(trial).likelihood.chi2_and_gradient(data)
+    chi2, gradient, validation = (values.numpy() for values in found)
     predictions, dense = problem.theory.predict(pdf), problem.fit_covariance.dense()
     for model in range(inputs.models):
         residuals = predictions[model, : problem.ndata] - problem.replica_data[model % 2]
-        for masks, found in (
+        for masks, of_models in (
             (inputs.masks.training, chi2),
             (inputs.masks.validation, validation),
         ):
             mask = masks[model]
             solved = np.linalg.solve(dense[np.ix_(mask, mask)], residuals[mask])
-            assert found[model] == pytest.approx(residuals[mask] @ solved, rel=1e-8)
+            assert of_models[model] == pytest.approx(residuals[mask] @ solved, rel=1e-8)
         mask, solved = inputs.masks.training[model], np.zeros(problem.ndata)
         solved[mask] = np.linalg.solve(dense[np.ix_(mask, mask)], residuals[mask])
         by_points = 2.0 * solved[features.order]
@@ -126,13 +124,13 @@ def test_split_covariances_are_the_covariance():
     choosable[[3, 28]] = True
     split = split_covariance(covariance, choosable)
     assert sorted(split.chosen.points.tolist()) == [*range(15), 28]
-    whole, start = split.whole, 0
+    joined, start = split.whole, 0
     dense = np.eye(40)
-    for block in whole.blocks:
+    for block in joined.blocks:
         where = slice(start, start := start + len(block.points))
         dense[where, where] += block.systematics @ block.systematics.T
-    dense *= np.outer(whole.sigma, whole.sigma)
-    expected = covariance.dense()[np.ix_(whole.points, whole.points)]
+    dense *= np.outer(joined.sigma, joined.sigma)
+    expected = covariance.dense()[np.ix_(joined.points, joined.points)]
     np.testing.assert_allclose(dense, expected, rtol=1e-7, atol=1e-9)
 
 
@@ -147,10 +145,3 @@ def test_forms_and_factors_are_the_tables(inputs, kind, monkeypatch):
     assert {product.kind for product in tables.products} == {"linear", kind}
     pdf = some_pdfs(inputs, seed=2)
     np.testing.assert_allclose(tables.predict(pdf), theory.predict(pdf), rtol=1e-6, atol=1e-9)
-
-
-def test_no_array_of_a_step_hides_another(inputs):
-    trial = make_trial(inputs.problem)
-    kinds = (trial.inputs.shared_arrays, trial.inputs.model_arrays, trial.arrays())
-    names = [name for kind in kinds for name in kind]
-    assert len(set(names)) == len(names)

@@ -122,7 +122,7 @@ def test_tensorflow_is_numpy(changes):
     weights = trial.initial_weights() + 0.1 * np.sin(np.arange(trial.layout.architecture.size))
     # units and weights that the trial does not have stay at zero
     weights = trial.layout.flatten(*trial.layout.unflatten(weights))
-    arrays = tf.nest.map_structure(tf.constant, trial.arrays())
+    arrays = tf.nest.map_structure(tf.constant, trial.arrays().network)
     found = forward.pdf(trial.layout.architecture, arrays, tf.constant(weights)).numpy()
     model = trial.pdf_model(weights, slice(0, 4))
     expected = model.evaluate(trial.inputs.problem.theory.xgrid)

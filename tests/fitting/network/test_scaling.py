@@ -12,7 +12,7 @@ from n3hyper.errors import FitError
 from n3hyper.fitting.network.scaling import feature_scaling
 
 REFERENCE = json.loads(
-    (Path(__file__).parents[1] / "data" / "reference" / "scaling.json").read_text()
+    (Path(__file__).parents[2] / "data" / "reference" / "scaling.json").read_text()
 )
 NODES = np.repeat(REFERENCE["nodes"], REFERENCE["counts"])
 

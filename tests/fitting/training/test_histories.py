@@ -33,7 +33,7 @@ def scripted(program, arrays, weights, epoch):
 
     Its losses go up and down, so that some models run out of patience before.
     """
-    seeds = arrays["dropout_seeds"]
+    seeds = arrays.dropout.seeds
     seed, now = tf.cast(seeds, weights.dtype)[:, None], tf.cast(epoch, weights.dtype)
     wave = tf.abs((seed * 0.37 + now * 0.61) % 2.0 - 1.0)
     end = tf.cast(seeds % 100, epoch.dtype)

@@ -9,6 +9,7 @@ from n3hyper.fitting import backend
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.batches import Training
+from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.lanes import cut, lanes_for
 from tests.support.fitting_samples import (
     assert_same_bits,
@@ -44,7 +45,7 @@ def test_lanes_change_no_bit(problem, monkeypatch):
         assert fit.batches == 1
         assert_same_bits(one, fit)
     # displays do not count those that fill up
-    assert {each.active for each in (seen[1][0], seen[3][0])} == {FOLDS * REPLICAS}
+    assert {progress.active for progress in (seen[1][0], seen[3][0])} == {FOLDS * REPLICAS}
     assert seen[1][1:] == seen[2][1:] == seen[3][1:]
 
 
@@ -94,8 +95,8 @@ def test_what_a_lane_lacks_is_not_swallowed(problem, monkeypatch):
     trial = make_trial(problem)
     lanes = trainer.training.lanes(trial, np.arange(FOLDS * REPLICAS))
     lanes.compile()
-    del lanes.lanes[1].arrays["learning_rate"]
-    with pytest.raises(KeyError, match="learning_rate"):
+    lanes.lanes[1].arrays = lanes.lanes[1].arrays._replace(update=())
+    with pytest.raises(AttributeError, match="clipnorm"):
         lanes.run(5)
 
 
@@ -106,23 +107,23 @@ def test_models_of_a_unit_stay_together(together):
         for most in range(1, 9):
             lanes = cut(models, together, most, 4)
             assert len(lanes) <= most
-            assert len({len(its) for its in lanes}) == 1
+            assert len({len(lane) for lane in lanes}) == 1
             assert len(lanes) == 1 or len(lanes[0]) >= 4
-            for its in lanes:
-                assert (np.bincount(its % units, minlength=units) % together == 0).all()
+            for lane in lanes:
+                assert (np.bincount(lane % units, minlength=units) % together == 0).all()
             assert set(np.concatenate(lanes)) == set(models)
 
 
 def test_small_batches_are_not_cut():
     """Below three models the bits would depend on the number."""
-    assert [len(its) for its in cut(np.arange(7), 1, 8, 4)] == [7]
-    assert [len(its) for its in cut(np.arange(8), 1, 8, 4)] == [4, 4]
+    assert [len(lane) for lane in cut(np.arange(7), 1, 8, 4)] == [7]
+    assert [len(lane) for lane in cut(np.arange(8), 1, 8, 4)] == [4, 4]
 
 
 def test_large_tables_are_read_once():
     small, large = np.zeros((2000, 300)), np.zeros((3000, 2000))
-    assert lanes_for({"a": small, "b": (small, small)}, 4) == 4
-    assert lanes_for({"a": small, "b": (small, large)}, 4) == 1
+    assert lanes_for(SharedArrays((), (small, (small, small))), 4) == 4
+    assert lanes_for(SharedArrays((), (small, (small, large))), 4) == 1
 
 
 def test_as_many_lanes_as_threads(monkeypatch):

@@ -9,11 +9,13 @@ import pytest
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.backend import device_memory
+from n3hyper.fitting.loss.likelihood import leaves, selected
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.training import memory
 from n3hyper.fitting.training.trained import split
 from n3hyper.system.memory import resident
 from tests.support.fitting_samples import (
+    arrays_of_step,
     assert_same_bits,
     make_trial,
     parameters,
@@ -35,7 +37,7 @@ def problem():
 def modes():
     """Eigenmodes are split, and features stand for points."""
     problem = problem_of_modes(dis=(160, 110, 20), folds=FOLDS, replicas=REPLICAS)
-    assert make_trial(problem).inputs.features.size
+    assert make_trial(problem).inputs.likelihood.features.size
     return problem
 
 
@@ -81,12 +83,12 @@ def test_progress_says_which_batch(problem, monkeypatch):
     seen = []
     trainer = trainer_of_batches(problem, monkeypatch, 10, on_progress=seen.append)
     trainer.fit(parameters(epochs=EPOCHS, stopping_patience=1.0))
-    assert [(each.batch, each.stage, each.epoch) for each in seen] == [
+    assert [(progress.batch, progress.stage, progress.epoch) for progress in seen] == [
         (batch, stage, epoch)
         for batch in (1, 2)
         for stage, epoch in (("compile", 0), ("train", 99), ("train", EPOCHS))
     ]
-    assert {each.batches for each in seen} == {2}
+    assert {progress.batches for progress in seen} == {2}
 
 
 def test_a_hopeless_fold_ends_all_batches(problem, monkeypatch):
@@ -99,7 +101,7 @@ def test_a_hopeless_fold_ends_all_batches(problem, monkeypatch):
     fit = trainer.fit(parameters(epochs=3000))
     assert fit.nan[0].all()
     assert not fit.positivity_passed.any()
-    assert max(each.batch for each in seen) == 2
+    assert max(progress.batch for progress in seen) == 2
     assert fit.epochs_run < 10
 
 
@@ -109,11 +111,11 @@ def test_want_of_memory_makes_batches_smaller(problem, together, monkeypatch):
     trainer = ModelTrainer(problem, runcard())
     real, sizes = trainer.training.model_tensors, []
 
-    def short_of_memory(inputs, everyone):
-        sizes.append(inputs.models)
-        if inputs.models > 5:
+    def short_of_memory(models, keep):
+        sizes.append(len(models))
+        if len(models) > 5:
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory while trying to allocate")
-        return real(inputs, everyone)
+        return real(models, keep)
 
     monkeypatch.setattr(trainer.training, "model_tensors", short_of_memory)
     fit = trainer.fit(parameters(epochs=EPOCHS))
@@ -126,7 +128,7 @@ def test_want_of_memory_makes_batches_smaller(problem, together, monkeypatch):
 def test_the_smallest_batch_that_lacks_memory_is_an_error(problem, monkeypatch):
     trainer = ModelTrainer(problem, runcard())
 
-    def short_of_memory(inputs, everyone):
+    def short_of_memory(models, keep):
         raise MemoryError
 
     monkeypatch.setattr(trainer.training, "model_tensors", short_of_memory)
@@ -137,7 +139,7 @@ def test_the_smallest_batch_that_lacks_memory_is_an_error(problem, monkeypatch):
 def test_other_errors_are_not_taken_for_want_of_memory(problem, monkeypatch):
     trainer = ModelTrainer(problem, runcard())
 
-    def broken(inputs, everyone):
+    def broken(models, keep):
         raise RuntimeError("something else")
 
     monkeypatch.setattr(trainer.training, "model_tensors", broken)
@@ -145,37 +147,38 @@ def test_other_errors_are_not_taken_for_want_of_memory(problem, monkeypatch):
         trainer.fit(parameters(epochs=EPOCHS))
 
 
-@pytest.mark.parametrize("kind", ["points", "eigenmodes"])
-def test_arrays_of_a_part_are_those_of_the_whole(problem, modes, kind):
-    """Whether they are cut from the whole or made alone."""
+@pytest.mark.parametrize("kind", ["points", "features of eigenmodes", "eigenmodes"])
+def test_arrays_of_some_models_are_those_of_all(problem, modes, kind):
+    """Whether they are taken from those of all models or made alone."""
     models = np.array([3, 4, 11, 19])
-    one = problem if kind == "points" else modes
-    alone = make_trial(one).inputs.part(models).model_arrays
-    whole = make_trial(one).inputs
-    cut = whole.select(whole.model_arrays, models)
-    assert set(cut) == set(alone) == set(whole.model_arrays)
-    for name, values in alone.items():
-        several = isinstance(values, tuple)
-        for one, other in zip(
-            *(each if several else (each,) for each in (values, cut[name])), strict=True
-        ):
-            np.testing.assert_array_equal(one, other)
+    problems = {
+        "points": problem,
+        "features of eigenmodes": modes,
+        "eigenmodes": problem_of_modes(folds=FOLDS, replicas=REPLICAS),
+    }
+    alone = make_trial(problems[kind]).inputs.arrays_of(models)
+    inputs = make_trial(problems[kind]).inputs
+    assert inputs.model_arrays
+    assert inputs.keeps_arrays
+    chosen = inputs.arrays_of(models)
+    assert type(chosen) is type(alone)
+    for one, other in zip(leaves(chosen), leaves(alone), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_all_that_is_of_models_is_cut(trial):
-    """Whatever grows with the number of models is an array that `part` has less of."""
+    """Whatever grows with the number of models is an array of which some models have less."""
     part = trial.part(np.arange(4))
-    for whole, some in (
-        (trial.inputs.model_arrays, part.inputs.model_arrays),
-        (trial.arrays(), part.arrays()),
+    for everyone, chosen in zip(
+        leaves(arrays_of_step(trial)), leaves(arrays_of_step(part)), strict=True
     ):
-        for name, values in whole.items():
-            pairs = [(values, some[name])]
-            if isinstance(values, tuple):
-                pairs = list(zip(values, some[name], strict=True))
-            for one, found in pairs:
-                if np.ndim(one) and len(one) in (20, 40):
-                    assert len(found) * 5 == len(one), name
+        if np.ndim(everyone) and len(everyone) in (20, 40):
+            assert len(chosen) * 5 == len(everyone)
+
+
+def test_arrays_of_another_number_of_models_are_not_cut():
+    with pytest.raises(ValueError, match="3 entries is not one of 4 models"):
+        selected((np.zeros((8, 2)), (np.zeros(3),)), np.array([1, 2]), 4)
 
 
 def test_batches_are_of_one_length():
@@ -195,9 +198,9 @@ def test_estimate_grows_with_what_is_fitted(problem, trial):
 
 
 def test_the_bound_counts_what_the_process_has(trial):
-    each, base = memory.model_bytes(trial, 4), resident() + memory.COMPILING
-    assert memory.largest_batch(trial, 4, base + 300 * each) == pytest.approx(300, abs=50)
-    assert memory.largest_batch(trial, 4, base + 10**12, device=100 * each) == 80
+    needed, base = memory.model_bytes(trial, 4), resident() + memory.COMPILING
+    assert memory.largest_batch(trial, 4, base + 300 * needed) == pytest.approx(300, abs=50)
+    assert memory.largest_batch(trial, 4, base + 10**12, device=100 * needed) == 80
     assert memory.largest_batch(trial, 4, 1) == memory.SMALLEST
 
 

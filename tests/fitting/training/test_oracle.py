@@ -13,11 +13,15 @@ import pytest
 
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.loss.covariance_blocks import split_covariance
-from n3hyper.fitting.loss.points import chi2_numpy
 from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.fitting.training import engine
 from n3hyper.physics.chi2 import FactoredCovariance
-from tests.support.fitting_samples import make_trial, problem_of_modes, small_problem
+from tests.support.fitting_samples import (
+    arrays_of_step,
+    make_trial,
+    problem_of_modes,
+    small_problem,
+)
 
 tf = tensorflow()
 EPOCH = 205
@@ -107,10 +111,10 @@ class Oracle:
 
 def tensors(trial, dtype):
     def tensor(value):
-        whole = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu"
-        return tf.constant(value, None if whole else dtype)
+        integers = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "iu"
+        return tf.constant(value, None if integers else dtype)
 
-    return tf.nest.map_structure(tensor, {**trial.inputs.fixed_arrays, **trial.arrays()})
+    return tf.nest.map_structure(tensor, arrays_of_step(trial))
 
 
 def batch_losses(trial, weights, dtype):
@@ -159,14 +163,14 @@ def test_loss_and_gradient(case):
     problem = problem_of_modes(**EIGENMODES[case]) if split else small_problem()
     trial = make_trial(problem, **CASES.get(case, {}))
     if split:
-        assert bool(trial.inputs.features.size) == ("features" in case)
+        assert bool(trial.inputs.likelihood.features.size) == ("features" in case)
     oracle = Oracle(trial)
     weights = weights_after_some_epochs(trial)
     double = batch_losses(trial, weights, "float64")
     single = batch_losses(trial, weights, "float32")
     models = range(trial.inputs.models)
     chi2, loss = np.array([oracle.validation(weights[model], model) for model in models]).T
-    points = trial.inputs.fixed_arrays["validation_points"]
+    points = trial.inputs.model_arrays.validation.points
     np.testing.assert_allclose(double.judgement.loss, loss, rtol=1e-10)
     np.testing.assert_allclose(double.judgement.chi2, chi2 / points, rtol=1e-10)
     # a prediction rounded to 1e-6 is 5e-5 of its uncertainty here
@@ -209,17 +213,15 @@ def test_training_and_validation_of_modes_add_up_to_the_chi2_of_a_fold(case):
     trial = make_trial(problem)
     oracle = Oracle(trial)
     weights = trial.initial_weights()
-    arrays = trial.inputs.exact_arrays
     predictions = np.stack([oracle.predictions(weights[model], model) for model in range(4)])
-    training, validation = chi2_numpy(arrays, predictions[:, : problem.ndata])
+    training, validation = trial.inputs.exact_chi2(trial.models, predictions[:, : problem.ndata])
     for model in range(4):
         fold, replica = divmod(model, problem.replicas)
         kept = ~problem.folds[fold].mask
         covariance = problem.fit_covariance.masked(kept)
         shifts = (predictions[model, : problem.ndata] - problem.replica_data[replica])[kept]
         assert training[model] + validation[model] == pytest.approx(covariance.chi2(shifts))
-        points = trial.inputs.model_arrays["training_points"]
-        assert points[model] == int(0.75 * kept.sum())
+        assert trial.inputs.masks.training[model].sum() == int(0.75 * kept.sum())
 
 
 def test_padding_has_no_gradient():

@@ -41,11 +41,11 @@ class Twin:
 
 
 def run_batch(losses, positive, weights, patience, delta, threshold):
-    arrays = {
-        "threshold_chi2": tf.constant(threshold, tf.float64),
-        "delta": tf.constant(delta, tf.float64),
-        "patience": tf.constant(patience, tf.int32),
-    }
+    rules = stopping.StoppingArrays(
+        threshold_chi2=tf.constant(threshold, tf.float64),
+        delta=tf.constant(delta, tf.float64),
+        patience=tf.constant(patience, tf.int32),
+    )
     models, epochs = losses.shape
     monitor = stopping.start(tf.zeros((models, 1), tf.float64), tf.constant(epochs))
     # before the first epoch nothing counts
@@ -61,7 +61,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
         )
     )
     monitor = stopping.observe(
-        monitor, arrays, tf.constant(-1), tf.ones((models, 1), tf.float64), first
+        monitor, rules, tf.constant(-1), tf.ones((models, 1), tf.float64), first
     )
     for epoch in range(epochs):
         result = stopping.Judgement(
@@ -71,7 +71,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
             finite=tf.constant(~np.isnan(losses[:, epoch])),
         )
         monitor = stopping.observe(
-            monitor, arrays, tf.constant(epoch), tf.constant(weights[:, epoch, None]), result
+            monitor, rules, tf.constant(epoch), tf.constant(weights[:, epoch, None]), result
         )
     return monitor
 
