@@ -24,7 +24,7 @@ def inputs():
 def data_of(features, pdf):
     """What the data segments give of PDFs (m, nx, nb)."""
     rows = [product.rows(pdf) for product in features.products]
-    made = [evaluate_segment(segment, rows, sum_groups) for segment in features.segments]
+    made = [evaluate_segment(segment, rows_of(rows), sum_groups) for segment in features.segments]
     return (
         np.concatenate(made[: features.data_segments], axis=1),
         np.concatenate(made[features.data_segments :], axis=1),
