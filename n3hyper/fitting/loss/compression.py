@@ -19,13 +19,17 @@ place of 40,000 to 80,000. Nothing of it is used where results are computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from n3hyper.data.cache import read_entry, write_entry
+from n3hyper.data.fingerprint import fingerprint
 from n3hyper.fitting.loss.bilinear import Combination
 from n3hyper.fitting.loss.hadronic_rows import HadronicRows, stacked
 from n3hyper.physics.arrays import Array
@@ -76,6 +80,8 @@ class Precision:
     uncertainties: Array
     """(ndata,): of each point, without what it shares with others."""
     accuracy: float = ACCURACY
+    key: str = ""
+    """What compressed tables depend on beside the rows asked for; empty if it is not known."""
 
     def of_coordinates(self, number: int) -> float:
         """What is left out may change so many predictions by, as the root of a sum of squares."""
@@ -84,19 +90,57 @@ class Precision:
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """Rows as sums of squares of combinations of coordinates."""
+    """Rows as sums of squares of combinations of coordinates, in float32 as steps read them."""
 
-    coordinates: Array
+    coordinates: NDArray[np.float32]
     """(k, nx * nb): c of v."""
-    factors: tuple[tuple[Array, Array], ...]
+    factors: tuple[tuple[NDArray[np.float32], Array], ...]
     """Of each row, (rank, k) and the signs (rank,)."""
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all numbers in a few arrays."""
+        return {
+            "coordinates": self.coordinates,
+            "factors": np.concatenate([factors for factors, _ in self.factors]),
+            "signs": np.concatenate([signs for _, signs in self.factors]).astype(np.int8),
+            "ranks": np.array([len(signs) for _, signs in self.factors]),
+        }
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Compressed:
+        """Return what `arrays` has given."""
+        cuts = np.cumsum(arrays["ranks"])[:-1]
+        factors = np.split(arrays["factors"], cuts)
+        signs = np.split(arrays["signs"].astype(np.float64), cuts)
+        return cls(arrays["coordinates"], tuple(zip(factors, signs, strict=True)))
+
+
+CACHE: Final = "compressed"
+"""The folder of the cache that keeps compressed tables."""
+VERSION: Final = 1
+"""Counts changes of how tables are compressed."""
 TINY: Final = 1e-100
 """In place of zero, of tables that are."""
 
 Units = Callable[[Array], Array]
 """From typical magnitudes of rows (n,) to what they may be wrong by if the accuracy is 1."""
+
+
+def compressed(
+    rows: HadronicRows,
+    sums: Sequence[Combination],
+    units: Units,
+    precision: Precision,
+) -> Compressed:
+    """Return the factors of some sums of rows, from the cache where they are there."""
+    key = fingerprint(VERSION, precision.key, sums)
+    entry = read_entry(CACHE, key, Path()) if precision.key else None
+    if entry is not None:
+        return Compressed.of_arrays(entry[0])
+    made = compress(rows, sums, units, precision)
+    if precision.key:
+        write_entry(CACHE, key, Path(), (), made.arrays(), {})
+    return made
 
 
 def compress(
@@ -105,7 +149,7 @@ def compress(
     units: Units,
     precision: Precision,
 ) -> Compressed:
-    """The factors of some sums of rows."""
+    """Return the factors of some sums of rows."""
     plausible, accuracy = precision.plausible, precision.accuracy
     samples = plausible.samples(min(max(SLOPES // len(sums), 8), SAMPLES))
     slopes = stacked(rows.slopes(sums, samples), len(sums), np.float32)
@@ -118,7 +162,7 @@ def compress(
         _factors(form / size, size, accuracy)
         for form, size in zip(rows.projected(sums, basis), unit, strict=True)
     )
-    return Compressed(coordinates, factors)
+    return Compressed(coordinates.astype(np.float32), factors)
 
 
 def _coordinates(seen: Array, plausible: Plausible, most: float) -> tuple[Array, Array]:
@@ -139,12 +183,12 @@ def _coordinates(seen: Array, plausible: Plausible, most: float) -> tuple[Array,
     return coordinates, basis
 
 
-def _factors(form: Array, size: float, accuracy: float) -> tuple[Array, Array]:
+def _factors(form: Array, size: float, accuracy: float) -> tuple[NDArray[np.float32], Array]:
     values, vectors = np.linalg.eigh(form)
     order = np.argsort(np.abs(values))
     kept = order[min(first_kept(np.square(values[order]), accuracy), len(order) - 1) :]
     factors = np.sqrt(size * np.abs(values[kept]))[:, None] * vectors[:, kept].T
-    return factors, np.sign(values[kept])
+    return factors.astype(np.float32), np.sign(values[kept])
 
 
 def first_kept(squares: Array, most: float) -> int:

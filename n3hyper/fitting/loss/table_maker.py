@@ -7,6 +7,7 @@ in up to three matrices each, by the node of the x-grid from which on they need 
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.loss.bilinear import BilinearTables, Combination, Family, padded_rank
-from n3hyper.fitting.loss.compression import Compressed, Precision, compress
+from n3hyper.fitting.loss.compression import Compressed, Precision, compressed
 from n3hyper.fitting.loss.hadronic_rows import HadronicRows
 from n3hyper.fitting.loss.tables import (
     FACTORS,
@@ -267,13 +268,12 @@ class _CompressedBuilder(_RowsBuilder):
     def __init__(
         self, predictions: list[_Prediction], compressed: Compressed, first_product: int
     ) -> None:
-        parts = iter(compressed.factors)
+        parts = (
+            (factors[:, :, None].astype(np.float64), signs) for factors, signs in compressed.factors
+        )
         rows = []
         for each in predictions:
-            operands = tuple(
-                (factors[:, :, None], signs)
-                for _, (factors, signs) in zip(each.operands, parts, strict=False)
-            )
+            operands = tuple(itertools.islice(parts, len(each.operands)))
             most = max(len(signs) for _, signs in operands)
             rows.append(_Rows(each, 0, padded_rank(most, COMPRESSED_STEP), operands))
         super().__init__(rows, len(compressed.coordinates), FACTORS, first_product + 1)
@@ -282,7 +282,7 @@ class _CompressedBuilder(_RowsBuilder):
     def products(self) -> list[Product]:
         """The coordinates and what was put together."""
         (factors,) = super().products()
-        coordinates = Product(0, self.coordinates, are_coordinates=True)
+        coordinates = Product(0, self.coordinates.astype(np.float64), are_coordinates=True)
         return [coordinates, replace(factors, on=self.first_product - 1)]
 
 
@@ -313,8 +313,8 @@ def _compressed_builders(
     ):
         if its:
             sums = [part for each in its for part in each.operands]
-            compressed = compress(maker.hadronic, sums, _units(its, precision), precision)
-            builders.append(_CompressedBuilder(its, compressed, number))
+            made = compressed(maker.hadronic, sums, _units(its, precision), precision)
+            builders.append(_CompressedBuilder(its, made, number))
             number += 2
     return builders
 

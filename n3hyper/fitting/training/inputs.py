@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.loss.compression import ACCURACY, DRAWN, Plausible, Precision
 from n3hyper.fitting.loss.covariance_blocks import own_uncertainties
-from n3hyper.fitting.loss.features import make_features, make_features_of_modes
+from n3hyper.fitting.loss.exact import predict
+from n3hyper.fitting.loss.features import Features, make_features, make_features_of_modes
 from n3hyper.fitting.loss.likelihood import Arrays, Likelihood, selected
 from n3hyper.fitting.loss.masks import ModelMasks, number_of_points
 from n3hyper.fitting.loss.mode_features import ModeFeatures
 from n3hyper.fitting.loss.modes import Modes
 from n3hyper.fitting.loss.points import Points
 from n3hyper.fitting.loss.predictions import ProductArrays, product_arrays
+from n3hyper.fitting.loss.seen import check
 from n3hyper.fitting.loss.table_maker import make_tables
 from n3hyper.fitting.loss.tables import Tables, flavour_basis
 from n3hyper.fitting.network.initial import fold_seeds, initial_exponents
@@ -29,6 +32,9 @@ from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature
 from n3hyper.physics.sum_rules import SumRules, sum_rules
+
+CHECKED: Final = 12
+"""How many PDFs compressed tables are checked with."""
 
 
 class SharedArrays(NamedTuple):
@@ -120,15 +126,24 @@ class FitInputs:
         """What steps must know of predictions; None for all that there is."""
         if self.accuracy is None:
             return None
-        theory = self.problem.theory
-        pdfs = plausible_pdfs(
-            theory.xgrid, self.preprocessing, self.rotation, self.rules, self.quadrature, DRAWN
-        )
+        pdfs = self._plausible(DRAWN)
         flavours = flavour_basis(self.rotation, self.rules).flavours
         return Precision(
             Plausible(pdfs[..., flavours]),
             own_uncertainties(self.problem.fit_covariance),
             self.accuracy,
+            self._key,
+        )
+
+    @property
+    def _key(self) -> str:
+        """What compressed tables depend on; empty where the theory was not read from files."""
+        theory = self.problem.fingerprints.get("theory")
+        if theory is None:
+            return ""
+        known = own_uncertainties(self.problem.fit_covariance)
+        return fingerprint(
+            theory, known, self.preprocessing, self.rotation, self.rules, self.accuracy
         )
 
     @cached_property
@@ -139,12 +154,34 @@ class FitInputs:
     @cached_property
     def likelihood(self) -> Likelihood:
         """The data, with the theory as steps read it."""
-        problem, asked = self.problem, (self.problem.fit_covariance, self.precision)
-        if problem.mode_masks is None:
-            return Points(problem, self.masks, make_features(self.tables, *asked))
-        features = make_features_of_modes(self.tables, *asked)
+        features = self._features
+        if self.problem.mode_masks is None:
+            return Points(self.problem, self.masks, features)
         kind = ModeFeatures if features.size else Modes
-        return kind(problem, self.masks, features)
+        return kind(self.problem, self.masks, features)
+
+    @cached_property
+    def _features(self) -> Features:
+        problem, precision = self.problem, self.precision
+        make = make_features if problem.mode_masks is None else make_features_of_modes
+        features = make(self.tables, problem.fit_covariance, precision)
+        if precision is not None:
+            pdfs = self._plausible(CHECKED, seed=1)
+            expected = predict(problem.theory, pdfs)[:, : problem.ndata]
+            chosen = pdfs[..., self.tables.basis.flavours]
+            check(features, chosen, expected, problem.central, precision)
+        return features
+
+    def _plausible(self, number: int, seed: int = 0) -> Array:
+        return plausible_pdfs(
+            self.problem.theory.xgrid,
+            self.preprocessing,
+            self.rotation,
+            self.rules,
+            self.quadrature,
+            number,
+            seed,
+        )
 
     @property
     def units(self) -> Index:
