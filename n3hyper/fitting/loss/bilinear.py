@@ -117,10 +117,10 @@ class BilinearTables:
         return product.reshape(nxt, nxt, self.nb, self.nb)
 
 
-def padded_rank(rank: int, step: int = RANK_STEP) -> int:
+def padded_rank(rank: int) -> int:
     """Rows of a form that is a sum of so many squares.
 
     >>> padded_rank(3), padded_rank(16), padded_rank(17)
     (16, 16, 32)
     """
-    return max(1, -(-rank // step)) * step
+    return max(1, -(-rank // RANK_STEP)) * RANK_STEP

@@ -37,7 +37,7 @@ from n3hyper.physics.arrays import Array
 ACCURACY: Final = 5e-4
 """What compression may change of a prediction, in units of the uncertainty that its point shares
 with no other one: for PDFs that a fit can take, as a root mean square over them."""
-COORDINATES: Final = 0.05
+COORDINATES: Final = 0.2
 """The part of it that coordinates may take; they are shared by all rows, hence cheap."""
 FLOOR: Final = 1e-6
 """PDFs may differ from those drawn by so much of their size, in any way at all."""
@@ -47,6 +47,12 @@ SAMPLES: Final = 32
 """Drawn PDFs at which slopes are taken, at most."""
 SLOPES: Final = 20_000
 """Slopes that are taken of all rows together, about, where these are many."""
+CACHE: Final = "compressed"
+"""The folder of the cache that keeps compressed tables."""
+VERSION: Final = 1
+"""Counts changes of how tables are compressed."""
+TINY: Final = 1e-100
+"""In place of zero, of tables that are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,24 +121,14 @@ class Compressed:
         return cls(arrays["coordinates"], tuple(zip(factors, signs, strict=True)))
 
 
-CACHE: Final = "compressed"
-"""The folder of the cache that keeps compressed tables."""
-VERSION: Final = 1
-"""Counts changes of how tables are compressed."""
-TINY: Final = 1e-100
-"""In place of zero, of tables that are."""
-
 Units = Callable[[Array], Array]
 """From typical magnitudes of rows (n,) to what they may be wrong by if the accuracy is 1."""
 
 
 def compressed(
-    rows: HadronicRows,
-    sums: Sequence[Combination],
-    units: Units,
-    precision: Precision,
+    rows: HadronicRows, sums: Sequence[Combination], units: Units, precision: Precision
 ) -> Compressed:
-    """Return the factors of some sums of rows, from the cache where they are there."""
+    """Return what `compress` makes, from the cache where it is there."""
     key = fingerprint(VERSION, precision.key, sums)
     entry = read_entry(CACHE, key, Path()) if precision.key else None
     if entry is not None:
@@ -144,43 +140,34 @@ def compressed(
 
 
 def compress(
-    rows: HadronicRows,
-    sums: Sequence[Combination],
-    units: Units,
-    precision: Precision,
+    rows: HadronicRows, sums: Sequence[Combination], units: Units, precision: Precision
 ) -> Compressed:
-    """Return the factors of some sums of rows."""
-    plausible, accuracy = precision.plausible, precision.accuracy
-    samples = plausible.samples(min(max(SLOPES // len(sums), 8), SAMPLES))
+    """Return coordinates and factors of some sums of rows."""
+    samples = precision.plausible.samples(min(max(SLOPES // len(sums), 8), SAMPLES))
     slopes = stacked(rows.slopes(sums, samples), len(sums), np.float32)
     values = 0.5 * np.einsum("nds,sd->ns", slopes, samples.reshape(len(samples), -1))
     unit = np.maximum(units(np.median(np.abs(values), axis=1)), TINY)
-    seen = (slopes / unit[:, None, None]).transpose(0, 2, 1).reshape(-1, rows.nx * rows.nb)
+    seen = (slopes / unit[:, None, None]).transpose(0, 2, 1).reshape(-1, slopes.shape[1])
     seen = seen.astype(np.float64) / np.sqrt(len(samples))
-    coordinates, basis = _coordinates(seen, plausible, precision.of_coordinates(len(sums)))
+    coordinates, basis = _coordinates(seen, precision, len(sums))
     factors = tuple(
-        _factors(form / size, size, accuracy)
+        _factors(form / size, size, precision.accuracy)
         for form, size in zip(rows.projected(sums, basis), unit, strict=True)
     )
     return Compressed(coordinates.astype(np.float32), factors)
 
 
-def _coordinates(seen: Array, plausible: Plausible, most: float) -> tuple[Array, Array]:
-    """W^T L^-1 and (L W)^T, both (k, d), of slopes J (n, d).
-
-    Parameters
-    ----------
-    most
-        The root of the sum of squares of singular values that are left out.
-    """
-    root = plausible.root
+def _coordinates(seen: Array, precision: Precision, number: int) -> tuple[Array, Array]:
+    """W^T L^-1 and (L W)^T, both (k, d), of slopes J (n, d) of so many predictions."""
+    root = precision.plausible.root
     triangle = np.linalg.qr(seen @ root, mode="r")
     _, singular, right = np.linalg.svd(triangle)
-    count = max(len(singular) - first_kept(np.square(singular[::-1]), most), 1)
+    lost = first_kept(np.square(singular[::-1]), precision.of_coordinates(number))
+    count = max(len(singular) - lost, 1)
     basis = right[:count] @ root.T
     # W^T L^-1 without L^-1, by U = J L W / s
-    coordinates = (seen @ basis.T / np.square(np.maximum(singular[:count], TINY))).T @ seen
-    return coordinates, basis
+    squares = np.square(np.maximum(singular[:count], TINY))
+    return (seen @ basis.T / squares).T @ seen, basis
 
 
 def _factors(form: Array, size: float, accuracy: float) -> tuple[NDArray[np.float32], Array]:

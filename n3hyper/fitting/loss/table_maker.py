@@ -7,11 +7,10 @@ in up to three matrices each, by the node of the x-grid from which on they need 
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from itertools import combinations, groupby, islice
 from typing import Final
 
 import numpy as np
@@ -43,8 +42,8 @@ NEGLIGIBLE: Final = 1e-13
 PRODUCT_COST: Final = 8_000
 """What one more product costs, in rows times nodes: below it the time goes into starting it."""
 
-COMPRESSED_STEP: Final = 8
-"""Ranks of compressed forms are padded to multiples of it."""
+SIZES: Final = 6
+"""How many different ranks compressed forms are padded to."""
 NEAR_A_POLE: Final = 0.3
 """Numerators and denominators must be better than other predictions by so much: with some PDFs a
 denominator is far smaller than it mostly is."""
@@ -271,19 +270,42 @@ class _CompressedBuilder(_RowsBuilder):
         parts = (
             (factors[:, :, None].astype(np.float64), signs) for factors, signs in compressed.factors
         )
-        rows = []
-        for each in predictions:
-            operands = tuple(itertools.islice(parts, len(each.operands)))
-            most = max(len(signs) for _, signs in operands)
-            rows.append(_Rows(each, 0, padded_rank(most, COMPRESSED_STEP), operands))
+        operands = [tuple(islice(parts, len(each.operands))) for each in predictions]
+        ranks = [max(len(signs) for _, signs in its) for its in operands]
+        rows = [
+            _Rows(each, 0, rank, its)
+            for each, rank, its in zip(predictions, few_sizes(ranks), operands, strict=True)
+        ]
         super().__init__(rows, len(compressed.coordinates), FACTORS, first_product + 1)
-        self.coordinates = compressed.coordinates
+        self.coordinates = compressed.coordinates.astype(np.float64)
 
     def products(self) -> list[Product]:
         """The coordinates and what was put together."""
         (factors,) = super().products()
-        coordinates = Product(0, self.coordinates.astype(np.float64), are_coordinates=True)
+        coordinates = Product(0, self.coordinates, are_coordinates=True)
         return [coordinates, replace(factors, on=self.first_product - 1)]
+
+
+def few_sizes(sizes: Sequence[int], most: int = SIZES) -> list[int]:
+    """The sizes made larger such that only so many different ones are left, at the least cost.
+
+    >>> few_sizes([3, 4, 9, 4, 10], 2)
+    [4, 4, 10, 4, 10]
+    """
+    values, counts = np.unique(sizes, return_counts=True)
+    # what the first values cost with so many sizes, and the sizes
+    best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
+    for _ in range(min(most, len(values))):
+        best |= {
+            stop: min(
+                (cost + int(counts[start:stop].sum() * values[stop - 1]), (*chosen, stop - 1))
+                for start, (cost, chosen) in best.items()
+                if start < stop
+            )
+            for stop in range(len(values), 0, -1)
+        }
+    chosen = values[list(best[len(values)][1])]
+    return [int(chosen[np.searchsorted(chosen, size)]) for size in sizes]
 
 
 _Builders = list[_RowsBuilder | _FormsBuilder]
@@ -304,13 +326,11 @@ def _builders(
 def _compressed_builders(
     bilinear: list[_Prediction], maker: _Maker, precision: Precision, number: int
 ) -> _Builders:
-    """Data and constraints have coordinates of their own."""
+    """Those of data and of constraints, which have coordinates of their own."""
     ndata = len(precision.uncertainties)
     builders: _Builders = []
-    for its in (
-        [each for each in bilinear if each.place < ndata],
-        [each for each in bilinear if each.place >= ndata],
-    ):
+    for is_data in (True, False):
+        its = [each for each in bilinear if (each.place < ndata) == is_data]
         if its:
             sums = [part for each in its for part in each.operands]
             made = compressed(maker.hadronic, sums, _units(its, precision), precision)
