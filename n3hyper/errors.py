@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 LONGEST_LIST: Final = 25
 """How many names a hint lists in full."""
+LONGEST_MESSAGE: Final = 4000
+"""Characters of an error's line; what is longer came from a file, and loses its middle."""
+_LONGEST_WORD: Final = 100
+"""Characters of a name that is compared with others; the time grows with their square."""
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What a terminal would obey, what turns the direction of a text, and what UTF-8 cannot hold."""
+_LOG_2: Final = 0.30102999566398120
+"""Decimal digits of a bit."""
 _OUT_OF_MEMORY: Final = ("MemoryError", "_ArrayMemoryError", "ResourceExhaustedError")
 """Python's, NumPy's and TensorFlow's."""
 _OUT_OF_MEMORY_TEXT: Final = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
@@ -23,6 +34,9 @@ class N3HyperError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(bounded_line(str(message)))
 
 
 class RuncardError(N3HyperError, ValueError):
@@ -61,9 +75,9 @@ class RuncardError(N3HyperError, ValueError):
             hint,
         )
         where = ": ".join(str(part) for part in (source, key) if part)
-        what = problem if value is None else f"{problem}: {value!r}"
+        what = problem if value is None else f"{problem}: {shown(value)}"
         line = f"{where}: {what}" if where else what
-        super().__init__(" ".join(f"{line}; {hint}".split()) if hint else " ".join(line.split()))
+        super().__init__(f"{line}; {hint}" if hint else line)
 
     def at(self, key: str) -> RuncardError:
         """Return the same error at another key path."""
@@ -104,6 +118,67 @@ class ObjectiveError(N3HyperError):
     exit_code = 2
 
 
+class StoreInputError(StoreError):
+    """Trials that are not what was asked for: foreign, torn, or those of another scan."""
+
+    exit_code = 2
+
+
+def bounded_line(text: str) -> str:
+    """Return `text` on one line, without control characters, its middle left out if it is long.
+
+    >>> bounded_line("a" + chr(27) + "[2J" + chr(10) + "b")
+    'a [2J b'
+    """
+    if len(text) > LONGEST_MESSAGE:
+        half = LONGEST_MESSAGE // 2
+        text = f"{text[:half]} ... {text[-half:]}"
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def shown(value: object, longest: int = 80) -> str:
+    """Return `value` as a message shows it: its repr, of which no more is made than is shown.
+
+    The repr of a few nested lists that share their entries may have no end; of a number of a
+    hundred thousand digits Python makes none.
+
+    >>> shown({"a": [1, "x"]}), shown("x" * 100, 10), shown(10**5000, 30)
+    ("{'a': [1, 'x']}", "'xxxxxx...", 'a number of 5001 digits')
+    """
+    text = ""
+    for piece in _pieces(value, longest):
+        text += piece
+        if len(text) > longest:
+            return f"{text[: longest - 3]}..."
+    return text
+
+
+def _pieces(value: object, longest: int) -> Iterator[str]:
+    """The parts of a repr one after the other; each has a character, so that depth is bounded."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        yield "[" if isinstance(value, list) else "("
+        for number, entry in enumerate(value):
+            yield ", " if number else ""
+            yield from _pieces(entry, longest)
+        yield "]" if isinstance(value, list) else ")"
+    elif isinstance(value, Mapping):
+        yield "{"
+        for number, (key, entry) in enumerate(value.items()):
+            yield ", " if number else ""
+            yield from _pieces(key, longest)
+            yield ": "
+            yield from _pieces(entry, longest)
+        yield "}"
+    elif isinstance(value, int) and value.bit_length() > 4 * longest:
+        yield f"a number of {int(value.bit_length() * _LOG_2) + 1} digits"
+    elif isinstance(value, (str, bytes, bytearray)):
+        yield repr(value[:longest])
+        if len(value) > longest:
+            yield " " * longest
+    else:
+        yield repr(value)
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Whether it was raised for want of memory, of this machine or of its GPU.
 
@@ -122,11 +197,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["b", "a"])
     'one of: a, b'
     """
-    options = sorted({str(option) for option in known})
-    close = difflib.get_close_matches(str(word), options, n=1)
+    word = str(word)[:_LONGEST_WORD]
+    names = {str(option) for option in known}
+    options = sorted(name for name in names if len(name) <= _LONGEST_WORD)
+    close = difflib.get_close_matches(word, options, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
     if len(options) <= LONGEST_LIST:
         return f"one of: {', '.join(options)}"
-    likely = difflib.get_close_matches(str(word), options, n=3, cutoff=0.0)
+    likely = difflib.get_close_matches(word, options, n=3, cutoff=0.0)
     return f"one of {len(options)} names, such as: {', '.join(sorted(likely))}"

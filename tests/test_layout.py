@@ -13,29 +13,44 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
-_BELOW_STORE = {"errors", "system", "runcard", "physics", "theory", "data", "fitting"}
-_BELOW_SERVICES = _BELOW_STORE | {"hyper_optimization", "scanning"}
+_BELOW_STORE = {"errors", "foreign", "system", "runcard", "physics", "theory", "data", "fitting"}
+_BELOW_SERVICES = _BELOW_STORE | {"hyper_optimization", "scanning", "replicas"}
 ALLOWED = {
     "errors": set(),
+    "foreign": {"errors"},
     "system": {"errors"},
-    "runcard": {"errors"},
+    "runcard": {"errors", "foreign"},
     "physics": {"errors"},
-    "theory": {"errors", "system", "runcard", "physics"},
-    "data": {"errors", "system", "runcard", "physics", "theory"},
-    "theory_maker": {"errors", "system", "runcard", "physics", "theory", "data"},
+    "theory": {"errors", "foreign", "system", "runcard", "physics"},
+    "data": {"errors", "foreign", "system", "runcard", "physics", "theory"},
+    "theory_maker": _BELOW_STORE - {"fitting"},
     "fitting": _BELOW_STORE - {"fitting"},
     "hyper_optimization": _BELOW_STORE,
     "scanning": _BELOW_STORE | {"hyper_optimization"},
+    "replicas": _BELOW_SERVICES - {"replicas"},
     "services": _BELOW_SERVICES,
     "report": {
         "errors",
+        "foreign",
         "system",
         "physics",
         "hyper_optimization.record",
         "hyper_optimization.loss",
         "hyper_optimization.paths",
+        "theory.lhapdf",
+        "replicas.exportgrid",
     },
-    "cli": _BELOW_SERVICES | {"services", "report", "theory_maker"},
+    "evolution": {
+        "errors",
+        "foreign",
+        "system",
+        "runcard",
+        "physics",
+        "theory",
+        "data",
+        "replicas",
+    },
+    "cli": _BELOW_SERVICES | {"services", "report", "theory_maker", "evolution"},
 }
 # Within a room, from the bottom up: a line may import those above it, and folders themselves.
 LEVELS = {

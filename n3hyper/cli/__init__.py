@@ -1,4 +1,4 @@
-"""The command line: one thin module a command, imported only when that command runs."""
+"""Command line: one thin module per command, imported only when that command runs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import NoReturn
 
 import click
 
 from n3hyper import __version__
 from n3hyper.errors import N3HyperError, nearest
 
-# command: (its module, its one line in the list of commands). The line stands here, not in the
+# command: (its module, its line in the list of commands). The line stands here, not in the
 # module, so that --help imports none of them.
 COMMANDS = {
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
-    "restart": ("n3hyper.cli.restart", "Go on with a scan."),
+    "restart": ("n3hyper.cli.restart", "Continue a scan."),
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
-    "report": ("n3hyper.cli.report", "Show what a scan found."),
+    "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
+    "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
+    "report": ("n3hyper.cli.report", "Show what a scan found, or a fit."),
     "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
     "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
@@ -27,7 +29,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are run or asked for help."""
+    """Group whose commands are imported only when they are run or asked for help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,21 +63,21 @@ def cli(debug: bool) -> None:
     """Find the hyperparameters of neural-network fits of parton distributions.
 
     Ctrl-C, SIGTERM and SIGUSR1 end a command; what has finished is saved. A command that a script
-    starts in the background ignores Ctrl-C, as shells have it: kill PID ends it.
+    starts in the background ignores Ctrl-C, as is usual in shells; kill PID ends it.
     """
 
 
-def main(args: Sequence[str] | None = None) -> Any:
-    """Run the command line; whatever goes wrong is one line on stderr.
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; any error is one line on stderr.
 
     Exit status: 0 done, 1 failed at run time, 2 wrong input, 130 interrupted.
     """
     given = list(sys.argv[1:] if args is None else args)
-    # --debug is understood anywhere on the line: people add it at the end of what just failed.
+    # --debug is accepted anywhere on the line: people append it to the command that just failed.
     arguments = [argument for argument in given if argument != "--debug"]
     debug = len(arguments) < len(given)
-    # Before NumPy is loaded: OpenBLAS threads that wait for a busy core make a start of a second
-    # one of ten, and the fit has TensorFlow's own threads.
+    # Set before NumPy is loaded: OpenBLAS threads that wait for a busy core turn a start of one
+    # second into ten, and the fit uses TensorFlow's own threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = cli.main(args=arguments, prog_name="n3hyper", standalone_mode=False, obj=debug)
@@ -94,7 +96,7 @@ def main(args: Sequence[str] | None = None) -> Any:
 
 
 def one_line(error: Exception) -> str:
-    """What the user is told of an error: ours as worded, others with their kind."""
+    """Return the line that reports an error: ours as worded, others with their type."""
     if isinstance(error, N3HyperError):
         return str(error)
     text = " ".join(str(error).split())

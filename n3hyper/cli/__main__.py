@@ -1,4 +1,4 @@
-"""`python -m n3hyper.cli`, for where the script is not on the PATH."""
+"""Entry point `python -m n3hyper.cli`, for use where the script is not on the PATH."""
 
 from n3hyper.cli import main
 

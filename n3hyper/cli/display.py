@@ -1,4 +1,4 @@
-"""What a scan shows while it runs: a live display on a terminal, plain lines elsewhere."""
+"""Display of a running scan: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from n3hyper.fitting.result import Progress as FitProgress
 
 
 class ScanDisplay:
-    """Plain lines: one when a trial ends. The base of the live display.
+    """Display of plain lines, one when a trial ends; the base of the live display.
 
     Parameters
     ----------
     total
-        Trials of the whole scan.
+        Total number of trials of the scan.
     done
-        Trials that an earlier run has finished.
+        Number of trials that an earlier run has finished.
     console
-        Where to write; standard error by default, so that output can be piped.
+        Console to write to; standard error by default, so that output can be piped.
     """
 
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
@@ -46,18 +46,18 @@ class ScanDisplay:
         return None
 
     def stage(self, text: str) -> None:
-        """Say what is being done before the first trial."""
+        """Print what is being done before the first trial."""
         self.console.print(text, style="dim", highlight=False, soft_wrap=True, markup=False)
 
     def trial_started(self, tid: int, params: dict[str, Any]) -> None:
-        """A trial begins."""
+        """Note that a trial begins."""
         self._started = time.monotonic()
 
     def fit_progress(self, progress: FitProgress) -> None:
-        """Some epochs have passed."""
+        """Ignore that some epochs have passed."""
 
     def trial_ended(self, trial: dict[str, Any]) -> None:
-        """A trial has ended, well or not; `trial` is its record."""
+        """Print the outcome of a trial; `trial` is its record."""
         self.done += 1
         self.seconds.append(time.monotonic() - self._started)
         loss = trial["result"].get("loss")
@@ -68,7 +68,7 @@ class ScanDisplay:
             self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def time_left(self) -> float:
-        """Seconds that the trials still to come are expected to take."""
+        """Return the seconds that the remaining trials are expected to take."""
         mean = sum(self.seconds) / len(self.seconds) if self.seconds else 0.0
         return mean * max(self.total - self.done, 0)
 
@@ -85,7 +85,10 @@ class ScanDisplay:
 
 
 class LiveDisplay(ScanDisplay):
-    """Two bars on a terminal: the scan's trials, and the epochs of the trial under way."""
+    """Display of two bars on a terminal: the scan's trials, and the epochs of the current trial."""
+
+    names = ("scan ", "trial")
+    """Of the bars."""
 
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
         super().__init__(total, done, console)
@@ -98,8 +101,12 @@ class LiveDisplay(ScanDisplay):
             expand=True,
             transient=True,
         )
-        self._scan: TaskID = self._bars.add_task("scan ", total=total, completed=done, note="")
-        self._trial: TaskID = self._bars.add_task("trial", total=1, note="starting", visible=False)
+        self._scan: TaskID = self._bars.add_task(
+            self.names[0], total=total, completed=done, note=""
+        )
+        self._trial: TaskID = self._bars.add_task(
+            self.names[1], total=1, note="starting", visible=False
+        )
 
     def __enter__(self) -> ScanDisplay:
         self._bars.start()
@@ -134,14 +141,17 @@ class LiveDisplay(ScanDisplay):
 
     def trial_ended(self, trial: dict[str, Any]) -> None:
         super().trial_ended(trial)
-        best = "none yet" if self.best is None else f"{self.best:.4f}"
-        note = f"best loss {best}, {clock(self.time_left())} left"
-        self._bars.update(self._scan, completed=self.done, note=note)
+        self._bars.update(self._scan, completed=self.done, note=self._note())
         self._bars.update(self._trial, visible=False)
+
+    def _note(self) -> str:
+        """What stands behind the first bar."""
+        best = "none yet" if self.best is None else f"{self.best:.4f}"
+        return f"best loss {best}, {clock(self.time_left())} left"
 
 
 def make_display(total: int, done: int = 0, quiet: bool = False) -> ScanDisplay:
-    """The display that suits where the output goes.
+    """Return the display that suits the destination of the output.
 
     >>> type(make_display(3, quiet=True)).__name__
     'ScanDisplay'
@@ -152,14 +162,14 @@ def make_display(total: int, done: int = 0, quiet: bool = False) -> ScanDisplay:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return a duration in words.
 
     >>> clock(42), clock(3 * 60 + 5), clock(7384)
     ('42 s', '3 m 05 s', '2 h 03 m')
     """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} m {rounded % 60:02d} s"
+    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} m"

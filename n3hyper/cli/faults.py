@@ -1,4 +1,4 @@
-"""What a scan says of trials that failed by an error of n3hyper, not by their hyperparameters."""
+"""Messages about trials that failed by an error of n3hyper, not by their hyperparameters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Final
 import click
 
 FAULT: Final = "exception"
-"""The reason of such a failure."""
+"""Reason of such a failure."""
 
 
 @dataclass
 class Faults:
-    """Says of each such trial what happened, and once what to do about it.
+    """Reporter that says what happened in each such trial, and once what to do about it.
 
     Parameters
     ----------
     pickle
-        That of the scan, for the command that runs the trial again.
+        Pickle of the scan, for the command that runs the trial again.
     debug
         Whether tracebacks are shown.
 
@@ -39,11 +39,11 @@ class Faults:
 
     pickle: Path | None = None
     debug: bool = False
-    told: bool = False
-    """Whether it has been said how to report them."""
+    explained: bool = False
+    """Whether the user has been told how to report them."""
 
     def lines(self, trial: Mapping[str, Any]) -> Iterator[str]:
-        """Return the lines to be shown when a trial has ended; none unless it failed so."""
+        """Yield the lines to show when a trial has ended; none unless it failed in this way."""
         failure = trial["result"].get("failure") or {}
         if failure.get("reason") != FAULT:
             return
@@ -51,8 +51,8 @@ class Faults:
         yield f"trial {trial['tid']}: an error of n3hyper, not of its hyperparameters: {text}"
         if self.debug and failure.get("traceback"):
             yield failure["traceback"].rstrip()
-        if not self.told:
-            self.told = True
+        if not self.explained:
+            self.explained = True
             yield f"  {self._request(trial['tid'])}"
 
     def _request(self, tid: int) -> str:
@@ -63,6 +63,6 @@ class Faults:
 
 
 def debugging() -> bool:
-    """Return whether the command line that is being run has ``--debug``."""
+    """Return whether the running command line has ``--debug``."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.find_root().obj)

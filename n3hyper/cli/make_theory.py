@@ -1,4 +1,4 @@
-"""``n3hyper make-theory``."""
+"""Command ``n3hyper make-theory``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--theory-card",
     type=click.Path(path_type=Path),
-    help="Theory card in NNPDF's keys. Default: that of theory 1650, NLO; for a check, the card "
-    "that each table says it was made with.",
+    help="Theory card with NNPDF's keys. Default: that of theory 1650, NLO; for a check, the card "
+    "that each table records.",
 )
 @click.option(
     "--check-against",
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="With --check-against: points of each table, 0 for all that usual cuts keep. Default: 3.",
 )
-@click.option("--list", "listed", is_flag=True, help="List what can be made, and what cannot, why.")
+@click.option(
+    "--list", "listed", is_flag=True, help="List what can be made, and why the rest cannot."
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--cache",

@@ -1,4 +1,4 @@
-"""``n3hyper mongo-worker``."""
+"""Command ``n3hyper mongo-worker``."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from n3hyper.cli.options import Duration, memory, mongo_uri, theory_path
     show_default=True,
     help="Processes; they share the cores, and take one GPU each, in turn.",
 )
-@click.option("--max-jobs", type=click.IntRange(min=1), help="A worker ends after so many jobs.")
+@click.option("--max-jobs", type=click.IntRange(min=1), help="A worker ends after this many jobs.")
 @click.option(
     "--poll-interval",
     type=click.FloatRange(min=0.01),
     default=0.1,
     show_default=True,
-    help="Seconds between questions for a job.",
+    help="Seconds between queries for a job.",
 )
 @click.option(
     "--reserve-timeout",
     type=Duration(),
     default="600s",
     show_default=True,
-    help="A worker ends when there has been no job for so long.",
+    help="A worker ends when there has been no job for this long.",
 )
 @click.option(
     "--database-timeout",
     type=Duration(),
     default="600s",
     show_default=True,
-    help="How long a database that is away is waited for.",
+    help="How long to wait for a database that does not answer.",
 )
-@click.option("--exp-key", help="Work for the scan of that name alone.")
+@click.option("--exp-key", help="Work only for the scan of this name.")
 @click.option(
     "--max-consecutive-failures",
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Give a worker up that has been killed so often in a row.",
+    help="Give up a worker that has been killed this often in a row.",
 )
 @click.option(
     "--allow-objective",
@@ -86,7 +86,7 @@ def command(
     from n3hyper.system.memory import share
 
     if objectives:
-        # the processes of the workers look there, too
+        # the processes of the workers search there as well
         sys.path.insert(0, os.getcwd())
     for name in objectives:
         find_objective(name)

@@ -1,8 +1,9 @@
-"""``n3hyper mongod``."""
+"""Command ``n3hyper mongod``."""
 
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ def command(
 
     Shells let what a script starts in the background ignore Ctrl-C; the other two always act.
     """
+    from n3hyper.hyper_optimization.mongo.archive import opened_dump
     from n3hyper.hyper_optimization.mongo.server import MongodRunner
     from n3hyper.system.interruption import interrupted_by_signals
 
@@ -63,9 +65,15 @@ def command(
         db_port=port, dbpath=dbpath, bind_ip=bind_ip, auth=auth, engine=engine, mongod=mongod
     )
     try:
-        with interrupted_by_signals(lambda: "the server does not end", grace=45.0), runner:
-            if restore is not None:
-                number = runner.restore(restore)
+        with ExitStack() as held:
+            held.enter_context(
+                interrupted_by_signals(lambda: "the server does not end", grace=45.0)
+            )
+            # what is no archive is refused before a server is started
+            dump = None if restore is None else held.enter_context(opened_dump(restore))
+            held.enter_context(runner)
+            if dump is not None:
+                number = runner.restore(dump)
                 click.echo(f"restored {number} documents of {restore}", err=True)
             if runner.restored:
                 click.echo(f"restored {runner.restored} documents unpacked in {dbpath}", err=True)
@@ -77,7 +85,7 @@ def command(
 
 
 def greeting(runner: MongodRunner) -> str:
-    """Where the database is, and what to do with it; no password."""
+    """Return the lines that say where the database is and how to use it, without a password."""
     from n3hyper.hyper_optimization.commands import command_line
     from n3hyper.hyper_optimization.mongo.address import DEFAULT_URI, checked, without_password
     from n3hyper.hyper_optimization.mongo.server import server_name

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_FAILURES = 20
-"""Failed trials in a row that end a scan, where the user does not say."""
+"""Default number of consecutive failed trials that ends a scan."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5 only
-    """A time span such as ``90s``, ``30m``, ``2h`` or ``1h30m``; a bare number is seconds.
+    """Time span such as ``90s``, ``30m``, ``2h`` or ``1h30m``; a bare number is seconds.
 
     >>> Duration().convert("1h30m", None, None)
     5400.0
@@ -41,12 +41,12 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         else:
             self.fail(f"{value!r} is not a time; write it like 90s, 30m, 2h or 1h30m", param, ctx)
         if seconds <= 0:
-            self.fail(f"{value!r} is no time at all", param, ctx)
+            self.fail(f"{value!r} is not a positive time", param, ctx)
         return seconds
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.5 only
-    """An amount of memory such as ``800MB`` or ``16G``, in bytes; units are powers of 1024.
+    """Amount of memory such as ``800MB`` or ``16G``, in bytes; units are powers of 1024.
 
     >>> Size().convert("1.5G", None, None)
     1610612736
@@ -60,7 +60,9 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?", str(value).strip().upper())
         size = int(float(found[1]) * 1024 ** " KMGT".index(found[2] or " ")) if found else 0
         if size <= 0:
-            self.fail(f"{value!r} is no amount of memory; write it like 800MB or 16G", param, ctx)
+            self.fail(
+                f"{value!r} is not an amount of memory; write it like 800MB or 16G", param, ctx
+            )
         return size
 
 
@@ -84,14 +86,21 @@ memory = click.option(
 algo = click.option(
     "--algo",
     type=click.Choice(["tpe", "anneal", "random"]),
-    help="Who suggests the hyperparameters. Default: tpe.",
+    help="Algorithm that suggests the hyperparameters. Default: tpe.",
 )
 max_failures = click.option(
     "--max-failures",
     type=click.IntRange(min=1),
     default=MAX_FAILURES,
     show_default=True,
-    help="End the scan after so many failed trials in a row.",
+    help="End the scan after this many failed trials in a row.",
+)
+keep = click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Keep the PDFs of so many of the best trials, in nnfit/replica_1/pdfs.",
 )
 mongo_uri = click.option(
     "--mongo-uri",
@@ -102,17 +111,17 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Show only the summary.
 
 
 def parallel_options(function: F) -> F:
-    """The options of a scan whose trials are run by workers; see `parallel_request`."""
+    """Add the options of a scan whose trials are run by workers; see `parallel_request`."""
     for option in (
         click.option(
             "--database-timeout",
             type=Duration(),
-            help="With --parallel: how long a database that is away is waited for. Default: 600s.",
+            help="With --parallel: how long to wait for an absent database. Default: 600s.",
         ),
         click.option(
             "--lease",
             type=Duration(),
-            help="With --parallel: how long a worker may give no sign of life before its trial is "
+            help="With --parallel: how long a worker may be silent before its trial is "
             "given to another. Default: 60s.",
         ),
         click.option(
@@ -139,9 +148,9 @@ def parallel_request(
     lease: float | None,
     database_timeout: float | None,
 ) -> ParallelRequest | None:
-    """What the options of `parallel_options` ask for; None for a serial scan."""
+    """Return the request made by the options of `parallel_options`; None for a serial scan."""
     if not parallel:
-        if any(each is not None for each in (mongo_uri, workers, lease, database_timeout)):
+        if any(option is not None for option in (mongo_uri, workers, lease, database_timeout)):
             raise click.UsageError(
                 "--mongo-uri, --workers, --lease and --database-timeout belong to --parallel"
             )

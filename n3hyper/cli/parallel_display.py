@@ -1,4 +1,4 @@
-"""What a parallel scan shows: its workers, its jobs, its rate."""
+"""Display of a parallel scan: its workers, its jobs, its rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from n3hyper.hyper_optimization.parallel_loop import Status
 
 
 class ParallelDisplay(ScanDisplay):
-    """Plain lines: one when a trial ends, one when workers come, go, or have something to say."""
+    """Display of plain lines, one when a trial ends or workers come, go or report something."""
 
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
         super().__init__(total, done, console)
@@ -27,7 +27,7 @@ class ParallelDisplay(ScanDisplay):
         return self
 
     def status(self, status: Status) -> None:
-        """How the scan stands."""
+        """Print the status of the scan when it changes."""
         before, self._status = self._status, status
         for note in status.notes:
             if note not in self._told:
@@ -43,7 +43,7 @@ class ParallelDisplay(ScanDisplay):
         self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
 
     def time_left(self) -> float:
-        """Seconds until the scan is done, as the rate has been of late; 0 where it is not known."""
+        """Return seconds until the scan is done, from the recent rate; 0 if it is not known."""
         left = math.nan if self._status is None else self._status.seconds_left
         return 0.0 if math.isnan(left) else left
 
@@ -60,7 +60,7 @@ class ParallelDisplay(ScanDisplay):
 
 
 class _Bar(Progress):
-    """A bar, and below it a line that is broken where the terminal is narrow."""
+    """Bar with a line below it that is wrapped on a narrow terminal."""
 
     below = Text(style="dim")
 
@@ -70,7 +70,7 @@ class _Bar(Progress):
 
 
 class LiveParallelDisplay(ParallelDisplay):
-    """A bar on a terminal, and below it how the scan stands."""
+    """Display of a bar on a terminal, with the status of the scan below it."""
 
     def __init__(self, total: int, done: int = 0, console: Console | None = None) -> None:
         super().__init__(total, done, console)
@@ -106,11 +106,11 @@ class LiveParallelDisplay(ParallelDisplay):
         self._bars.update(self._scan, completed=self.done)
 
     def _workers_changed(self, status: Status) -> None:
-        """It is shown below the bar."""
+        """Show the status below the bar."""
 
 
 def summary(status: Status) -> str:
-    """One line.
+    """Return the status in one line.
 
     >>> summary(Status(10, 4, 1, 2, 1, 2, per_hour=360.0))
     '2 workers, 2 running, 1 queued, 4 done, 1 failed, 360 trials/h, 1 m 00 s left'
@@ -132,7 +132,7 @@ def summary(status: Status) -> str:
 
 
 def make_parallel_display(total: int, done: int = 0, quiet: bool = False) -> ParallelDisplay:
-    """The display that suits where the output goes."""
+    """Return the display that suits the destination of the output."""
     console = Console(stderr=True, quiet=quiet)
     live = console.is_terminal and not console.is_dumb_terminal and not quiet
     return (LiveParallelDisplay if live else ParallelDisplay)(total, done, console)

@@ -1,4 +1,4 @@
-"""``n3hyper replay``."""
+"""Command ``n3hyper replay``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from n3hyper.cli.options import memory, quiet, theory_path
 if TYPE_CHECKING:
     from n3hyper.scanning.replay import Replay
 
-# Rows of the table, as far as the trial has them; all other entries are compared as well.
+# Rows of the table, if the trial has them; all other entries are compared as well.
 SHOWN = (
     "loss",
     "validation_loss",
@@ -57,7 +57,7 @@ def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, q
 
 
 def table(outcome: Replay) -> Iterator[str]:
-    """The lines to be shown.
+    """Yield the lines to show.
 
     >>> from n3hyper.scanning.replay import Replay
     >>> print("\\n".join(table(Replay(3, {"loss": 1.5}, {"loss": 1.5}, ()))))
@@ -84,16 +84,16 @@ def table(outcome: Replay) -> Iterator[str]:
         yield f"largest relative difference of two numbers: {outcome.largest_difference():.2g}"
 
 
-def status(result: dict[str, Any]) -> Any:
-    """With the reason of a failure."""
+def status(result: dict[str, Any]) -> str | None:
+    """Return the status, with the reason of a failure."""
     return result.get("failure", {}).get("reason") or result.get("status")
 
 
-def row(name: str, before: Any, after: Any) -> str:
-    """One line of the table."""
+def row(name: str, before: object, after: object) -> str:
+    """Return one line of the table."""
     return f"{name:<30}{number(before):>14}{number(after):>14}"
 
 
-def number(value: Any) -> str:
-    """As many digits as single precision has."""
+def number(value: object) -> str:
+    """Return a number with the digits of single precision."""
     return f"{value:.7g}" if isinstance(value, float) else str(value)

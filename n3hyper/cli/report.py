@@ -1,17 +1,26 @@
-"""``n3hyper report``."""
+"""``n3hyper report``: of a scan, or of a fit."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
 
+if TYPE_CHECKING:
+    from n3hyper.report.view import View
+
 _STATISTIC = click.Choice(STATISTICS)
+OF_A_FIT = (
+    "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
+)  # fmt: skip
+"""What a report of a fit knows."""
 
 
 def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -143,16 +152,49 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     show_default=True,
     help="Selection as a list of setups, n3fit's trial_specs, or narrowed ranges.",
 )
+@click.option(
+    "--compare",
+    metavar="FIT|SET",
+    help="Of a fit: show another fit beside it, or an LHAPDF set, by its folder or name.",
+)
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--author", default="", help="Author, for the page.")
 @click.option("--keywords", default="", help="Keywords, for the page; separated by commas.")
-def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
-    """Show what a scan found.
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    paths: tuple[str, ...],
+    keywords: str,
+    compare: str | None,
+    **options: Any,
+) -> int:
+    """Show what a scan found, or a fit.
 
     PATH is a tries.json, the output folder of a scan (n3hyper's or n3fit's), mongodb://...,
     or a file that holds such an address; several are shown together. Without PATH: the newest scan
-    below the current folder.
+    or fit below the current folder.
+
+    PATH may be the folder of a fit, n3hyper's or n3fit's, as well: its PDFs, chi2 by data set,
+    training, and the setups of its ensemble are shown, in the terminal as a short table. Of the
+    options a fit has --compare, --html, --figures, --figure-format, --format, --title, --author,
+    --keywords.
+
+    \b
+    Examples:
+      n3hyper report my_scan --html my_scan.html
+      n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
+    from n3hyper.report.sources import is_fit, newest_fit
+
+    words = tuple(word.strip() for word in keywords.split(",") if word.strip())
+    fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None
+    if not paths:
+        fit = newest_fit(Path())
+    if fit is not None and is_fit(fit):
+        return _fit(ctx, fit, compare, words)
+    if compare is not None:
+        raise click.UsageError("--compare goes with the folder of a fit")
     from n3hyper.report.prepare import Request, prepare
 
     outputs = {
@@ -171,25 +213,54 @@ def command(paths: tuple[str, ...], keywords: str, **options: Any) -> int:
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    from n3hyper.hyper_optimization.mongo.address import without_password
-
     addresses = [path for path in paths if _is_address(path)]
-    said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
     view = prepare(
         Request(
             paths=tuple(Path(path) for path in paths if path not in addresses),
             databases=tuple(scan for address in addresses for scan in _databases(address)),
             autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
-            keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()),
-            command=shlex.join(["n3hyper", "report", *said]) if said else "",
+            keywords=words,
+            command=_command(addresses),
             **options,
         )
     )
     return _write(view, **outputs)
 
 
+def _command(addresses: Sequence[str] = ()) -> str:
+    """The command itself, for the page, with addresses of databases that tell no password."""
+    from n3hyper.hyper_optimization.mongo.address import without_password
+
+    said = [without_password(word) if word in addresses else word for word in sys.argv[2:]]
+    return shlex.join(["n3hyper", "report", *said]) if said else ""
+
+
+def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[str, ...]) -> int:
+    """The report of a fit."""
+    given = ctx.params
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name or "")
+        if param.name not in OF_A_FIT and source == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{param.opts[-1]} belongs to scans; {folder} is a fit")
+    from n3hyper.report.pdfs.deliver import deliver
+    from n3hyper.report.pdfs.view import view_fit
+
+    view = view_fit(
+        folder,
+        compare,
+        title=given["title"],
+        author=given["author"],
+        keywords=keywords,
+        command=_command(),
+    )
+    _replace_characters()
+    outputs = ("format_", "html", "figures", "figure_format")
+    deliver(view, **{name: given[name] for name in outputs})
+    return 0
+
+
 def _is_address(path: str) -> bool:
-    """Whether it is the URI of a database, a file that holds one, or a URI that lacks its begin."""
+    """Return whether a source is a database's URI (also without scheme) or a file that has one."""
     from n3hyper.hyper_optimization.mongo.address import without_password
 
     if "://" in path:
@@ -199,23 +270,28 @@ def _is_address(path: str) -> bool:
             return not Path(path).exists() and without_password(path) != path
         with Path(path).open("rb") as content:
             return content.read(7) == b"mongodb"
-    except (OSError, ValueError):  # no name of a file
+    except (OSError, ValueError):  # it cannot be the name of a file
         return without_password(path) != path
 
 
 def _databases(uri: str) -> Any:
-    """Name, records and runcard of the scans in a database; see `find_uri`."""
+    """Return name, records and runcard of the scans in a database; see `find_uri`."""
     from n3hyper.cli.report_database import read_database
 
     return read_database(uri)
 
 
-def _write(view: Any, **outputs: Any) -> int:
-    """All that was asked for; the table on the terminal when nothing else was."""
+def _write(view: View, **outputs: Any) -> int:
+    """Write all outputs that were asked for; by default the table on the terminal."""
     from n3hyper.report.deliver import deliver
 
+    _replace_characters()
+    deliver(view, **outputs)
+    return 0
+
+
+def _replace_characters() -> None:
+    """Let no character that the terminal lacks end a report."""
     encoding = getattr(sys.stdout, "reconfigure", None)
     if encoding is not None:
         encoding(errors="replace")
-    deliver(view, **outputs)
-    return 0

@@ -1,4 +1,4 @@
-"""The scans of a database, for ``n3hyper report mongodb://...``."""
+"""Scans of a database, for ``n3hyper report mongodb://...``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from n3hyper.runcard.model import Runcard
 
 _TIMEOUT: Final = 20.0
-"""Seconds: somebody waits for the report."""
+"""Seconds to wait for the database, as somebody is waiting for the report."""
 
 
 def read_database(uri: str) -> list[Database]:
-    """Name, finished trials and runcard of each scan in the database.
+    """Return name, finished trials and runcard of each scan in the database.
 
     The setups of the trials are worked out from the runcard's search space: a database holds
     numbers only.
@@ -71,7 +71,7 @@ def _all(collection: Any, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
-    """The runcard that the database keeps for workers; nothing where it cannot be read."""
+    """Return the runcard that the database keeps for workers; empty if it cannot be read."""
     from n3hyper.runcard import load_runcard
 
     if not isinstance(text, str):
@@ -87,7 +87,7 @@ def _runcard(text: Any) -> tuple[Runcard | None, Mapping[str, Any]]:
 
 
 def _with_setup(record: Record, runcard: Runcard | None) -> Record:
-    """The record with the readable values of its setup, where they can be known."""
+    """Return the record with the readable values of its setup, if they can be found."""
     from n3hyper.hyper_optimization.filetrials import space_eval_trial
     from n3hyper.hyper_optimization.search_space import HyperScanner
 

@@ -1,4 +1,4 @@
-"""``n3hyper restart``."""
+"""Command ``n3hyper restart``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from n3hyper.cli.options import (
+    keep,
     max_failures,
     memory,
     parallel_options,
@@ -41,6 +42,7 @@ from n3hyper.cli.running import run
 @theory_path
 @max_failures
 @memory
+@keep
 @parallel_options
 @quiet
 def command(
@@ -51,6 +53,7 @@ def command(
     theory_path: Path | None,
     max_failures: int | None,
     memory: int | None,
+    keep: int,
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
@@ -58,7 +61,7 @@ def command(
     database_timeout: float | None,
     quiet: bool,
 ) -> int:
-    """Go on with a scan, as if it had never stopped.
+    """Continue a scan as if it had never stopped.
 
     Where only one of the files is left, the others are made again: tries.json and the runcard from
     tries.pkl, tries.pkl from tries.json.
@@ -73,6 +76,7 @@ def command(
         theory_path=theory_path,
         max_failures=max_failures,
         memory=memory,
+        keep=keep,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

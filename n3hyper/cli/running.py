@@ -1,4 +1,4 @@
-"""Runs a scan under a display: signals, the clean end, and the summary."""
+"""Running of a scan with a display, signals, a clean end and a summary."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from n3hyper.scanning.request import ScanRequest
 
 ENDING = 45.0
-"""Seconds that a parallel scan is given to end its workers and its database."""
+"""Seconds that a parallel scan has to end its workers and its database."""
 
 
 def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | None = None) -> int:
-    """Run the scan that was asked for; the exit status of the command.
+    """Run the requested scan and return the exit status of the command.
 
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
@@ -50,7 +50,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
 
 
 def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool) -> ScanOutcome:
-    """The scan itself, under the display that suits it."""
+    """Run the scan itself, with the display that suits it."""
     from n3hyper.scanning.other_scans import with_tries
     from n3hyper.scanning.skip_missing import with_what_theory_has
 
@@ -74,7 +74,7 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
 
 
 def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -> str:
-    """What to type to go on."""
+    """Return the command that continues the scan."""
     if not request.pickle.exists():
         return "no trial had finished, nothing is saved"
     return (

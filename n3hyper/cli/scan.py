@@ -1,4 +1,4 @@
-"""``n3hyper scan``."""
+"""Command ``n3hyper scan``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from n3hyper.cli.options import (
     algo,
+    keep,
     max_failures,
     memory,
     parallel_options,
@@ -52,6 +53,7 @@ from n3hyper.cli.running import run
 )
 @max_failures
 @memory
+@keep
 @parallel_options
 @quiet
 def command(
@@ -66,6 +68,7 @@ def command(
     skip_missing: bool,
     max_failures: int | None,
     memory: int | None,
+    keep: int,
     parallel: bool,
     mongo_uri: str | None,
     workers: int | None,
@@ -91,6 +94,7 @@ def command(
         skip_missing=skip_missing,
         max_failures=max_failures,
         memory=memory,
+        keep=keep,
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

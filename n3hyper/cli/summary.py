@@ -1,4 +1,4 @@
-"""What a scan says at its end: the best trial, its parameters, where the files are."""
+"""Summary of a scan at its end: the best trial, its parameters, where the files are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | None) -> str:
-    """Return what to type to go on in the same way; it holds no password."""
+    """Return the command that continues in the same way, without a password."""
     from n3hyper.hyper_optimization.commands import command_line, time_span
 
     options: dict[str, Any] = {
@@ -45,14 +45,14 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
 
 
 def _unless(value: T | None, default: T) -> T | None:
-    """`value`, or None where it is what the option is by default."""
+    """Return `value`, or None if it is the option's default."""
     return None if value == default else value
 
 
 def summary(
     request: ScanRequest, outcome: ScanOutcome, parallel: ParallelRequest | None = None
 ) -> str:
-    """The closing lines of a scan, plain text."""
+    """Return the closing lines of a scan, as plain text."""
     finished = outcome.trials.finished
     failed = sum(outcome.failures.values())
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
@@ -77,14 +77,14 @@ def summary(
 
 
 def _last_failure(finished: Iterable[Mapping[str, Any]], reason: str) -> str:
-    """What the last trial that failed for a reason says of it."""
+    """Return the text of the last trial that failed for a given reason."""
     failures = [trial["result"].get("failure", {}) for trial in finished]
-    texts = [each.get("text", "") for each in failures if each.get("reason") == reason]
+    texts = [failure.get("text", "") for failure in failures if failure.get("reason") == reason]
     return texts[-1] if texts else "it does not say why"
 
 
 def scores(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Averages over folds of what the trial reached, chi2 per point."""
+    """Return averages over folds of the trial's chi2 per point."""
     fitted = result["kfold_meta"]["trvl_losses_chi2exp"]
     yield "chi2, fitted data", f"{sum(fitted) / len(fitted):.3f}"
     yield "chi2, validation", f"{result['validation_loss']:.3f}"
@@ -92,7 +92,7 @@ def scores(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested parameters as dotted names.
+    """Return nested parameters by dotted names.
 
     >>> list(flat({"optimizer": {"learning_rate": 0.123456}, "epochs": 9}))
     [('optimizer.learning_rate', '0.1235'), ('epochs', 9)]

@@ -1,4 +1,4 @@
-"""From a runcard to a `FitProblem`: everything that a scan needs, read once."""
+"""Building of a `FitProblem` from a runcard: everything that a scan needs, read once."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A set as the runcard asks for it, after cuts."""
+    """Data set with its entry in the runcard, after cuts."""
 
-    asked: DatasetInput
+    entry: DatasetInput
     data: CommonData
     source: ObservableSource
 
@@ -53,16 +53,16 @@ class _Loaded:
 def build_problem(
     runcard: Runcard, replicas: int = 1, theory_path: Path | None = None
 ) -> FitProblem:
-    """Read data and theory, make covariances, pseudodata, masks and folds.
+    """Read data and theory; make covariances, pseudodata, masks and folds.
 
     Parameters
     ----------
     runcard
-        As loaded.
+        The runcard, as loaded.
     replicas
         Number of replicas R of each fold.
     theory_path
-        Where the theory is; see `n3hyper.theory.folders.find_theory`.
+        Folder of the theory; see `n3hyper.theory.folders.find_theory`.
 
     Raises
     ------
@@ -80,21 +80,23 @@ def build_problem(
     integrability = _load_lagrange(
         runcard, card, runcard.integrability, "integrability.integdatasets"
     )
-    check_rules(runcard, [one.data for one in loaded])
-    stack, q0 = build_stack([*(one.source for one in loaded), *positivity, *integrability], folder)
-    sets = fingerprint([(one.asked, one.data) for one in loaded])
+    check_rules(runcard, [dataset.data for dataset in loaded])
+    stack, q0 = build_stack(
+        [*(dataset.source for dataset in loaded), *positivity, *integrability], folder
+    )
+    sets = fingerprint([(dataset.entry, dataset.data) for dataset in loaded])
     if runcard.closure is not None:
         loaded, made_of = _with_fake_data(runcard, runcard.closure, loaded, stack, q0, theory_path)
         sets = fingerprint(sets, made_of)
-    data = [one.data for one in loaded]
+    data = [dataset.data for dataset in loaded]
     fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
     seeds = runcard.seeds
-    central = np.concatenate([each.central for each in data])
+    central = np.concatenate([cd.central for cd in data])
     folds = _folds(runcard, data)
     refuse_too_many_replicas(replicas, len(folds), len(central), stack)
     splits = trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist()
     modes = _mode_masks(runcard, folds, len(central), splits)
-    fracs = [one.asked.frac if modes is None else 1.0 for one in loaded]
+    fracs = [dataset.entry.frac if modes is None else 1.0 for dataset in loaded]
     training, validation = training_validation_masks(data, fracs, splits)
     weights = nn_seeds(seeds.nnseed, replicas)
     first = len(loaded)
@@ -131,18 +133,18 @@ def build_problem(
 
 
 def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
-    """All data sets with points after cuts, in the runcard's order."""
+    """Return all data sets with points after cuts, in the runcard's order."""
     loaded: list[_Loaded] = []
-    for number, asked in enumerate(runcard.dataset_inputs):
+    for number, entry in enumerate(runcard.dataset_inputs):
         key = f"dataset_inputs[{number}]"
-        data = _load(runcard, asked.dataset, asked.variant, key)
+        data = _load(runcard, entry.dataset, entry.variant, key)
         _refuse_twice(runcard, data, loaded, key)
         points = _kept_points(runcard, data, card)
         if points.size == 0:
-            _log.warning("dataset %s: no point passes the cuts, left out", asked.dataset)
+            _log.warning("dataset %s: no point passes the cuts, left out", entry.dataset)
             continue
-        source = _source(runcard, data, key, asked.cfac, points, _group(runcard, data))
-        loaded.append(_Loaded(asked, cut(data, points), source))
+        source = _source(runcard, data, key, entry.cfac, points, _group(runcard, data))
+        loaded.append(_Loaded(entry, cut(data, points), source))
     if not loaded:
         raise RuncardError(
             "no point of any data set passes the cuts", source=runcard.source, key="datacuts"
@@ -151,20 +153,20 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
 
 
 def _refuse_twice(runcard: Runcard, data: CommonData, others: Sequence[_Loaded], key: str) -> None:
-    """An old name may stand for a set that is there by its present one."""
-    for other in others:
-        if other.data.name == data.name:
+    """Refuse a data set given both by an old name and by its present one."""
+    for loaded_before in others:
+        if loaded_before.data.name == data.name:
             raise RuncardError(
                 "the same data set twice",
                 source=runcard.source,
                 key=f"{key}.dataset",
                 value=data.requested,
-                hint=f"{other.data.requested} is {data.name} as well: remove one",
+                hint=f"{loaded_before.data.requested} is {data.name} as well: remove one",
             )
 
 
 def _group(runcard: Runcard, data: CommonData) -> str:
-    """What n3fit draws pseudodata of together: an experiment, or all data where it splits modes."""
+    """Return the group whose pseudodata n3fit draws together: an experiment, or all with modes."""
     return data.experiment if runcard.diagonal_frac is None else ALL
 
 
@@ -172,9 +174,9 @@ def _load_lagrange(
     runcard: Runcard, card: TheoryCard, sets: Sequence[LagrangeSet], key: str
 ) -> list[ObservableSource]:
     sources = []
-    for number, asked in enumerate(sets):
+    for number, entry in enumerate(sets):
         place = f"{key}[{number}]"
-        data = _load(runcard, asked.dataset, None, place)
+        data = _load(runcard, entry.dataset, None, place)
         points = _kept_points(runcard, data, card)
         if points.size == 0:
             raise RuncardError("no point passes the cuts", source=runcard.source, key=place)
@@ -183,7 +185,7 @@ def _load_lagrange(
 
 
 def _kept_points(runcard: Runcard, data: CommonData, card: TheoryCard) -> Index:
-    """The points that pass NNPDF's rules, or those in their place, and the runcard's own."""
+    """Return the points that pass NNPDF's rules, or their replacements, and the runcard's own."""
     cuts = runcard.datacuts
     keep = passing(data, runcard, card)
     if cuts.filter_rules:
@@ -221,17 +223,18 @@ def _source(
 
 
 def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
-    slices = dataset_slices([one.data for one in loaded])
+    slices = dataset_slices([dataset.data for dataset in loaded])
     return tuple(
         DatasetInfo(
-            name=one.asked.dataset,
-            group=one.data.experiment,
+            name=dataset.entry.dataset,
+            group=dataset.data.experiment,
             slice=place,
-            frac=one.asked.frac,
-            weight=one.asked.weight,
-            process=one.data.process,
+            frac=dataset.entry.frac,
+            weight=dataset.entry.weight,
+            process=dataset.data.process,
+            points=frozen(dataset.source.points),
         )
-        for one, place in zip(loaded, slices, strict=True)
+        for dataset, place in zip(loaded, slices, strict=True)
     )
 
 
@@ -240,8 +243,8 @@ def _lagrange_infos(
 ) -> tuple[LagrangeInfo, ...]:
     observables = stack.observables[first : first + len(sets)]
     return tuple(
-        LagrangeInfo(asked.dataset, observable.slice, asked.maxlambda)
-        for asked, observable in zip(sets, observables, strict=True)
+        LagrangeInfo(entry.dataset, observable.slice, entry.maxlambda)
+        for entry, observable in zip(sets, observables, strict=True)
     )
 
 
@@ -251,17 +254,17 @@ def _lagrange_infos(
 def _covariances(
     runcard: Runcard, loaded: Sequence[_Loaded], stack: TheoryStack, q0: float
 ) -> tuple[FactoredCovariance, FactoredCovariance]:
-    """That of the fit (t0, weights), and the experimental one."""
-    data = [one.data for one in loaded]
+    """Return the covariance of the fit (t0, weights) and the experimental one."""
+    data = [dataset.data for dataset in loaded]
     t0 = None
     if _t0_set(runcard):
-        t0 = t0_predictions(stack, q0, _t0_set(runcard), sum(each.ndata for each in data))
-    fit = build_covariance(data, t0, [one.asked.weight for one in loaded])
+        t0 = t0_predictions(stack, q0, _t0_set(runcard), sum(cd.ndata for cd in data))
+    fit = build_covariance(data, t0, [dataset.entry.weight for dataset in loaded])
     return fit, build_covariance(data)
 
 
 def _t0_set(runcard: Runcard) -> str:
-    """Name of the t0 set, empty without one."""
+    """Return the name of the t0 set, empty if there is none."""
     return (runcard.datacuts.t0pdfset or "") if runcard.datacuts.use_t0 else ""
 
 
@@ -282,38 +285,39 @@ def _with_fake_data(
     q0: float,
     theory_path: Path | None,
 ) -> tuple[list[_Loaded], str]:
-    """The sets of a closure test, with the points that the theory of the fit keeps.
+    """Return the sets of a closure test and the hash of all that their values are made of.
 
-    Also the hash of all that their values are made of.
+    The points are those that the cuts for the theory of the fit keep.
     """
     path = find_set(closure.fakepdf, "fakepdf")
     if closure.faketheoryid not in (None, runcard.theory.theoryid):
         folder = find_theory(closure.faketheoryid, theory_path)
-        stack, q0 = build_stack([one.source for one in loaded], folder)
-    data = [one.data for one in loaded]
-    ndata = sum(each.ndata for each in data)
+        stack, q0 = build_stack([dataset.source for dataset in loaded], folder)
+    data = [dataset.data for dataset in loaded]
+    ndata = sum(cd.ndata for cd in data)
     predictions = t0_predictions(stack, q0, closure.fakepdf, ndata, "fakepdf")
     fake = make_fake_data(data, predictions, closure.filterseed)
     made_of = fingerprint(closure, _hash(path), stack)
-    return [replace(o, data=each) for o, each in zip(loaded, fake, strict=True)], made_of
+    replaced = [replace(dataset, data=cd) for dataset, cd in zip(loaded, fake, strict=True)]
+    return replaced, made_of
 
 
 def _replica_data(
     runcard: Runcard, loaded: Sequence[_Loaded], covariance: FactoredCovariance, replicas: int
 ) -> Array:
-    seeds, data = runcard.seeds, [one.data for one in loaded]
+    seeds, data = runcard.seeds, [dataset.data for dataset in loaded]
     if not seeds.genrep:
-        return np.tile(np.concatenate([each.central for each in data]), (replicas, 1))
-    weights = [one.asked.weight for one in loaded]
+        return np.tile(np.concatenate([cd.central for cd in data]), (replicas, 1))
+    weights = [dataset.entry.weight for dataset in loaded]
     if seeds.separate_multiplicative:
-        covariance = build_covariance([additive_part(each) for each in data], weights=weights)
+        covariance = build_covariance([additive_part(cd) for cd in data], weights=weights)
     elif not seeds.use_t0_sampling:
         covariance = build_covariance(data, weights=weights)
     return make_replica_data(
         data,
         covariance,
         mc_seeds(seeds.mcseed, replicas).tolist(),
-        [_group(runcard, each) for each in data],
+        [_group(runcard, cd) for cd in data],
         resample_negative=seeds.resample_negative_pseudodata,
         separate_multiplicative=seeds.separate_multiplicative,
     )
@@ -322,11 +326,11 @@ def _replica_data(
 def _mode_masks(
     runcard: Runcard, folds: Sequence[Fold], ndata: int, splits: Sequence[int]
 ) -> tuple[Mask, Mask] | None:
-    """The split of eigenmodes in each fold (in the whole where there is none), if asked for."""
+    """Return the split of the eigenmodes of each fold (of all data without folds), if asked for."""
     if runcard.diagonal_frac is None:
         return None
-    kept = fitted_points(folds, ndata)
-    training, validation = mode_masks(kept, runcard.diagonal_frac, splits)
+    fitted = fitted_points(folds, ndata)
+    training, validation = mode_masks(fitted, runcard.diagonal_frac, splits)
     return frozen(training), frozen(validation)
 
 

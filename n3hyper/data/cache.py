@@ -1,8 +1,8 @@
-"""Arrays kept between runs, in the user's cache folder.
+"""Cache of arrays between runs, in the user's cache folder.
 
 An entry is one ``.npz`` file (no pickles) that carries, beside its arrays, the SHA-256 of every
-file it was made from. It counts only while all of these are what they were. A cache that cannot
-be read or written is never an error: what it would have held is made anew.
+file it was made from. It is valid only as long as none of these has changed. A cache that cannot
+be read or written is never an error: its arrays are made anew.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENVIRONMENT: Final = "N3HYPER_CACHE"
-"""The variable that names the cache folder; an empty value switches the cache off."""
+"""Environment variable that names the cache folder; an empty value switches the cache off."""
 
 _META: Final = "__meta__"
 
@@ -28,9 +28,9 @@ Entry = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 
 def cache_folder() -> Path | None:
-    """The folder of the cache, or None where the user has switched it off.
+    """Return the folder of the cache, or None if the user has switched it off.
 
-    ``$N3HYPER_CACHE``, else ``$XDG_CACHE_HOME/n3hyper``, else ``~/.cache/n3hyper``.
+    It is ``$N3HYPER_CACHE``, else ``$XDG_CACHE_HOME/n3hyper``, else ``~/.cache/n3hyper``.
     """
     named = os.environ.get(ENVIRONMENT)
     if named is not None:
@@ -43,7 +43,7 @@ def cache_folder() -> Path | None:
 
 
 def file_hashes(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """SHA-256 of each file, by its path relative to `root`."""
+    """Return the SHA-256 of each file, by its path relative to `root`."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
@@ -57,16 +57,16 @@ def _entry_path(kind: str, key: str) -> Path | None:
 
 
 def read_entry(kind: str, key: str, root: Path) -> Entry | None:
-    """The arrays and metadata stored under `key`, or None where there is no valid entry.
+    """Return the arrays and metadata stored under `key`, or None if there is no valid entry.
 
     Parameters
     ----------
     kind
         Sub-folder of the cache.
     key
-        Everything the entry depends on beside the contents of its files: names, versions.
+        Everything that the entry depends on beside the contents of its files: names, versions.
     root
-        The folder that the entry's file names are relative to.
+        Folder to which the entry's file names are relative.
     """
     path = _entry_path(kind, key)
     if path is None:
@@ -91,9 +91,9 @@ def write_entry(
     arrays: Mapping[str, NDArray[Any]],
     meta: Mapping[str, Any],
 ) -> None:
-    """Store an entry for `read_entry`; silently does nothing where that is impossible.
+    """Store an entry for `read_entry`; do nothing, silently, where that is impossible.
 
-    The file is written aside and renamed, so that another process sees all of it or none.
+    The file is written under another name and renamed: other processes see all of it or nothing.
     """
     path = _entry_path(kind, key)
     if path is None:

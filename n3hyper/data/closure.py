@@ -1,4 +1,4 @@
-"""Closure tests: measured values are replaced with predictions of a known PDF.
+"""Closure tests, which replace measured values by predictions of a known PDF.
 
 A fit of them should find that PDF again (arXiv:1410.8849, section 4; 2111.05787). At level 0 the
 central values are the predictions themselves; at level 1 noise is added, drawn from the
@@ -24,22 +24,22 @@ from n3hyper.physics.arrays import Array, frozen
 def make_fake_data(
     datasets: Sequence[CommonData], predictions: Array, filterseed: int | None
 ) -> list[CommonData]:
-    """Data of a closure test, the same as vp-setupfit's for the same seed.
+    """Return the data of a closure test, the same as vp-setupfit's for the same seed.
 
     Parameters
     ----------
     datasets
         After cuts, in the runcard's order.
     predictions
-        (ndata,): of the central member of the PDF that is to be found.
+        (ndata,): predictions of the central member of the PDF that the fit should find.
     filterseed
-        Seed of the noise, or None for level 0. The random numbers of each experiment start with
+        Seed of the noise, or None for level 0. The random numbers of each experiment start from
         it.
 
     Returns
     -------
     list
-        The data sets with other central values.
+        The data sets with these central values.
     """
     slices = dataset_slices(datasets)
     fake = [
@@ -49,7 +49,7 @@ def make_fake_data(
         return fake
     for members in group_members(fake).values():
         group = [fake[i] for i in members]
-        central = np.concatenate([each.central for each in group])
+        central = np.concatenate([data.central for data in group])
         noise = np.random.default_rng(filterseed).normal(size=len(central))
         shifted = central + covariance_root(dense_covariance(group)) @ noise
         for i, place in zip(members, dataset_slices(group), strict=True):
@@ -58,7 +58,7 @@ def make_fake_data(
 
 
 def with_central(commondata: CommonData, central: Array) -> CommonData:
-    """The data set with other central values, relative uncertainties as they are."""
+    """Return the data set with other central values and the same relative uncertainties."""
     sys = commondata.sys.copy()
     sys[:, commondata.multiplicative] *= (central / commondata.central)[:, np.newaxis]
     return replace(commondata, central=frozen(central), sys=frozen(sys))

@@ -1,4 +1,4 @@
-"""Measurements as arrays, from the package `nnpdf_data`.
+"""Measurements of the package `nnpdf_data` as arrays.
 
 `load_commondata(name, variant)` gives a `CommonData`: central values, uncertainties, kinematics
 and metadata of one data set, all points. `cut(commondata, points)` keeps some of its points (see
@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from n3hyper.data import cache
 from n3hyper.data.quick_yaml import quick_nnpdf_data
 from n3hyper.errors import DataError, nearest
-from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.runcard.dataset_names import commondata_folder, legacy_names
 from n3hyper.theory.recipe import TheoryRecipe
 
@@ -38,27 +38,27 @@ _ARRAYS: Final = ("kinematics", "central", "stat", "sys", "multiplicative")
 
 @dataclass(frozen=True, eq=False)
 class CommonData:
-    """One data set: its measured points and all that is known of their uncertainties."""
+    """Data set: its measured points and all that is known of their uncertainties."""
 
     name: str
     """NNPDF's present name, e.g. ``HERA_NC_318GEV_EP-SIGMARED``."""
     variant: str | None
     requested: str
-    """The name that was asked for; differs from `name` for a legacy name."""
+    """The name by which it was asked for; differs from `name` for a legacy name."""
     experiment: str
     """The group that validphys calls experiment, e.g. ``HERACOMB``."""
     process: str
     """Process type, e.g. ``DIS_NC``."""
     nnpdf31_process: str
-    """Process for reports, e.g. ``DIS NC``."""
+    """Name of the process in reports, e.g. ``DIS NC``."""
     label: str
-    """Name for people (may hold LaTeX)."""
+    """Name for human readers (may contain LaTeX)."""
     legacy_names: tuple[str, ...]
-    """Earlier names of the same set and variant (NNPDF's seeds of replicas are made of them)."""
+    """Earlier names of the same set and variant (NNPDF derives seeds of replicas from them)."""
     kinematic_names: tuple[str, ...]
     theory: TheoryRecipe | None
     points: Index
-    """(ndata,): which of the set's points these are, from 0."""
+    """(ndata,): indices of these points in the complete set, from 0."""
     kinematics: Array
     """(ndata, 3), in the units of the metadata (GeV)."""
     central: Array
@@ -83,12 +83,12 @@ class CommonData:
         return self.name.startswith("NNPDF_")
 
     def kinematic(self, name: str) -> Array:
-        """The column `name` of the kinematics, (ndata,)."""
+        """Return the column `name` of the kinematics, shape (ndata,)."""
         return self.kinematics[:, self.kinematic_names.index(name)]
 
 
 def cut(commondata: CommonData, points: ArrayLike) -> CommonData:
-    """The data set with only some of its points.
+    """Return the data set with only the given points.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def cut(commondata: CommonData, points: ArrayLike) -> CommonData:
     """
     keep = np.asarray(points)
     columns: dict[str, Any] = {
-        field: _frozen(getattr(commondata, field)[keep])
+        field: frozen(getattr(commondata, field)[keep])
         for field in ("points", "kinematics", "central", "stat", "sys")
     }
     return dataclasses.replace(commondata, **columns)
@@ -110,7 +110,7 @@ def load_commondata(
     use_cache: bool = True,
     say_new_name: bool = True,
 ) -> CommonData:
-    """All points of a data set.
+    """Return all points of a data set.
 
     A legacy name (``NMCPD_dw_ite``) is translated, and the log says so; the variant that it
     implies is taken unless `variant` is given.
@@ -120,16 +120,16 @@ def load_commondata(
     name
         ``<set>_<observable>`` as nnpdf_data names it.
     variant
-        Which of the set's variants, e.g. ``legacy``; several are applied one after the other.
+        Name of a variant of the set, e.g. ``legacy``; several are applied one after the other.
     use_cache
-        Whether to look into the cache folder, and to write to it.
+        Whether to read from the cache folder and write to it.
     say_new_name
-        Whether the log says what a legacy name stands for.
+        Whether to log what a legacy name stands for.
 
     Raises
     ------
     DataError
-        For an unknown data set or variant, or one that cannot be read.
+        for an unknown data set or variant, or one that cannot be read.
     """
     present, present_variant = current_name(name, variant)
     if present != name and say_new_name:
@@ -144,12 +144,6 @@ def load_commondata(
     else:
         arrays, meta = entry
     return _assemble(name, arrays, meta)
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
 
 
 def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> CommonData:
@@ -172,9 +166,9 @@ def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, A
         legacy_names=tuple(meta["legacy_names"]),
         kinematic_names=tuple(meta["kinematic_names"]),
         theory=recipe or None,
-        points=_frozen(np.arange(len(arrays["central"]))),
+        points=frozen(np.arange(len(arrays["central"]))),
         sys_names=tuple(meta["sys_names"]),
-        **{name: _frozen(arrays[name]) for name in _ARRAYS},
+        **{name: frozen(arrays[name]) for name in _ARRAYS},
     )
 
 
@@ -184,7 +178,7 @@ def _assemble(requested: str, arrays: dict[str, NDArray[Any]], meta: dict[str, A
 def _parse(
     name: str, variant: str | tuple[str, ...] | None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any], list[Path]]:
-    """Arrays, metadata and the files they were read from, through nnpdf_data's own parser."""
+    """Return arrays, metadata and source files of a data set, read by nnpdf_data's own parser."""
     from nnpdf_data import commondataparser
 
     metadata_file = _metadata_file(name)
@@ -203,14 +197,14 @@ def _parse(
 
 
 def _select(name: str, variant: str | tuple[str, ...] | None, metadata_file: Path) -> Any:
-    """nnpdf_data's metadata of one observable in one variant."""
+    """Return nnpdf_data's metadata of one observable in one variant."""
     from nnpdf_data import commondataparser
 
     observable = name.rsplit("_", 1)[1]
-    whole = commondataparser.parse_set_metadata(metadata_file)
-    if observable.upper() not in whole.allowed_observables:
+    set_metadata = commondataparser.parse_set_metadata(metadata_file)
+    if observable.upper() not in set_metadata.allowed_observables:
         raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
-    known = whole.select_observable(observable).variants
+    known = set_metadata.select_observable(observable).variants
     for single in (variant,) if isinstance(variant, str) else variant or ():
         if single not in known:
             hint = nearest(single, known) if known else "it has no variants"
@@ -222,7 +216,7 @@ def _select(name: str, variant: str | tuple[str, ...] | None, metadata_file: Pat
 
 
 def _uncertainties(loaded: Any) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The arrays of nnpdf_data's CommonData, systematics in units of the data."""
+    """Return the arrays of nnpdf_data's CommonData, with systematics in units of the data."""
     central = loaded.central_values.to_numpy(dtype=float)
     additive, multiplicative = loaded.additive_errors, loaded.multiplicative_errors
     # nnpdf_data gives multiplicative uncertainties in per cent of the central value
@@ -240,7 +234,7 @@ def _uncertainties(loaded: Any) -> tuple[dict[str, NDArray[Any]], list[str]]:
 
 
 def _describe(metadata: Any, loaded: Any) -> dict[str, Any]:
-    """The metadata that JSON can hold."""
+    """Return the metadata as a dictionary that can be written as JSON."""
     theory = metadata.theory
     return {
         "name": metadata.name,
@@ -254,7 +248,7 @@ def _describe(metadata: Any, loaded: Any) -> dict[str, Any]:
         "kinematic_names": list(loaded.kin_variables),
         "theory": theory
         and {
-            # nnpdf_data writes NONE for an operation that is left empty
+            # nnpdf_data writes NONE where the operation is left empty
             "operation": "NULL" if theory.operation == "NONE" else str(theory.operation),
             "fk_tables": [list(operand) for operand in theory.FK_tables],
             "conversion_factor": float(theory.conversion_factor),
@@ -270,10 +264,10 @@ def _describe(metadata: Any, loaded: Any) -> dict[str, Any]:
 def current_name(
     name: str, variant: str | tuple[str, ...] | None = None
 ) -> tuple[str, str | tuple[str, ...] | None]:
-    """The present name and variant of a data set that may be given by a legacy name.
+    """Return the present name and variant of a data set that may be given by a legacy name.
 
-    As in validphys, a variant that is given goes before the one that the legacy name implies,
-    except for ``legacy_dw``.
+    As in validphys, an explicit variant takes precedence over the one that the legacy name
+    implies, except for ``legacy_dw``.
 
     >>> current_name("NMCPD_dw_ite")
     ('NMC_NC_NOTFIXED_EM-F2', 'legacy_dw')
@@ -285,7 +279,7 @@ def current_name(
 
 
 def known_names() -> tuple[str, ...]:
-    """All names that `load_commondata` takes, legacy names last.
+    """Return all names that `load_commondata` accepts, legacy names last.
 
     >>> "HERA_CC_318GEV_EP-SIGMARED" in known_names()
     True
@@ -294,8 +288,10 @@ def known_names() -> tuple[str, ...]:
     for metadata in sorted(commondata_folder().glob("*/metadata.yaml")):
         text = metadata.read_text(encoding="utf-8")
         # a search for the key: parsing all of these files would take half a minute
-        found = re.findall(r"""^[ -]*observable_name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE)
-        names += [f"{metadata.parent.name}_{observable}" for observable in found]
+        observables = re.findall(
+            r"""^[ -]*observable_name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE
+        )
+        names += [f"{metadata.parent.name}_{observable}" for observable in observables]
     return (*names, *legacy_names())
 
 
@@ -303,14 +299,14 @@ def known_names() -> tuple[str, ...]:
 def _version() -> str:
     try:
         return importlib.metadata.version("nnpdf-data")
-    except importlib.metadata.PackageNotFoundError:  # it came with the package nnpdf
+    except importlib.metadata.PackageNotFoundError:  # it is part of the package nnpdf
         return importlib.metadata.version("nnpdf")
 
 
 def _metadata_file(name: str) -> Path:
     folder = commondata_folder() / name.rpartition("_")[0]
     file = folder / "metadata.yaml"
-    # the name must be that of a folder right there: no separators, not empty, not ".."
+    # the name must be that of a direct sub-folder: no separators, not empty, not ".."
     if folder.parent != commondata_folder() or not file.is_file():
         raise DataError(f"unknown dataset: {name!r}; {_did_you_mean(name)}")
     return file
@@ -318,8 +314,8 @@ def _metadata_file(name: str) -> Path:
 
 def _did_you_mean(name: str) -> str:
     known = known_names()
-    # a legacy name without what was added to it for its treatment of nuclear uncertainties
-    longer = [each for each in known if each.startswith(f"{name}_")]
+    # a legacy name without the suffix for the treatment of its nuclear uncertainties
+    longer = [known_name for known_name in known if known_name.startswith(f"{name}_")]
     if name and longer:
         return nearest(name, longer) if len(longer) == 1 else f"one of: {', '.join(longer)}"
     close = difflib.get_close_matches(name, known, n=1)

@@ -1,10 +1,10 @@
-"""The covariance of the data, from statistical and systematic uncertainties.
+"""Covariance of the data, from statistical and systematic uncertainties.
 
 Uncorrelated uncertainties (statistical, UNCORR, THEORYUNCORR) are added in quadrature on the
-diagonal. Each other uncertainty is one column of S in C = D + S S^T: CORR and THEORYCORR within
-their data set, all other names also across data sets (HERA's systematics, luminosities, nuclear
-uncertainties). Multiplicative ones are scaled with the measured values, or with the t0
-predictions (arXiv:0912.2276), which keeps the fit free of the d'Agostini bias. With weights,
+diagonal. Each other uncertainty is one column of S in C = D + S S^T: CORR and THEORYCORR are
+correlated within their data set, all other names also across data sets (HERA's systematics,
+luminosities, nuclear uncertainties). Multiplicative ones scale with the measured values, or with
+the t0 predictions (arXiv:0912.2276), which keeps the fit free of the d'Agostini bias. With weights,
 C_ij becomes C_ij/sqrt(w_i w_j).
 """
 
@@ -19,16 +19,16 @@ import numpy as np
 from n3hyper.data.commondata import CommonData
 from n3hyper.data.masks import dataset_slices
 from n3hyper.errors import DataError
-from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 
 UNCORRELATED: Final = ("UNCORR", "THEORYUNCORR")
 CORRELATED_WITHIN: Final = ("CORR", "THEORYCORR")
 
 _THIN: Final = 1e-6
-"""A diagonal below this fraction of the variance is split anew (see `build_covariance`)."""
+"""Fraction of the variance below which a diagonal is split anew (see `build_covariance`)."""
 _SINGULAR: Final = 1e-13
-"""An eigenvalue of a correlation matrix below this is zero to rounding."""
+"""Size below which an eigenvalue of a correlation matrix is zero up to rounding."""
 
 
 def build_covariance(
@@ -36,30 +36,30 @@ def build_covariance(
     t0: Array | None = None,
     weights: Sequence[float] | None = None,
 ) -> FactoredCovariance:
-    """The covariance of all points, in the order of `datasets`.
+    """Return the covariance of all points, in the order of `datasets`.
 
-    A data set may have no uncorrelated uncertainty at some point (a published covariance matrix
-    in the form of artificial systematics). Its block B, of all uncertainties that it shares with
-    no other set, is then split anew: with v = diag(B), the smallest eigenvalue e of the
-    correlation matrix R = U diag(E) U^T and D = e v, B is D plus the columns of
-    sqrt(v) U sqrt(E - e), exactly. Sets whose blocks alone are singular are joined with those
-    they share uncertainties with. Columns are combined where fewer make the same matrix (1,000
-    nuclear uncertainties of 124 points are 124 columns).
+    A data set may have no uncorrelated uncertainty at some point (if a covariance matrix was
+    published in the form of artificial systematics). Its block B, made of all uncertainties that
+    it shares with no other set, is then split anew: with v = diag(B), the smallest eigenvalue e of
+    the correlation matrix R = U diag(E) U^T and D = e v, B is D plus the columns of
+    sqrt(v) U sqrt(E - e), exactly. Sets whose blocks are singular by themselves are joined with
+    those that share uncertainties with them. Columns are combined where fewer make the same
+    matrix (1,000 nuclear uncertainties of 124 points become 124 columns).
 
     Parameters
     ----------
     datasets
-        After cuts.
+        The data sets, after cuts.
     t0
-        (ndata,): t0 predictions for the definition used in fits; by default the experimental
-        definition.
+        (ndata,): t0 predictions, for the definition used in fits; without them the experimental
+        definition is used.
     weights
-        Of each set, 1 by default.
+        Weight of each set, 1 by default.
 
     Raises
     ------
     DataError
-        Where the covariance is singular, or a weight is not positive.
+        when the covariance is singular, or a weight is not positive.
     """
     pieces = _gather(datasets, t0, weights)
     diag, columns = pieces.diag.copy(), pieces.columns
@@ -70,8 +70,8 @@ def build_covariance(
         rows = np.concatenate(
             [np.arange(s.start, s.stop) for s in (pieces.slices[i] for i in group)]
         )
-        own = _own_columns(pieces, rows)
-        split = _split(diag[rows], columns[np.ix_(rows, own)])
+        exclusive = _exclusive_columns(pieces, rows)
+        split = _split(diag[rows], columns[np.ix_(rows, exclusive)])
         if split is None:
             names = ", ".join(datasets[i].name for i in group)
             raise DataError(f"singular covariance of {names}: uncertainties are missing")
@@ -79,9 +79,9 @@ def build_covariance(
         placed = np.zeros((len(diag), block_columns.shape[1]))
         placed[rows] = block_columns
         artificial.append(placed)
-        taken |= own
+        taken |= exclusive
     sys = np.concatenate([columns[:, ~taken], *artificial], axis=1)
-    return FactoredCovariance(_frozen(diag), _frozen(_fewest_columns(sys, pieces.slices)))
+    return FactoredCovariance(frozen(diag), frozen(_fewest_columns(sys, pieces.slices)))
 
 
 def dense_covariance(
@@ -89,7 +89,7 @@ def dense_covariance(
     t0: Array | None = None,
     weights: Sequence[float] | None = None,
 ) -> Array:
-    """The same covariance as a matrix (ndata, ndata); also where it is singular."""
+    """Return the same covariance as a matrix (ndata, ndata), which may be singular."""
     pieces = _gather(datasets, t0, weights)
     dense: Array = pieces.columns @ pieces.columns.T
     dense[np.diag_indices_from(dense)] += pieces.diag
@@ -98,17 +98,11 @@ def dense_covariance(
 
 @dataclass(frozen=True)
 class _Pieces:
-    """D and S as the uncertainties give them; D may vanish."""
+    """D and S directly from the uncertainties; D may vanish."""
 
     diag: Array  # (n,)
     columns: Array  # (n, k)
     slices: tuple[slice, ...]  # of the data sets
-
-
-def _frozen(array: Array) -> Array:
-    array = np.ascontiguousarray(array)
-    array.setflags(write=False)
-    return array
 
 
 def _gather(
@@ -135,7 +129,7 @@ def _gather(
 
 
 def _scaled(cd: CommonData, t0: Array | None) -> Array:
-    """Systematics in units of the data, multiplicative ones of the t0 predictions."""
+    """Return systematics in units of the data, multiplicative ones scaled to t0 predictions."""
     if t0 is None:
         return cd.sys
     sys = cd.sys.copy()
@@ -144,7 +138,7 @@ def _scaled(cd: CommonData, t0: Array | None) -> Array:
 
 
 def _weight_scale(datasets: Sequence[CommonData], weights: Sequence[float] | None) -> Array:
-    """1/sqrt(weight) of each point."""
+    """Return 1/sqrt(weight) of each point."""
     if weights is None:
         return np.ones(sum(cd.ndata for cd in datasets))
     for cd, weight in zip(datasets, weights, strict=True):
@@ -157,26 +151,26 @@ def _weight_scale(datasets: Sequence[CommonData], weights: Sequence[float] | Non
 
 
 def _is_thin(pieces: _Pieces, block: slice) -> bool:
-    """Whether some point of a data set has next to no uncorrelated uncertainty."""
+    """Return whether some point of a data set has next to no uncorrelated uncertainty."""
     diag = pieces.diag[block]
     variance = diag + np.sum(pieces.columns[block] ** 2, axis=1)
     return bool((diag <= _THIN * variance).any())
 
 
-def _own_columns(pieces: _Pieces, rows: Index) -> Mask:
-    """(k,): the columns that vanish everywhere but in `rows`."""
+def _exclusive_columns(pieces: _Pieces, rows: Index) -> Mask:
+    """Return the mask (k,) of the columns that vanish everywhere but in `rows`."""
     inside = np.zeros(len(pieces.diag), dtype=bool)
     inside[rows] = True
     outside = pieces.columns[~inside].any(axis=0)
-    own: Mask = pieces.columns[inside].any(axis=0) & np.logical_not(outside)
-    return own
+    exclusive: Mask = pieces.columns[inside].any(axis=0) & np.logical_not(outside)
+    return exclusive
 
 
 def _joined(pieces: _Pieces, thin: list[int]) -> list[list[int]]:
-    """Groups of data sets whose blocks are to be split, each regular on its own.
+    """Return the groups of data sets whose blocks are to be split, each regular by itself.
 
-    A thin set stands alone if its own uncertainties make a regular block; else it is joined with
-    the other thin sets that it shares uncertainties with, then with all such sets.
+    A thin set stands alone if its own uncertainties make a regular block. Otherwise it is joined
+    with the other thin sets that share uncertainties with it, then with all such sets.
     """
     alone = [[i] for i in thin if _is_regular(pieces, [i])]
     left = [i for i in thin if [i] not in alone]
@@ -193,25 +187,25 @@ def _joined(pieces: _Pieces, thin: list[int]) -> list[list[int]]:
 
 
 def _connected(pieces: _Pieces, start: int, among: Sequence[int]) -> list[int]:
-    """The data sets that share uncertainties with `start`, directly or through others."""
+    """Return the data sets that share uncertainties with `start`, directly or through others."""
     uses = {i: pieces.columns[pieces.slices[i]].any(axis=0) for i in among}
     group, reached = {start}, uses[start]
     while True:
-        found = {i for i in among if i not in group and (uses[i] & reached).any()}
-        if not found:
+        neighbours = {i for i in among if i not in group and (uses[i] & reached).any()}
+        if not neighbours:
             return sorted(group)
-        group |= found
-        reached = np.any([reached, *(uses[i] for i in found)], axis=0)
+        group |= neighbours
+        reached = np.any([reached, *(uses[i] for i in neighbours)], axis=0)
 
 
 def _is_regular(pieces: _Pieces, group: Sequence[int]) -> bool:
     rows = np.concatenate([np.arange(pieces.slices[i].start, pieces.slices[i].stop) for i in group])
-    own = _own_columns(pieces, rows)
-    return _split(pieces.diag[rows], pieces.columns[np.ix_(rows, own)]) is not None
+    exclusive = _exclusive_columns(pieces, rows)
+    return _split(pieces.diag[rows], pieces.columns[np.ix_(rows, exclusive)]) is not None
 
 
 def _split(diag: Array, columns: Array) -> tuple[Array, Array] | None:
-    """The same block with the largest diagonal that its correlations allow; None if singular."""
+    """Split a block with the largest diagonal that its correlations allow; None if singular."""
     block = columns @ columns.T
     block[np.diag_indices_from(block)] += diag
     deviation = np.sqrt(np.diag(block))
@@ -229,10 +223,10 @@ def _split(diag: Array, columns: Array) -> tuple[Array, Array] | None:
 
 
 def _fewest_columns(sys: Array, slices: Sequence[slice]) -> Array:
-    """S with no more columns than rows in any of its blocks, and the same S S^T.
+    """Return an S with the same S S^T and no more columns than rows in any of its blocks.
 
-    Columns that touch the same data sets are a block. Blocks within the data sets of a larger one
-    join it where together they more than fill its rows.
+    Columns that touch the same data sets form a block. Blocks within the data sets of a larger
+    block join it if together they have more columns than it has rows.
     """
     touches = np.array([sys[block].any(axis=0) for block in slices]).reshape(len(slices), -1)
     blocks: dict[frozenset[int], Array] = {}
@@ -240,16 +234,16 @@ def _fewest_columns(sys: Array, slices: Sequence[slice]) -> Array:
         members = (touches == pattern[:, np.newaxis]).all(axis=0)
         blocks[frozenset(np.flatnonzero(pattern))] = _no_wider_than_high(sys[:, members])
     for support in sorted(blocks, key=len, reverse=True):
-        inside = [other for other in blocks if other <= support]
+        inside = [smaller for smaller in blocks if smaller <= support]
         nrows = sum(slices[i].stop - slices[i].start for i in support)
-        if sum(blocks[other].shape[1] for other in inside) > nrows:
-            joined = np.concatenate([blocks.pop(other) for other in inside], axis=1)
+        if sum(blocks[smaller].shape[1] for smaller in inside) > nrows:
+            joined = np.concatenate([blocks.pop(smaller) for smaller in inside], axis=1)
             blocks[support] = _no_wider_than_high(joined)
     return np.concatenate([np.zeros((len(sys), 0)), *blocks.values()], axis=1)
 
 
 def _no_wider_than_high(columns: Array) -> Array:
-    """The same columns @ columns.T with at most as many columns as rows that are not zero."""
+    """Return at most as many columns as nonzero rows, with the same columns @ columns.T."""
     rows = columns.any(axis=1)
     if columns.shape[1] <= rows.sum():
         return columns

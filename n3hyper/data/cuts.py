@@ -1,4 +1,4 @@
-"""Kinematic cuts: which points of a data set a fit uses.
+"""Kinematic cuts, which select the points of a data set that a fit uses.
 
 The definitions are those of NNPDF (NNPDF4.0, arXiv:2109.02653, section 4.3 and table 4.1, and
 ``validphys/cuts/filters.yaml`` of nnpdf 4.1.5); with the same settings the same points are kept.
@@ -17,7 +17,7 @@ from n3hyper.errors import DataError
 from n3hyper.physics.arrays import Array, Index, Mask
 
 MAX_TAU: Final = 0.080
-"""Largest M^2/s of fixed-target Drell-Yan points, where the runcard names no maxTau."""
+"""Largest M^2/s of fixed-target Drell-Yan points, unless the runcard sets maxTau."""
 MAX_RAPIDITY_FRACTION: Final = 0.663
 """Largest |y|/y_max of fixed-target Drell-Yan points."""
 
@@ -26,7 +26,7 @@ NNLO: Final = 2
 
 
 class Points:
-    """The columns that a cut may ask for, each (ndata,), and its bound on M^2/s."""
+    """Columns that a cut may use, each (ndata,), and the bound on M^2/s."""
 
     def __init__(self, commondata: CommonData, max_tau: float = MAX_TAU) -> None:
         self._commondata = commondata
@@ -41,7 +41,7 @@ class Points:
 
     @property
     def index(self) -> Index:
-        """Position of the point in the complete set."""
+        """Positions of the points in the complete set."""
         return self._commondata.points
 
     @property
@@ -55,14 +55,14 @@ Condition = Callable[[Points], Mask]
 
 @dataclass(frozen=True)
 class Cut:
-    """A condition that points of one data set must fulfil."""
+    """Condition that points of one data set must fulfil."""
 
     dataset: str
     keep: Condition
     lowest_order: int = 0
-    """Applies from this perturbative order on (0 LO, 1 NLO, 2 NNLO) ..."""
+    """Lowest perturbative order that it applies to (0 LO, 1 NLO, 2 NNLO)."""
     highest_order: int = 99
-    """... up to this one."""
+    """Highest perturbative order that it applies to."""
 
 
 def _below(name: str, bound: float) -> Condition:
@@ -82,7 +82,7 @@ def _either_below(first: str, first_bound: float, second: str, second_bound: flo
 
 
 def _fixed_target_drell_yan(p: Points) -> Mask:
-    """Where fixed order holds: away from the edge of phase space (arXiv:1507.01006)."""
+    """Select where fixed order holds: away from the edge of phase space (arXiv:1507.01006)."""
     tau = p["M2"] / p["sqrts"] ** 2
     y_max = -0.5 * np.log(tau)
     return (tau <= p.max_tau) & (np.abs(p["y"] / y_max) <= MAX_RAPIDITY_FRACTION)
@@ -121,8 +121,8 @@ _NORMALISED: Final = (
     Cut("CMS_TTBAR_13TEV_LJ_DIF_YT-NORM", _below("y_t", 2.25)),
 )
 
-# Regions where fixed-order QCD alone does not hold: resummation at small pT, electroweak
-# corrections at large pT and mass, NNLO K-factors that are large or cannot be computed well.
+# Regions where fixed-order QCD alone does not hold: resummation is needed at small pT, electroweak
+# corrections at large pT and mass, and NNLO K-factors are large or cannot be computed well.
 _THEORY: Final = (
     Cut("CMS_Z0_13TEV_AFB", lambda p: (p["m_ll"] < 86) | (p["m_ll"] > 96)),
     Cut("CMS_1JET_8TEV_PTY", _at_least("pT", 74)),
@@ -169,25 +169,25 @@ def kept_points(
     max_tau: float = MAX_TAU,
     dropped: Container[str] = (),
 ) -> Index:
-    """The points that pass all cuts.
+    """Return the points that pass all cuts.
 
     Parameters
     ----------
     commondata
         A complete data set.
     q2min, w2min
-        Bounds of DIS (GeV^2), of the runcard's `datacuts`: points with Q^2 > q2min and
+        Bounds of DIS (GeV^2) from the runcard's `datacuts`: points with Q^2 > q2min and
         W^2 = Q^2 (1 - x)/x > w2min are kept.
     pto
         Perturbative order of the theory: 0 LO, 1 NLO, 2 NNLO, 3 N3LO.
     fns
-        Flavour-number scheme of the theory, which tells how charm production in DIS is cut.
+        Flavour-number scheme of the theory, which determines the cuts on charm production in DIS.
     intrinsic_charm
         Whether charm is fitted (the theory card's IC).
     max_tau
         Bound on M^2/s of fixed-target Drell-Yan, the runcard's `maxTau`.
     dropped
-        Data sets whose own cuts do not apply, the runcard's `drop_internal_rules`.
+        Data sets whose cuts do not apply, the runcard's `drop_internal_rules`.
 
     Returns
     -------
@@ -202,8 +202,8 @@ def kept_points(
         keep &= _dis(points, q2min, w2min)
     if commondata.process == "DIS_NC_CHARM":
         keep &= _charm(points, fns, intrinsic_charm)
-    own = () if commondata.name in dropped else DATASET_CUTS
-    for rule in own:
+    dataset_cuts = () if commondata.name in dropped else DATASET_CUTS
+    for rule in dataset_cuts:
         if rule.dataset == commondata.name and rule.lowest_order <= pto <= rule.highest_order:
             keep &= rule.keep(points)
     return np.flatnonzero(keep)
@@ -215,7 +215,7 @@ def _dis(p: Points, q2min: float, w2min: float) -> Mask:
 
 
 def _charm(p: Points, fns: str, intrinsic_charm: bool) -> Mask:
-    """Charm production: heavy-quark corrections that the scheme lacks are large at small Q^2."""
+    """Cut on charm production at small Q^2, where corrections that the scheme lacks are large."""
     q2 = p["Q2"]
     if fns == "FONLL-A":
         return (q2 > 4) & ((q2 > 10) | (p["x"] > 1e-3))

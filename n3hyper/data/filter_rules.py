@@ -1,11 +1,12 @@
-"""Cut rules of a runcard: which points of a data set fulfil them.
+"""Cut rules of a runcard, and the points of a data set that fulfil them.
 
 A rule is for a data set, by its present or an earlier name, or for all sets of a process type
-(``DIS_ALL``: of all of DIS); only for theories of its order, scheme and charm, where it names
-some. Its expression may use the set's kinematic variables, ``idat`` (the point's number, from 0),
-``central_value``, the bounds q2min, w2min and maxTau, and its local variables. (What the words
-mean is NNPDF's: https://docs.nnpdf.science/vp/filters.html.) Expressions are computed from their
-syntax trees, for all points at once; what is not a number (a root of -1) is on no side of a bound.
+(``DIS_ALL``: all of DIS). It may be limited to theories of an order, a scheme or a treatment of
+charm. Its expression may use the set's kinematic variables, ``idat`` (the point's number, from 0),
+``central_value``, the bounds q2min, w2min and maxTau, and its local variables. (The
+keywords have NNPDF's meaning: https://docs.nnpdf.science/vp/filters.html.) Expressions are
+evaluated from their syntax trees, for all points at once; what is not a number (a root of -1) is
+on neither side of a bound.
 """
 
 from __future__ import annotations
@@ -28,25 +29,25 @@ from n3hyper.runcard.node import Node
 from n3hyper.theory.folders import TheoryCard
 
 ALL_DIS: Final = "DIS_ALL"
-"""The process type that stands for all those of DIS."""
+"""Process type that stands for all those of DIS."""
 
 OLD_PROCESSES: Final = (
     *("DYP", "SHP", "EWK_RAP", "EWK_RAP_ASY", "EWK_PT", "EWK_PTRAP", "EWK_MLL", "EWJ_RAP"),
     *("EWJ_PT", "EWJ_PTRAP", "EWJ_JRAP", "EWJ_JPT", "EWJ_MLL", "HQP_PTQQ", "HIG_RAP", "SIA"),
 )
-"""Process types that rules may name though few or no data sets have them today."""
+"""Process types that rules may name, though few or no data sets have them today."""
 
 OF_EVERY_SET: Final = ("idat", "central_value", "q2min", "w2min", "maxTau")
 """Names that every expression may use."""
 
-# A rule for a process speaks of eta also where a set of the process has y instead.
+# A rule for a process may use eta even where a data set of the process has y instead.
 _SYNONYMS: Final = (("eta", "y"), ("yQQ", "y_ttBar"), ("yQ", "y_t"))
 
 
 def rules_of(runcard: Runcard) -> list[tuple[str, FilterRule]]:
-    """The rules of a runcard that are not dropped, each with its key path."""
+    """Return the rules of a runcard, except dropped ones, each with its key path."""
     cuts = runcard.datacuts
-    own = [
+    replacing = [
         (f"{place_of('filter_rules', runcard.raw)}[{number}]", rule)
         for number, rule in enumerate(cuts.filter_rules)
         if rule.dataset not in cuts.drop_internal_rules
@@ -55,16 +56,16 @@ def rules_of(runcard: Runcard) -> list[tuple[str, FilterRule]]:
         (f"{place_of('added_filter_rules', runcard.raw)}[{number}]", rule)
         for number, rule in enumerate(cuts.added_filter_rules)
     ]
-    return [*own, *added]
+    return [*replacing, *added]
 
 
 def check_rules(runcard: Runcard, loaded: Iterable[CommonData]) -> None:
-    """See that data sets, process types and variables that the rules name are there.
+    """Check that the data sets and process types that the rules name exist.
 
     Raises
     ------
     RuncardError
-        where one is not.
+        when one does not.
     """
     sets = list(loaded)
     source = None if runcard.source is None else str(runcard.source)
@@ -80,18 +81,18 @@ def check_rules(runcard: Runcard, loaded: Iterable[CommonData]) -> None:
 
 
 def _check_dataset(node: Node) -> None:
-    """See that nnpdf_data has a data set of that name."""
-    # the names of all sets are gathered from many files, hence only for what is not in the fit
+    """Check that nnpdf_data has a data set of that name."""
+    # gathering the names of all sets reads many files, hence only for sets that are not in the fit
     node.text(known_names())
 
 
 def passing(commondata: CommonData, runcard: Runcard, card: TheoryCard) -> Mask:
-    """The points of a complete set that fulfil all rules of the runcard, (ndata,).
+    """Return the mask (ndata,) of the points of a complete set that fulfil all rules of a runcard.
 
     Raises
     ------
     RuncardError
-        where a rule asks for a variable that the set does not have.
+        when a rule uses a variable that the set does not have.
     """
     keep = np.ones(commondata.ndata, dtype=bool)
     for path, rule in rules_of(runcard):
@@ -100,7 +101,7 @@ def passing(commondata: CommonData, runcard: Runcard, card: TheoryCard) -> Mask:
     return keep
 
 
-# ---------------------------------------------------------------- what a rule is for
+# ---------------------------------------------------------------- which sets a rule applies to
 
 
 def _is_named(commondata: CommonData, name: str) -> bool:
@@ -121,15 +122,15 @@ def _applies(rule: FilterRule, commondata: CommonData, card: TheoryCard) -> bool
     )
 
 
-def _processes() -> Mapping[str, Any]:
-    """nnpdf_data's process types; each says which variables it accepts."""
+def _processes() -> Mapping[str, object]:
+    """Return nnpdf_data's process types, which name the variables they accept."""
     from nnpdf_data.process_options import PROCESSES
 
-    found: Mapping[str, Any] = PROCESSES
-    return found
+    processes: Mapping[str, object] = PROCESSES
+    return processes
 
 
-# ---------------------------------------------------------------- its points
+# ---------------------------------------------------------------- which points fulfil it
 
 
 def _fulfil(rule: FilterRule, path: str, commondata: CommonData, runcard: Runcard) -> Mask:
@@ -142,7 +143,7 @@ def _fulfil(rule: FilterRule, path: str, commondata: CommonData, runcard: Runcar
 
 
 def _columns(rule: FilterRule, commondata: CommonData, runcard: Runcard) -> dict[str, Array]:
-    """What expressions may use, (ndata,) or numbers."""
+    """Return the values that expressions may use, arrays (ndata,) or numbers."""
     cuts = runcard.datacuts
     values: dict[str, Array] = {
         "idat": commondata.points.astype(float),
@@ -154,9 +155,9 @@ def _columns(rule: FilterRule, commondata: CommonData, runcard: Runcard) -> dict
     }
     if rule.process_type is not None:
         accepted = getattr(_processes().get(rule.process_type), "accepted_variables", ())
-        for name, own in _SYNONYMS:
-            if name in accepted and name not in values and own in values:
-                values[name] = values[own]
+        for name, synonym in _SYNONYMS:
+            if name in accepted and name not in values and synonym in values:
+                values[name] = values[synonym]
     return values
 
 
@@ -180,17 +181,17 @@ def _value(
 
 
 def evaluate(expression: Expression, values: Mapping[str, Array]) -> Array:
-    """The value of an expression at each point.
+    """Return the value of an expression at each point.
 
     Parameters
     ----------
     values
-        Of its names: numbers, or arrays (ndata,).
+        Values of its names: numbers, or arrays (ndata,).
 
     Returns
     -------
     array (ndata,), or a number
-        In float64; conditions are 1 where they hold.
+        In float64; a condition is 1 where it holds.
 
     >>> evaluate(parse_expression("1 < x <= 3 or x in (7, 8)"), {"x": np.array([1.0, 3, 4, 8])})
     array([0., 1., 0., 1.])
@@ -225,7 +226,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
 
 
 def _evaluate(node: ast.expr, values: Mapping[str, Array]) -> Array:
-    """One node; the kinds are those that `parse_expression` lets pass."""
+    """Evaluate one node, of the kinds that `parse_expression` allows."""
     if isinstance(node, ast.Constant):
         return _number(node.value)
     if isinstance(node, ast.Name):
@@ -238,10 +239,10 @@ def _evaluate(node: ast.expr, values: Mapping[str, Array]) -> Array:
         left, right = _evaluate(node.left, values), _evaluate(node.right, values)
         return _number(_OPERATORS[type(node.op)](left, right))
     if isinstance(node, ast.IfExp):
-        test, body, other = (_evaluate(n, values) for n in (node.test, node.body, node.orelse))
-        return np.where(test != 0, body, other)
+        test, body, otherwise = (_evaluate(n, values) for n in (node.test, node.body, node.orelse))
+        return np.where(test != 0, body, otherwise)
     if isinstance(node, ast.BoolOp):
-        parts = [_evaluate(each, values) for each in node.values]
+        parts = [_evaluate(operand, values) for operand in node.values]
         return reduce(_and if isinstance(node.op, ast.And) else _or, parts)
     assert isinstance(node, ast.Compare)
     return _comparisons(node, values)
@@ -261,7 +262,7 @@ def _or(left: Array, right: Array) -> Array:
 
 
 def _comparisons(node: ast.Compare, values: Mapping[str, Array]) -> Array:
-    """``a < b <= c`` is both comparisons."""
+    """Evaluate a chain of comparisons: ``a < b <= c`` holds if both do."""
     left = _evaluate(node.left, values)
     results = []
     for comparison, comparator in zip(node.ops, node.comparators, strict=True):
@@ -277,6 +278,6 @@ def _comparisons(node: ast.Compare, values: Mapping[str, Array]) -> Array:
 
 
 def _is_one_of(left: Array, members: Sequence[ast.expr], values: Mapping[str, Array]) -> Mask:
-    equal = [left == _evaluate(each, values) for each in members]
-    found: Mask = np.any(np.broadcast_arrays(np.zeros_like(left, dtype=bool), *equal), axis=0)
-    return found
+    equal = [left == _evaluate(member, values) for member in members]
+    is_member: Mask = np.any(np.broadcast_arrays(np.zeros_like(left, dtype=bool), *equal), axis=0)
+    return is_member

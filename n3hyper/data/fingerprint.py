@@ -1,7 +1,7 @@
-"""A name for a set of inputs that is the same wherever and whenever they are the same.
+"""Fingerprints: hashes of inputs, the same wherever and whenever the inputs are the same.
 
-Only inputs are hashed (files, tables, measurements, masks, settings), not what is computed from
-them by linear algebra, whose last bits depend on the machine.
+Only inputs are hashed (files, tables, measurements, masks, settings), not the results of linear
+algebra on them, whose last bits depend on the machine.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 
-def fingerprint(*parts: Any) -> str:
-    """SHA-256 of numbers, texts, arrays, and tuples, mappings and data classes of them.
+def fingerprint(*parts: object) -> str:
+    """Return the SHA-256 of numbers, texts, arrays, and tuples, mappings and dataclasses of them.
 
     >>> fingerprint(1, np.zeros(2)) == fingerprint(1, np.zeros(2))
     True
@@ -28,7 +27,7 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def _chunks(part: Any) -> Iterator[bytes]:
+def _chunks(part: object) -> Iterator[bytes]:
     if isinstance(part, np.ndarray):
         # one byte order on all machines
         array = np.ascontiguousarray(part.astype(part.dtype.newbyteorder("<"), copy=False))
@@ -36,13 +35,13 @@ def _chunks(part: Any) -> Iterator[bytes]:
         yield array.tobytes()
     elif isinstance(part, (tuple, list)):
         yield f"({len(part)}".encode()
-        for each in part:
-            yield from _chunks(each)
+        for element in part:
+            yield from _chunks(element)
         yield b")"
     elif isinstance(part, Mapping):
         yield from _chunks([(key, part[key]) for key in sorted(part)])
     elif dataclasses.is_dataclass(part):
-        names = [each.name for each in dataclasses.fields(part)]
+        names = [field.name for field in dataclasses.fields(part)]
         yield from _chunks([type(part).__name__, *(getattr(part, name) for name in names)])
     elif part is None or isinstance(part, (str, int, float, slice, np.generic)):
         value = part.item() if isinstance(part, np.generic) else part

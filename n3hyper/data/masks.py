@@ -1,9 +1,9 @@
-"""Which points train, which validate, which are left out in a fold.
+"""Masks of the points that train, that validate, and that a fold leaves out.
 
 Masks are in data space and in the runcard's order of points, those of ``diagonal_basis: false`` in
-n3fit 4.1.5. With ``diagonal_basis: true`` it splits the eigenmodes of the correlation matrix of all
-data, which makes training and validation uncorrelated. Its folds then leave out the modes whose
-numbers are those of the data points: not the data, which stay in the fit. Here each fold has the
+n3fit 4.1.5. With ``diagonal_basis: true`` n3fit splits the eigenmodes of the correlation matrix of
+all data, which makes training and validation uncorrelated. Its folds then leave out the modes
+whose numbers are those of the data points, while the data stay in the fit. Here each fold has the
 eigenmodes of the points that it keeps.
 """
 
@@ -19,11 +19,11 @@ from n3hyper.data.seeds import name_seed
 from n3hyper.physics.arrays import Mask
 
 ALL = "ALL"
-"""The one group of n3fit's data in the diagonal basis."""
+"""Name of the only group of data in n3fit's diagonal basis."""
 
 
 def dataset_slices(datasets: Sequence[CommonData]) -> tuple[slice, ...]:
-    """The place of each data set in the data vector."""
+    """Return the place of each data set in the data vector."""
     ends = np.cumsum([0, *(cd.ndata for cd in datasets)])
     return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))
 
@@ -31,7 +31,7 @@ def dataset_slices(datasets: Sequence[CommonData]) -> tuple[slice, ...]:
 def group_members(
     datasets: Sequence[CommonData], groups: Sequence[str] | None = None
 ) -> dict[str, list[int]]:
-    """Positions of the data sets of each group, groups and sets in order of appearance.
+    """Return the positions of each group's data sets, all in order of appearance.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def training_validation_masks(
     trvl_seeds: Iterable[int],
     groups: Sequence[str] | None = None,
 ) -> tuple[Mask, Mask]:
-    """The split of each replica, as n3fit's `standard_masks`.
+    """Return the split of each replica, the same as n3fit's `standard_masks`.
 
-    Of each set the same number of points trains in every replica: `frac` of its points, rounded
-    down. Where that is none, one point trains with probability `frac`. A point that does not
-    train validates. (n3fit keeps a one-point set in both of its arrays and blanks it in one; its
-    inverse covariances are then those of the plain masks that stand here.)
+    The same number of points of a set trains in every replica: `frac` of its points, rounded down.
+    If that is none, one point trains with probability `frac`. A point that does not train
+    validates. (n3fit keeps a one-point set in both of its arrays and blanks it in one of them; its
+    inverse covariances are then those of the plain masks used here.)
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def training_validation_masks(
     fracs
         Fraction that trains, for each set.
     trvl_seeds
-        One for each replica, of `n3hyper.data.seeds.trvl_seeds`.
+        One for each replica, from `n3hyper.data.seeds.trvl_seeds`.
     groups
         As in `group_members`.
 
@@ -85,8 +85,8 @@ def training_validation_masks(
     return training, ~training
 
 
-def mode_masks(kept: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> tuple[Mask, Mask]:
-    """The split of eigenmodes, of all points as n3fit's `diagonal_masks`.
+def mode_masks(fitted: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> tuple[Mask, Mask]:
+    """Return the split of eigenmodes; for all points, the same as n3fit's `diagonal_masks`.
 
     Parameters
     ----------
@@ -95,17 +95,17 @@ def mode_masks(kept: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> t
     diagonal_frac
         Fraction of the modes that trains, rounded down.
     trvl_seeds
-        One for each replica, of `n3hyper.data.seeds.trvl_seeds`.
+        One for each replica, from `n3hyper.data.seeds.trvl_seeds`.
 
     Returns
     -------
     training, validation
-        Each (folds, replicas, ndata): as many modes as the fold keeps points, then nothing.
+        Each (folds, replicas, ndata): one entry for each point that the fold keeps, then False.
     """
     seeds = [int(seed) for seed in trvl_seeds]
-    training = np.zeros((len(kept), len(seeds), kept.shape[1]), dtype=bool)
+    training = np.zeros((len(fitted), len(seeds), fitted.shape[1]), dtype=bool)
     validation = training.copy()
-    for fold, count in enumerate(kept.sum(axis=1)):
+    for fold, count in enumerate(fitted.sum(axis=1)):
         for replica, seed in enumerate(seeds):
             rng = np.random.Generator(np.random.PCG64(name_seed(ALL) + seed))
             mask = np.arange(count) < int(count * diagonal_frac)
@@ -116,7 +116,7 @@ def mode_masks(kept: Mask, diagonal_frac: float, trvl_seeds: Iterable[int]) -> t
 
 
 def _split(ndata: int, frac: float, rng: np.random.Generator) -> Mask:
-    """A random choice of `frac` of `ndata` points; draws nothing where there are no points."""
+    """Return a random choice of `frac` of `ndata` points; draw no number if there are none."""
     mask = np.zeros(ndata, dtype=bool)
     if ndata:
         trained = int(ndata * frac) or int(rng.random() < frac)
@@ -126,19 +126,19 @@ def _split(ndata: int, frac: float, rng: np.random.Generator) -> Mask:
 
 
 def fold_masks(datasets: Sequence[CommonData], folds: Sequence[Iterable[str]]) -> Mask:
-    """What each fold leaves out of the fit.
+    """Return the masks of the points that each fold leaves out of the fit.
 
     Parameters
     ----------
     datasets
         After cuts, in the runcard's order.
     folds
-        The names of the sets that each fold leaves out, present or as in the runcard.
+        Names of the sets that each fold leaves out, either present ones or those in the runcard.
 
     Returns
     -------
     array (folds, ndata)
-        True: left out of the fit and tested. (n3fit's masks are the opposite.)
+        True for points left out of the fit and tested. (n3fit's masks are the opposite.)
     """
     masks = np.zeros((len(folds), sum(cd.ndata for cd in datasets)), dtype=bool)
     for mask, fold in zip(masks, folds, strict=True):

@@ -5,9 +5,9 @@ C is the covariance of the fit (t0 and weights included, n3fit 4.1's default) an
 Cholesky factor. The random numbers of a group depend on the replica's seed and on the names of
 the group's data sets.
 
-With ``separate_multiplicative`` C is that of the statistical and additive uncertainties, and the
-result is multiplied with 1 + e z for each multiplicative uncertainty e (relative): pseudodata then
-scale as a normalisation does, and are not Gaussian.
+With ``separate_multiplicative`` C is the covariance of the statistical and additive uncertainties,
+and the result is multiplied by 1 + e z for each multiplicative uncertainty e (relative): pseudodata
+then scale as a normalisation does, and are not Gaussian.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ def make_replica_data(
     resample_negative: bool = False,
     separate_multiplicative: bool = False,
 ) -> Array:
-    """Pseudodata of each replica; validphys' `make_replica`.
+    """Return the pseudodata of each replica, the same as validphys' `make_replica`.
 
     Parameters
     ----------
     datasets
         After cuts, in the runcard's order.
     covariance
-        Of all points: the covariance of the fit, or that of `additive_part` of the data sets
-        where multiplicative uncertainties are separate.
+        Covariance of all points: that of the fit, or that of `additive_part` of the data sets if
+        multiplicative uncertainties are separate.
     mc_seeds
-        One for each replica, of `n3hyper.data.seeds.mc_seeds`.
+        One for each replica, from `n3hyper.data.seeds.mc_seeds`.
     groups
         As in `n3hyper.data.masks.group_members`.
     resample_negative
-        Draw again while a cross section is negative (the runcard's
-        ``resample_negative_pseudodata``, off by default as in n3fit); asymmetries may be.
+        Draw again as long as a cross section is negative (the runcard's
+        ``resample_negative_pseudodata``, off by default as in n3fit); asymmetries may be negative.
     separate_multiplicative
-        Multiply with the multiplicative uncertainties (``separate_multiplicative``).
+        Multiply by the multiplicative uncertainties (``separate_multiplicative``).
 
     Returns
     -------
@@ -80,18 +80,18 @@ def make_replica_data(
 
 
 def additive_part(commondata: CommonData) -> CommonData:
-    """The data set with its statistical and additive uncertainties alone."""
-    kept = ~commondata.multiplicative
+    """Return the data set with only its statistical and additive uncertainties."""
+    additive = ~commondata.multiplicative
     return replace(
         commondata,
-        sys=commondata.sys[:, kept],
-        multiplicative=commondata.multiplicative[kept],
-        sys_names=tuple(np.array(commondata.sys_names, dtype=object)[kept]),
+        sys=commondata.sys[:, additive],
+        multiplicative=commondata.multiplicative[additive],
+        sys_names=tuple(np.array(commondata.sys_names, dtype=object)[additive]),
     )
 
 
 def covariance_root(covariance: Array) -> Array:
-    """The Cholesky factor, by way of the correlation matrix, which is better conditioned.
+    """Return the Cholesky factor, computed from the better conditioned correlation matrix.
 
     >>> covariance_root(np.array([[4.0, 2.0], [2.0, 10.0]])).round(12).tolist()
     [[2.0, 0.0], [1.0, 3.0]]
@@ -102,22 +102,22 @@ def covariance_root(covariance: Array) -> Array:
 
 
 def _must_be_positive(group: Sequence[CommonData]) -> Mask:
-    """(points of the group): whether the point's value cannot be negative."""
+    """Return the mask (points of the group,) of the points whose values cannot be negative."""
     signed = ["ASY" in cd.process or cd.process.endswith("_POL") for cd in group]
     return ~np.repeat(signed, [cd.ndata for cd in group])
 
 
 @dataclass(frozen=True)
 class _Factors:
-    """Relative multiplicative uncertainties of a group, in the order in which they are drawn.
+    """Relative multiplicative uncertainties of a group, in the order of their random numbers.
 
     As in validphys, those named THEORYUNCORR or THEORYCORR are left out.
     """
 
     within: tuple[tuple[Array, Array], ...]
-    """Of each data set the uncorrelated ones and those that are correlated in it, (n, k) each."""
+    """Uncorrelated uncertainties of each data set, and those correlated within it, (n, k) each."""
     across: Array
-    """(points of the group, k): those that data sets share, by name."""
+    """(points of the group, k): uncertainties that data sets share, sorted by name."""
 
     @classmethod
     def of(cls, group: Sequence[CommonData]) -> _Factors:
@@ -134,7 +134,7 @@ class _Factors:
         return cls(tuple(within), np.stack(columns, 1) if columns else np.zeros((ndata, 0)))
 
     def draw_within(self, rng: np.random.Generator) -> Array:
-        """(points of the group,)"""
+        """Draw the factors (points of the group,) of uncertainties within data sets."""
         parts = []
         for uncorrelated, correlated in self.within:
             part = np.prod(1 + uncorrelated * rng.normal(size=uncorrelated.shape), axis=1)
@@ -143,7 +143,7 @@ class _Factors:
         return np.concatenate(parts)
 
     def draw_across(self, rng: np.random.Generator) -> Array:
-        """(points of the group,)"""
+        """Draw the factors (points of the group,) of uncertainties across data sets."""
         product: Array = np.prod(1 + self.across * rng.normal(size=(1, self.across.shape[1])), 1)
         return product
 

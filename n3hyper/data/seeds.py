@@ -1,9 +1,9 @@
-"""The random seeds of replicas, as n3fit draws them from the three seeds of the runcard.
+"""Random seeds of replicas, as n3fit draws them from the three seeds of the runcard.
 
 Each of `trvlseed` (training/validation split), `nnseed` (initial weights) and `mcseed`
-(pseudodata) starts a stream of its own; replica r takes the stream's r-th number, so that a
-replica is the same whichever others are fitted with it. Splits and pseudodata are drawn per group
-of data sets, with a number made of names added to the replica's seed.
+(pseudodata) starts its own stream; replica r takes the stream's r-th number, so that a replica is
+the same whichever others are fitted with it. Splits and pseudodata are drawn per group of data
+sets, with a number derived from names added to the replica's seed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Seeds = NDArray[np.int64]
 
 
 def replica_seeds(seed: int, replicas: int) -> Seeds:
-    """Seeds of replicas 1 to `replicas`, (replicas,).
+    """Return the seeds of replicas 1 to `replicas`, shape (replicas,).
 
     >>> bool((replica_seeds(7, 5)[:3] == replica_seeds(7, 3)).all())
     True
@@ -29,19 +29,19 @@ def replica_seeds(seed: int, replicas: int) -> Seeds:
 
 
 def nn_seeds(nnseed: int, replicas: int) -> Seeds:
-    """Seeds of the initial weights, (replicas,); n3fit's `replica_nnseed`."""
+    """Return the seeds of the initial weights, (replicas,), as n3fit's `replica_nnseed`."""
     return replica_seeds(nnseed, replicas)
 
 
 def mc_seeds(mcseed: int, replicas: int) -> Seeds:
-    """Seeds of the pseudodata, (replicas,); n3fit's `replica_mcseed` with `genrep`."""
+    """Return the seeds of pseudodata, (replicas,), as n3fit's `replica_mcseed` with `genrep`."""
     return replica_seeds(mcseed, replicas)
 
 
 def trvl_seeds(trvlseed: int, replicas: int, same_trvl_per_replica: bool = False) -> Seeds:
-    """Seeds of the training/validation splits, (replicas,); n3fit's `replica_trvlseed`.
+    """Return the seeds of the training/validation splits, (replicas,), as `replica_trvlseed`.
 
-    With `same_trvl_per_replica` all replicas share the split of the first.
+    They are n3fit's; with `same_trvl_per_replica` all replicas share the split of the first.
     """
     if same_trvl_per_replica:
         return np.repeat(replica_seeds(trvlseed, 1), replicas)
@@ -49,7 +49,7 @@ def trvl_seeds(trvlseed: int, replicas: int, same_trvl_per_replica: bool = False
 
 
 def name_seed(name: str) -> int:
-    """The number below 10^8 that a name adds to a seed.
+    """Return the number below 10^8 that a name adds to a seed.
 
     >>> name_seed("HERACOMB")
     66860251
@@ -58,8 +58,8 @@ def name_seed(name: str) -> int:
 
 
 def group_mc_seed(datasets: Sequence[CommonData]) -> int:
-    """What the names of a group's data sets add to the seed of its pseudodata.
+    """Return the number that the names of a group's data sets add to its pseudodata's seed.
 
-    The oldest name of each set counts, so that fits made under the old names can be repeated.
+    The oldest name of each set counts, so that fits made with old names can be repeated.
     """
     return name_seed("-".join((*cd.legacy_names, cd.name)[0] for cd in datasets))

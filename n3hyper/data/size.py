@@ -1,4 +1,4 @@
-"""Whether the replicas that a user asks for fit into memory."""
+"""Check that the replicas that a user asks for fit into memory."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from n3hyper.theory.stack import TheoryStack
 
 
 def refuse_too_many_replicas(replicas: int, folds: int, ndata: int, theory: TheoryStack) -> None:
-    """Raise RuncardError where the replicas' numbers do not fit into the memory that is free.
+    """Raise RuncardError if the arrays of the replicas do not fit into the free memory.
 
-    Counted is what no batch of a fit can do without: pseudodata and two masks of each replica; and
-    of each replica in each fold its three masks, and its predictions and PDFs once it is fitted
-    (in float64, and there twice when those of all models are put together).
+    Only the arrays that every batch of a fit needs are counted: pseudodata and two masks of each
+    replica; and, for each replica in each fold, three masks, and its predictions and PDFs once it
+    is fitted (in float64, and twice while those of all models are put together).
 
     Parameters
     ----------
     replicas, folds
-        As asked for; without folds there is one fit of all data.
+        Their numbers; without folds there is one fit of all data.
     ndata
-        Points after cuts.
+        Number of points after cuts.
     """
     models = max(folds, 1)
     fitted = theory.npredictions + theory.xgrid.size * len(FK_FLAVOURS)
-    each = ndata * (8 + 2) + models * (3 * ndata + 2 * 8 * fitted)
+    # bytes
+    per_replica = ndata * (8 + 2) + models * (3 * ndata + 2 * 8 * fitted)
     free = available()
-    if free is None or replicas * each <= free:
+    if free is None or replicas * per_replica <= free:
         return
     raise RuncardError(
-        "too many replicas" if each <= free else "too many folds",
-        key="--replicas" if each <= free else "kfold.partitions",
-        value=replicas if each <= free else folds,
+        "too many replicas" if per_replica <= free else "too many folds",
+        key="--replicas" if per_replica <= free else "kfold.partitions",
+        value=replicas if per_replica <= free else folds,
         hint=f"{replicas} replicas of {models} folds of {ndata} points take "
-        f"{in_words(replicas * each)} of memory, and {in_words(free)} are free, enough for "
-        f"{free // each} replicas at the very most",
+        f"{in_words(replicas * per_replica)} of memory, and {in_words(free)} are free, enough for "
+        f"{free // per_replica} replicas at the very most",
     )

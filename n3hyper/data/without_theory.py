@@ -1,4 +1,4 @@
-"""The sets of a runcard that a theory folder cannot make predictions for."""
+"""Sets of a runcard for which a theory folder cannot make predictions."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from n3hyper.theory.missing import Missing, lacking
 
 
 def sets_without_theory(runcard: Runcard, folder: TheoryFolder) -> tuple[Missing, ...]:
-    """The data, positivity and integrability sets of a runcard that `folder` has no theory for.
+    """Return the data, positivity and integrability sets of a runcard without theory in `folder`.
 
     Raises
     ------
     RuncardError
         for an unknown data set or variant.
     """
-    asked = [
-        (f"dataset_inputs[{number}]", one.dataset, one.variant, one.cfac)
-        for number, one in enumerate(runcard.dataset_inputs)
+    sets_of_runcard = [
+        (f"dataset_inputs[{number}]", entry.dataset, entry.variant, entry.cfac)
+        for number, entry in enumerate(runcard.dataset_inputs)
     ]
     for key, sets in (
         ("positivity.posdatasets", runcard.positivity),
         ("integrability.integdatasets", runcard.integrability),
     ):
-        asked += [(f"{key}[{number}]", one.dataset, None, ()) for number, one in enumerate(sets)]
+        sets_of_runcard += [
+            (f"{key}[{number}]", entry.dataset, None, ()) for number, entry in enumerate(sets)
+        ]
     missing = []
-    for key, name, variant, cfac in asked:
+    for key, name, variant, cfac in sets_of_runcard:
         try:
-            # the fit, which reads what is left, says what old names stand for
+            # the fit, which reads the remaining sets, logs what old names stand for
             recipe = load_commondata(name, variant, say_new_name=False).theory
         except DataError as error:
             raise RuncardError(str(error), source=runcard.source, key=key) from error
-        found = lacking(name, recipe, cfac, folder)
-        if found is not None:
-            missing.append(Missing(found.dataset, found.tables, found.cfactors, key))
+        lacks = lacking(name, recipe, cfac, folder)
+        if lacks is not None:
+            missing.append(Missing(lacks.dataset, lacks.tables, lacks.cfactors, key))
     return tuple(missing)

@@ -1,1 +1,1 @@
-"""The batched fit in TensorFlow: folds x replicas trained as one computation."""
+"""Batched fit in TensorFlow: folds x replicas are trained as one computation."""

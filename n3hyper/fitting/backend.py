@@ -1,4 +1,4 @@
-"""The one place where TensorFlow is imported and set up."""
+"""Door to TensorFlow, which is imported and set up here alone."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Tensor: TypeAlias = Any
 _log = logging.getLogger(__name__)
 _LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
 _DRIVER: Final = Path("/proc/driver/nvidia/gpus")
-"""Where NVIDIA's driver lists the GPUs of a host."""
+"""Folder in which NVIDIA's driver lists the GPUs of a host."""
 
 
 @lru_cache(maxsize=1)
 def tensorflow() -> ModuleType:
-    """TensorFlow: quiet unless the user asked otherwise, deterministic, float32 without shortcuts.
+    """Return TensorFlow: quiet unless asked otherwise, deterministic, float32 without shortcuts.
 
     GPUs give memory out as it is needed, so that several processes can share one. Those that
     ``CUDA_VISIBLE_DEVICES`` leaves out are not touched. Determinism holds for compiled programs:
@@ -49,16 +49,16 @@ def tensorflow() -> ModuleType:
 
 
 def idle_gpu(found: int, environment: Mapping[str, str], driver: Path = _DRIVER) -> str:
-    """One line where the host has a GPU that TensorFlow cannot use; empty otherwise.
+    """Return one line where the host has a GPU that TensorFlow cannot use; empty otherwise.
 
     What TensorFlow itself says of it is lost among its other messages.
 
     Parameters
     ----------
     found
-        GPUs that TensorFlow has found.
+        Number of GPUs that TensorFlow has found.
     environment
-        A user who hides the GPUs does not want them.
+        Variables of the environment: a user who hides the GPUs does not want them.
     """
     hidden = environment.get("CUDA_VISIBLE_DEVICES", "all").strip() in {"", "-1"}
     if found or hidden or not (driver.is_dir() and any(driver.iterdir())):
@@ -71,17 +71,17 @@ def idle_gpu(found: int, environment: Mapping[str, str], driver: Path = _DRIVER)
 
 @lru_cache(maxsize=1)
 def device_memory() -> int | None:
-    """Bytes of the GPU that TensorFlow may take; None where there is none."""
+    """Return the bytes of the GPU that TensorFlow may take; None without a GPU."""
     if not tensorflow().config.list_physical_devices("GPU"):
         return None
     from tensorflow.python.client import device_lib
 
-    limits = [each.memory_limit for each in device_lib.list_local_devices()]
+    limits = [device.memory_limit for device in device_lib.list_local_devices()]
     return max(limits) or None
 
 
 def lanes_at_most() -> int:
-    """How many programs run best beside one another: one on a GPU, else one for each thread.
+    """Return how many programs run best beside one another: on a GPU one, else one a thread.
 
     TensorFlow has as many threads as ``TF_NUM_INTRAOP_THREADS`` says, else one for each core.
     """
@@ -93,7 +93,7 @@ def lanes_at_most() -> int:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: a batch system may give less than the host has."""
+    """Return how many cores this process may use, which may be less than the host has."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
@@ -102,7 +102,7 @@ def usable_cores() -> int:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """TensorFlow logs errors only, and what it says before it knows goes nowhere.
+    """Let TensorFlow log errors only, and drop what it says before it knows.
 
     Only for the import, which fixes the level, so that other processes do not inherit it.
     """

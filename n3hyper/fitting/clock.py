@@ -1,10 +1,10 @@
-"""How long the stages of a fit take."""
+"""Clock of the stages of a fit."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 
 class Clock:
@@ -14,7 +14,8 @@ class Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def __call__(self, stage: str) -> Any:
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Add the time that a block of code takes to a stage."""
         begin = time.perf_counter()
         try:
             yield

@@ -26,7 +26,7 @@ def generate_pdf_model(
     impose_sumrule: str | bool | None = None,
     scaling: InputScaling | None = None,
 ) -> PDFModel:
-    """PDFs of some replicas with initial weights.
+    """Return the PDFs of some replicas with initial weights.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ def generate_pdf_model(
     activations
         One for each layer.
     seed
-        Of the first replica, the others' count up from it; or one for each replica.
+        Seed of the first replica, from which the others' count up; or one for each replica.
     flav_info
         The flavours with their ranges of preprocessing exponents (``fitting.basis``).
     fitbasis
-        Their basis (``fitting.fitbasis``).
+        Basis of the flavours (``fitting.fitbasis``).
     impose_sumrule
         ``All`` (also None), ``MSR``, ``VSR``, ... or False.
     scaling
@@ -91,7 +91,9 @@ def pdfNN_layer_generator(
     fitbasis: str = "NN31IC",
     **kwargs: Any,
 ) -> PDFModel:
-    """The PDF of one replica without the axis of replicas; arguments of `generate_pdf_model`.
+    """Return the PDF of one replica without the axis of replicas.
+
+    The arguments are those of `generate_pdf_model`.
 
     >>> import numpy as np
     >>> flavours = ["u", "ubar", "d", "dbar", "c", "g", "s", "sbar"]

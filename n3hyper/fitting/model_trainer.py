@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,6 +13,7 @@ from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.loss.compression import ACCURACY
 from n3hyper.fitting.loss.exact import predict
 from n3hyper.fitting.loss.masks import number_of_points
+from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.batches import Training
@@ -38,7 +40,7 @@ class FittedFlavours(Protocol):
 
 
 class FitRuncard(Protocol):
-    """What of a runcard a fit must know; it may have `double_precision`."""
+    """Runcard as far as a fit reads it; it may have `double_precision`, too."""
 
     @property
     def fitting(self) -> FittedFlavours:
@@ -46,11 +48,11 @@ class FitRuncard(Protocol):
 
     @property
     def sum_rules(self) -> str | bool | None:
-        """Which sum rules hold."""
+        """Name of the sum rules that hold."""
 
 
 EVALUATED: Final = 16
-"""How many trained models are evaluated at a time."""
+"""Number of trained models that are evaluated at a time."""
 
 
 class ModelTrainer:
@@ -98,6 +100,19 @@ class ModelTrainer:
         self._keys: tuple[str, ...] = ()
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
 
+    def with_problem(self, problem: FitProblem) -> ModelTrainer:
+        """Return a trainer of other replicas of the same data and theory, with these tables.
+
+        Parameters
+        ----------
+        problem
+            See `FitProblem.of_replicas`.
+        """
+        other = copy.copy(self)
+        other.problem, other.inputs = problem, self.inputs.with_problem(problem)
+        other.training = self.training.with_inputs(other.inputs)
+        return other
+
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
         """Say whether parameters come from a scan, and which of its dictionaries to unroll."""
         self.hyperopt = hyperopt_on
@@ -109,8 +124,13 @@ class ModelTrainer:
             raise TypeError("ModelTrainer was made without a score")
         return self.score(self.fit(params))
 
-    def fit(self, params: Mapping[str, Any]) -> BatchFit:
+    def fit(self, params: Mapping[str, Any], start: NetworkWeights | None = None) -> BatchFit:
         """Train all models, together or, where memory is short, some after the others.
+
+        Parameters
+        ----------
+        start
+            Weights to start from, fold by fold; None to draw them.
 
         Raises
         ------
@@ -119,7 +139,8 @@ class ModelTrainer:
         """
         clock = Clock()
         with clock("setup"):
-            trial = Trial.of(self.inputs, FitSettings.from_params(self._unrolled(params)))
+            settings = FitSettings.from_params(self._unrolled(params))
+            trial = Trial.of(self.inputs, settings, start)
         trained = self.training.train(trial, clock)
         with clock("evaluate"):
             fit = self._result(trial, trained, clock.seconds)
@@ -167,6 +188,7 @@ class ModelTrainer:
             seconds=seconds,
             models=models,
             batches=trained.batches,
+            curves=trained.curves.reshape(*shape, -1, 2),
             threshold_chi2=trial.settings.threshold_chi2,
         )
 

@@ -1,25 +1,21 @@
-"""What a fit gives: numbers and networks of all folds and replicas. Does not need TensorFlow."""
+"""Results of a fit: numbers and networks of all folds and replicas. Does not need TensorFlow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.fitting.network.pdf_model import PDFModel
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Index = NDArray[np.int64]
+from n3hyper.physics.arrays import Array, Index, Mask
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit stands; reported after each chunk of epochs."""
+    """Progress of a fit, reported after each chunk of epochs."""
 
     epoch: int
     epochs: int
@@ -29,13 +25,13 @@ class Progress:
     active: int = 0
     """Number of models of the batch that are still training."""
     batch: int = 1
-    """Which of the `batches` trains, where not all models fit into one."""
+    """Number of the batch that trains, of `batches`, where not all models fit into one."""
     batches: int = 1
 
 
 @dataclass(frozen=True, eq=False)
 class FoldStopping:
-    """How the replicas of one fold stopped, under the names of n3fit's `Stopping`."""
+    """Stopping of the replicas of a fold, under the names of n3fit's `Stopping`."""
 
     e_best_chi2: Index
     """(R,): the best epoch, or the last where none was accepted."""
@@ -50,7 +46,7 @@ class FoldStopping:
 
 @dataclass(frozen=True, eq=False)
 class BatchFit:
-    """k folds x R replicas, fitted as one batch; everything is taken at each model's best weights.
+    """Fit of k folds x R replicas; everything is taken at each model's best weights.
 
     The best weights are those with the lowest validation loss among the epochs at which positivity
     passed; a model that never got so far keeps its last weights. Epochs count from 0.
@@ -76,17 +72,20 @@ class BatchFit:
     stop_epoch: Index
     """(k, R): the last epoch of the training."""
     total_epochs: int
-    """Epochs asked for."""
+    """Number of epochs asked for."""
     stopping_patience: int
     """In epochs."""
     epochs_run: int
-    """Epochs until the last model stopped."""
+    """Number of epochs until the last model stopped."""
     seconds: Mapping[str, float]
     """Wall-clock time by stage: setup, compile, train, evaluate."""
     models: tuple[PDFModel, ...]
     """The networks, fold by fold."""
     batches: int = 1
-    """How many batches the models were trained in; nothing else depends on it."""
+    """Number of batches the models were trained in; nothing else depends on it."""
+    curves: Array = field(default_factory=lambda: np.zeros((0, 0, 0, 2)))
+    """(k, R, T, 2): training and validation chi2 per point after each 100 epochs, NaN after the
+    last epoch of a model."""
     threshold_chi2: float = math.inf
     """Validation chi2 per point that the first best epoch had to be below."""
 
@@ -101,15 +100,15 @@ class BatchFit:
         return int(self.predictions.shape[1])
 
     def pdf_model(self, fold: int = 0) -> PDFModel:
-        """The R networks of a fold."""
+        """Return the R networks of a fold."""
         return self.models[fold]
 
     def pdf_grid(self, x: Array, fold: int = 0) -> Array:
-        """x f(x) in the evolution basis at the scale of the fit, (nx,) -> (R, nx, 14)."""
+        """Return x f(x) in the evolution basis at the scale of the fit, (nx,) -> (R, nx, 14)."""
         return self.models[fold].evaluate(x)
 
     def stopping(self, fold: int = 0) -> FoldStopping:
-        """The fold as penalties take it (``stopping_object``)."""
+        """Return the fold as penalties take it (``stopping_object``)."""
         return FoldStopping(
             e_best_chi2=self.best_epoch[fold],
             stopping_patience=self.stopping_patience,

@@ -1,4 +1,4 @@
-"""What a trial is: the hyperparameters of a fit, typed. Does not need TensorFlow."""
+"""Settings of a trial: the hyperparameters of a fit, typed. Does not need TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHI2_THRESHOLD: Final = 10.0
 POSITIVITY_THRESHOLD: Final = 1e-6
 """Largest positivity loss of a set that still passes (n3fit's default)."""
 PUSH_EACH: Final = 100
-"""Epochs after which the Lagrange multipliers grow."""
+"""Number of epochs after which the Lagrange multipliers grow."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class OptimizerSettings:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> OptimizerSettings:
-        """From the runcard's ``optimizer`` dictionary; what is missing is n3fit's default."""
+        """Return the optimizer of a runcard's dictionary; what is missing is n3fit's default."""
         name = _known(
             "optimizer.optimizer_name", params.get("optimizer_name", "RMSprop"), OPTIMIZERS
         )
@@ -44,7 +44,7 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class LagrangeSettings:
-    """The multipliers of positivity or integrability losses."""
+    """Multipliers of positivity or integrability losses."""
 
     initial: float | None = None
     multiplier: float | None = None
@@ -52,7 +52,7 @@ class LagrangeSettings:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any] | None) -> LagrangeSettings:
-        """From the runcard's ``positivity`` or ``integrability`` dictionary."""
+        """Return the multipliers of a runcard's ``positivity`` or ``integrability``."""
         values = {key: float(value) for key, value in (params or {}).items() if value is not None}
         return cls(
             values.get("initial"),
@@ -61,7 +61,7 @@ class LagrangeSettings:
         )
 
     def start_and_growth(self, maxlambda: float, epochs: int) -> tuple[float, float]:
-        """The first value of the multiplier, and its factor each `PUSH_EACH` epochs.
+        """Return the first value of the multiplier, and its factor each `PUSH_EACH` epochs.
 
         What the runcard leaves open is chosen such that `maxlambda` is reached at the end.
 
@@ -81,14 +81,14 @@ class LagrangeSettings:
 
 @dataclass(frozen=True)
 class RegularizerSettings:
-    """Keras' l1_l2 regularizer: the loss grows by sum l1 |w| + l2 w^2 over all kernels."""
+    """Regularizer l1_l2 of Keras: the loss grows by sum l1 |w| + l2 w^2 over all kernels."""
 
     l1: float = 0.0
     l2: float = 0.0
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> RegularizerSettings:
-        """From ``regularizer`` and ``regularizer_args`` of the runcard's parameters."""
+        """Return what ``regularizer`` and ``regularizer_args`` of a runcard's parameters say."""
         if params.get("regularizer") is None:
             return cls()
         _known("regularizer", params["regularizer"], REGULARIZERS)
@@ -98,14 +98,14 @@ class RegularizerSettings:
 
 @dataclass(frozen=True)
 class FitSettings:
-    """The hyperparameters of one trial, the same for all its folds and replicas."""
+    """Hyperparameters of a trial, the same for all its folds and replicas."""
 
     nodes: tuple[int, ...]
     """Width of each layer; the last one is the number of flavours."""
     activations: tuple[str, ...]
     epochs: int
     stopping_patience: float
-    """As a fraction of `epochs`."""
+    """Patience as a fraction of `epochs`."""
     optimizer: OptimizerSettings
     initializer: str = "glorot_normal"
     layer_type: str = "dense"
@@ -116,7 +116,7 @@ class FitSettings:
     positivity: LagrangeSettings = field(default_factory=LagrangeSettings)
     integrability: LagrangeSettings = field(default_factory=LagrangeSettings)
     feature_scaling_points: int | None = None
-    """Nodes of the map that scales x; None for the inputs x and log x."""
+    """Number of nodes of the map that scales x; None for the inputs x and log x."""
     regularizer: RegularizerSettings = field(default_factory=RegularizerSettings)
 
     @property
@@ -126,7 +126,9 @@ class FitSettings:
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> FitSettings:
-        """From a flat dictionary with n3fit's keys (numbers may be NumPy's, or floats).
+        """Return the settings of a flat dictionary with n3fit's keys.
+
+        Numbers may be NumPy's, and whole numbers floats.
 
         Raises
         ------
@@ -192,7 +194,7 @@ def _known(key: str, name: Any, known: Any) -> str:
 
 
 def _activations(given: Any, layers: int) -> tuple[str, ...]:
-    """One name a layer; a scan hands a function of the number of layers."""
+    """Return a name for each layer; a scan hands a function of the number of layers."""
     names: Sequence[Any] = given(layers) if callable(given) else given
     if len(names) != layers:
         raise HyperparameterError(

@@ -24,7 +24,8 @@ import numpy as np
 from hyperopt.base import Trials
 
 from n3hyper import __version__
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError, shown
+from n3hyper.foreign.files import open_regular
 from n3hyper.hyper_optimization.attachments import decode_attachments, encode_attachments
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
@@ -44,18 +45,19 @@ from n3hyper.hyper_optimization.record import (
 )
 from n3hyper.hyper_optimization.record_lines import RecordLines
 from n3hyper.hyper_optimization.safe_pickle import (
+    FORMAT,
     ForeignStoreError,
     MissingStoreError,
+    StoredState,
     read_state,
 )
-from n3hyper.hyper_optimization.space import decode_space, encode_space, evaluate_space
+from n3hyper.hyper_optimization.space import encode_space, evaluate_space, read_space
 from n3hyper.hyper_optimization.store import OwnStore
 from n3hyper.system.atomic_write import write_atomically
 
-FORMAT: Final = 1
-"""Of the pickle; a change that older versions cannot read raises it."""
 _PICKLE_PROTOCOL: Final = 5
 """The first that writes a bytearray as it is."""
+_MT19937_WORDS: Final = 624
 _GENERATORS: Final = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
@@ -194,13 +196,13 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         if self._exp_key is None:
             self._trials = list(documents)
         else:
-            self._trials = [each for each in documents if each["exp_key"] == self._exp_key]
+            self._trials = [each for each in documents if each.get("exp_key") == self._exp_key]
         if documents is not self._absorbed_of or len(documents) < self._absorbed:
             self._absorbed_of, self._absorbed = documents, 0
         # those before are final, and have been taken up
         final = True
         for trial in documents[self._absorbed :]:
-            if self._exp_key is None or trial["exp_key"] == self._exp_key:
+            if self._exp_key is None or trial.get("exp_key") == self._exp_key:
                 self._ids.add(trial["tid"])
                 if trial["state"] not in FINISHED:
                     final = False
@@ -319,7 +321,9 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
             raise
         except StoreError as err:
             message = str(err)
-            raise StoreError(message if str(path) in message else f"{path}: {message}") from err
+            raise StoreInputError(
+                message if str(path) in message else f"{path}: {message}"
+            ) from err
         trials._set_folder(path.parent)
         return trials
 
@@ -362,7 +366,7 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         """Whether the file holds what `write_json` would write."""
         text = self._lines.text()
         try:
-            with open(path, "rb") as file:
+            with open_regular(path) as file:
                 return file.read() == b"[" + text + b"]\n"
         except OSError:
             return False
@@ -395,24 +399,27 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if state.get("format") != FORMAT:
-            raise StoreError(
-                f"format {state.get('format')!r} of a pickle of trials, version "
-                f"{state.get('version')!r}; this version reads format {FORMAT}"
-            )
+        stored = StoredState.of(state)
         try:
-            space = state["space"]
-            FileTrials.__init__(self, None, exp_key=state["exp_key"], refresh=False)
-            self._parameters = None if space is None else decode_space(json.loads(space))
-            self.scan = dict(state["scan"])
-            self._rstate = _generator(state["rstate"])
-            self._lines, self._dynamic_trials = RecordLines.read(state["trials"])
-            self._not_finite = dict(state.get("not_finite", {}))
+            FileTrials.__init__(self, None, exp_key=stored.exp_key, refresh=False)
+            self._parameters = None if stored.space is None else read_space(stored.space)
+            self.scan = dict(stored.scan)
+            self._rstate = _generator(stored.rstate)
+            self._lines, self._dynamic_trials = RecordLines.read(stored.trials)
+            self._not_finite = stored.not_finite
             for trial in self._dynamic_trials if self._not_finite else ():
                 trial["result"].update(not_finite(self._not_finite.get(trial["tid"], {})))
-            self.attachments = decode_attachments(state.get("attachments", {}))
-        except (LookupError, TypeError, ValueError, AttributeError, EOFError) as err:
-            raise StoreError(f"not the state of trials: {type(err).__name__}: {err}") from err
+            self.attachments = decode_attachments(stored.attachments)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+            IndexError,
+            EOFError,
+        ) as err:
+            raise StoreInputError(f"not the state of trials: {type(err).__name__}: {err}") from err
         self._written = len(self._lines)
         self._absorb()
 
@@ -438,10 +445,15 @@ def _generator(state: Any) -> np.random.Generator | None:
     if state is None:
         return None
     if state["bit_generator"] not in _GENERATORS:
-        raise StoreError(f"unknown random generator {state['bit_generator']!r}")
+        raise StoreInputError(f"unknown random generator {shown(state['bit_generator'])}")
     bits = getattr(np.random, state["bit_generator"])()
     words = dict(state["state"])
     if isinstance(words.get("key"), list):
-        words["key"] = np.array(words["key"], bits.state["state"]["key"].dtype)
+        key = bits.state["state"]["key"]
+        words["key"] = np.array(words["key"], key.dtype).reshape(key.shape)
+    # NumPy takes them as they are, and reads the memory that they point to
+    for place, most in ((words.get("pos"), _MT19937_WORDS), (state.get("buffer_pos"), 4)):
+        if place is not None and not (isinstance(place, int) and 0 <= place <= most):
+            raise StoreInputError(f"no state of a random generator: a place of {shown(place)}")
     bits.state = {**state, "state": words}
     return np.random.Generator(bits)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper import __version__
 from n3hyper.data.fingerprint import fingerprint
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.space import differing_keys, space_fingerprint
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def differences(
 def check_identity(
     before: Mapping[str, str], now: Mapping[str, str], spaces: tuple[Any, Any] | None = None
 ) -> None:
-    """StoreError that says what differs, if anything does."""
+    """StoreInputError that says what differs, if anything does."""
     found = differences(before, now, spaces)
     if found:
-        raise StoreError(
+        raise StoreInputError(
             f"not the scan that the trials belong to: {', '.join(found)} "
             f"{'differs' if len(found) == 1 else 'differ'}"
         )

@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.suggest import Suggests
 
 POLL: Final = 0.1
 """Seconds between looks at the database."""
@@ -94,7 +94,7 @@ class ParallelScan:
     def __init__(
         self,
         trials: MongoFileTrials,
-        suggester: Suggester,
+        suggester: Suggests,
         max_evals: int,
         retrying: Retrying,
         *,

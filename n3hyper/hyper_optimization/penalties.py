@@ -23,15 +23,15 @@ import numpy as np
 
 from n3hyper.errors import RuncardError
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.distributions import (
+    INTEGRABILITY_THRESHOLD,
+    INTEGRABILITY_X,
+    integrability_numbers,
+)
 
 PDFModel = Callable[[Array], Array]
 
 SIGMA, GLUON = 1, 2
-INTEGRABLE_FLAVOURS: Final = (3, 9, 4, 10, 5)
-"""V, T3, V3, T8, V8: x f must vanish as x goes to 0 for their sum rules to exist."""
-INTEGRABILITY_X: Final = (1e-9, 1e-8, 1e-7)
-INTEGRABILITY_THRESHOLD: Final = 0.5
-"""Below it NNPDF's veto takes a replica as integrable (arXiv:2109.02653, section 3.1)."""
 INTEGRABILITY_CEILING: Final = 50.0
 """Where the exponent is cut, so that the penalty stays below 1e22."""
 _SLOPE_OFFSET: Final = 1e-7
@@ -186,9 +186,10 @@ def integrability(pdf_model: PDFModel | None = None, **_kwargs: Any) -> Any:
     >>> integrability(lambda x: 0.2 * np.ones((1, 3, 14, 2))).round(3)
     array([19.086, 19.086])
     """
-    xpdf = _evaluate(pdf_model, np.array(INTEGRABILITY_X))[:, list(INTEGRABLE_FLAVOURS)]
-    numbers = np.abs(xpdf).sum(axis=0)
-    excess = np.where(numbers <= INTEGRABILITY_THRESHOLD, 0.0, numbers).sum(axis=0)
+    # (nx, 14, ...), of which the numbers are asked for with the axes (..., nx, 14)
+    xpdf = _evaluate(pdf_model, np.array(INTEGRABILITY_X))
+    numbers = integrability_numbers(np.moveaxis(xpdf, (0, 1), (-2, -1)))
+    excess = np.where(numbers <= INTEGRABILITY_THRESHOLD, 0.0, numbers).sum(axis=-1)
     return _per_replica(np.expm1(np.minimum(excess, INTEGRABILITY_CEILING)))
 
 

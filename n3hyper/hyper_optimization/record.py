@@ -30,7 +30,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n3hyper import __version__
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError, shown
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.json_text import load_json
 
 STATE_NEW, STATE_RUNNING, STATE_DONE, STATE_ERROR = 0, 1, 2, 3
 """hyperopt's JOB_STATEs."""
@@ -71,6 +73,12 @@ FOLD_SCORES: Final = (
 REPLICA_SCORES: Final = ("validation_losses", "experimental_losses", "hyper_losses")
 """Entries of kfold_meta with one number a fold and replica."""
 TIMES: Final = ("book_time", "refresh_time")
+LARGEST_FILE: Final = 4 * 2**30
+"""Bytes of a file of trials."""
+MOST_CONTAINERS: Final = 20_000
+"""Lists and mappings of a record: a list of each fold's numbers for each score."""
+_LARGEST_NUMBER: Final = 2**63
+"""No integer of a record is larger: numbers, seeds, counts."""
 
 Record = dict[str, Any]
 
@@ -144,20 +152,22 @@ def from_json(text: str | bytes | bytearray) -> Record:
 
     Raises
     ------
-    StoreError
+    StoreInputError
         The text is not the record of a trial.
     """
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise StoreError(f"not the record of a trial: {err}") from err
+        record = load_json(text, MOST_CONTAINERS)
+    except ValueError as err:
+        raise StoreInputError(f"not the record of a trial: {err}") from err
     check_record(record)
     for name in TIMES:
         if isinstance(record.get(name), str):
             try:
                 record[name] = datetime.datetime.fromisoformat(record[name])
             except ValueError as err:
-                raise StoreError(f"trial {record['tid']}: {name} is not a time: {err}") from err
+                raise StoreInputError(
+                    f"trial {record['tid']}: {name} is not a time: {shown(record[name])}"
+                ) from err
     result = record["result"]
     if result.get("status") == STATUS_OK and result.get("loss") is None:
         result["loss"] = math.nan
@@ -165,39 +175,77 @@ def from_json(text: str | bytes | bytearray) -> Record:
 
 
 def check_record(record: Any) -> None:
-    """StoreError unless `record` has what every trial document must have."""
+    """Raise StoreInputError unless `record` has what every trial document must have."""
     if not isinstance(record, dict):
-        raise StoreError(f"not the record of a trial: {type(record).__name__}")
+        raise StoreInputError(f"not the record of a trial: {type(record).__name__}")
     for key, kind in (("tid", int), ("state", int), ("misc", dict), ("result", dict)):
-        if not isinstance(record.get(key), kind):
-            raise StoreError(
-                f"not the record of a trial: {key} is {record.get(key)!r} and not of {kind}"
+        value = record.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise StoreInputError(
+                f"not the record of a trial: {key} is {shown(value)} and not of {kind}"
             )
-    misc = record["misc"]
-    if misc.get("tid") != record["tid"]:
-        raise StoreError(f"trial {record['tid']}: its misc belongs to trial {misc.get('tid')!r}")
+    tid, misc, result = record["tid"], record["misc"], record["result"]
+    if not 0 <= tid < _LARGEST_NUMBER:
+        raise StoreInputError(f"not the record of a trial: tid is {shown(tid)}")
+    if misc.get("tid") != tid:
+        raise StoreInputError(f"trial {tid}: its misc belongs to trial {shown(misc.get('tid'))}")
     for key in ("vals", "idxs"):
         if not isinstance(misc.get(key), dict):
-            raise StoreError(f"trial {record['tid']}: misc.{key} is missing")
+            raise StoreInputError(f"trial {tid}: misc.{key} is missing")
+        for label, values in misc[key].items():
+            if not isinstance(values, list) or not all(map(_is_scalar, values)):
+                raise StoreInputError(
+                    f"trial {tid}: misc.{key}.{shown(label)} is {shown(values)}, not a list of "
+                    "numbers"
+                )
+    for key in ("kfold_meta", "failure"):
+        if not isinstance(result.get(key, {}), (dict, type(None))):
+            raise StoreInputError(f"trial {tid}: result.{key} is {shown(result[key])}")
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether it is a text, a truth value or a number of the usual size."""
+    if isinstance(value, int):
+        return abs(value) < _LARGEST_NUMBER
+    return value is None or isinstance(value, (str, float))
+
+
+def check_unique(records: Iterable[Mapping[str, Any]]) -> None:
+    """Raise StoreInputError where two records have one number."""
+    seen: set[Any] = set()
+    for record in records:
+        if record["tid"] in seen:
+            raise StoreInputError(f"trial {record['tid']} stands twice")
+        seen.add(record["tid"])
 
 
 def read_tries(path: Path) -> list[Record]:
-    """The records of a ``tries.json``, n3hyper's or n3fit's.
+    """Return the records of a ``tries.json``, n3hyper's or n3fit's.
 
     Raises
     ------
-    StoreError
+    StoreInputError
         The file cannot be read, or is not a list of trials.
     """
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        content = read_regular(path, LARGEST_FILE)
+        records = load_json(content, most_containers(content))
     except OSError as err:
-        raise StoreError(f"{path}: cannot be read: {err.strerror}") from err
-    except (ValueError, RecursionError) as err:
-        raise StoreError(f"{path}: not JSON: {err}") from err
+        raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
+    except (ValueError, MemoryError) as err:
+        raise StoreInputError(f"{path}: not JSON: {err or 'it lacks memory'}") from err
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
-        raise StoreError(f"{path}: not a list of trials")
+        raise StoreInputError(f"{path}: not a list of trials")
     return records
+
+
+def most_containers(content: bytes) -> int:
+    """How many lists and mappings a file of trials may have, by how many trials it may have.
+
+    >>> most_containers(b'[{"tid": 0}]')
+    21000
+    """
+    return MOST_CONTAINERS + 1000 * content.count(b'"tid"')
 
 
 def as_array(value: Any) -> NDArray[np.float64]:
@@ -220,11 +268,10 @@ def as_array(value: Any) -> NDArray[np.float64]:
 
 def is_finite(value: Any) -> bool:
     """Whether `value` is a number and neither NaN nor infinite."""
-    return (
-        isinstance(value, (int, float, np.integer, np.floating))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    # no float is as large as an integer may be
+    return abs(value) < _LARGEST_NUMBER if isinstance(value, int) else math.isfinite(value)
 
 
 def failed_result(reason: str, text: str, traceback: str = "", **scores: Any) -> Record:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.record import Record, from_json, to_json
 
 SEPARATOR: Final = b",\n"
@@ -63,20 +64,36 @@ class RecordLines:
 
     @classmethod
     def read(cls, text: bytes | bytearray) -> tuple[RecordLines, list[Record]]:
-        """The lines of a `text`, and their records.
+        """Return the lines of a `text`, and their records.
 
         Raises
         ------
-        StoreError
-            Some line is not the record of a trial.
+        StoreInputError
+            Some line is not the record of a trial, or two are of one trial.
         """
         lines, records = cls(), []
         with _without_collections():
-            for line in text.split(SEPARATOR) if text else ():
+            for line in split_lines(text):
                 record = from_json(line)
+                if record["tid"] in lines:
+                    raise StoreInputError(f"trial {record['tid']} stands twice")
                 records.append(record)
                 lines._append(int(record["tid"]), line)
         return lines, records
+
+
+def split_lines(text: bytes | bytearray) -> Iterator[bytes]:
+    """Give one line after the other.
+
+    >>> list(split_lines(b'{"tid": 1},\\n{"tid": 2}'))
+    [b'{"tid": 1}', b'{"tid": 2}']
+    """
+    start = 0
+    while text and start <= len(text):
+        stop = text.find(SEPARATOR, start)
+        stop = len(text) if stop < 0 else stop
+        yield bytes(text[start:stop])
+        start = stop + len(SEPARATOR)
 
 
 @contextmanager

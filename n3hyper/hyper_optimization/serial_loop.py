@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import FitError, StoreError
+from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
@@ -23,10 +23,15 @@ from n3hyper.hyper_optimization.record import (
 )
 from n3hyper.hyper_optimization.recovery import reopen, trial_origin
 from n3hyper.hyper_optimization.scan_lock import locked_scan
-from n3hyper.hyper_optimization.search_space import HyperScanner
-from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
+from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
 from n3hyper.hyper_optimization.store import OwnStore, TrialStore
-from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, scored, trial_generator
+from n3hyper.hyper_optimization.suggest import (
+    HYPEROPT_SEED,
+    Suggester,
+    Suggests,
+    scored,
+    trial_generator,
+)
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 
@@ -78,7 +83,7 @@ class ScanOutcome:
 def run_scan(
     folder: Path,
     model_trainer: Any,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     max_evals: int,
     *,
     seed: int | None = None,
@@ -92,6 +97,8 @@ def run_scan(
     on_open: Callable[[FileTrials, list[str]], None] | None = None,
     stop: Callable[[], str] | None = None,
     lock: bool = True,
+    suggester: Suggests | None = None,
+    take: Callable[[int, Record], None] | None = None,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -127,6 +134,11 @@ def run_scan(
         Asked before each trial; a reason ends the scan.
     lock
         Hold the folder; False for a caller that holds it already.
+    suggester
+        Who says what is run next; None for the algorithm of the scan.
+    take
+        Called with number and result of a trial before it is saved: takes out what is kept
+        elsewhere.
 
     Raises
     ------
@@ -140,9 +152,10 @@ def run_scan(
         trials, notes = _open_store(folder, hyperscanner, restart, identity)
         _settle(trials, hyperscanner, seed, algo, identity)
         trials.scan.update(keep or {})
-        suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+        if suggester is None:
+            suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
         if restart:
-            _mend(trials, folder, notes)
+            mend(trials, folder, notes)
         if on_open:
             on_open(trials, notes)
         if hasattr(model_trainer, "set_hyperopt"):
@@ -151,7 +164,7 @@ def run_scan(
         while trials.number_finished < max_evals:
             if reason := stop() if stop else "":
                 return ScanOutcome(trials, reason)
-            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start)
+            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start, take)
             if on_trial:
                 on_trial(record)
             failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
@@ -173,21 +186,21 @@ def _gave_up(failures: int, record: Record) -> str:
 
 
 def _open_store(
-    folder: Path, hyperscanner: HyperScanner, restart: bool, identity: Mapping[str, str]
+    folder: Path, hyperscanner: SearchSpace, restart: bool, identity: Mapping[str, str]
 ) -> tuple[FileTrials, list[str]]:
     """A new store, or that of the folder with what had to be put right."""
     if restart:
         return reopen(folder, hyperscanner.as_dict(), identity)
     for path in (folder / PICKLE, folder / JSON):
         if path.exists():
-            raise StoreError(
+            raise StoreInputError(
                 f"{path} exists: the folder holds a scan already; "
                 f"{command_line('restart', pkl=folder / PICKLE)} goes on with it"
             )
     return FileTrials(folder, parameters=hyperscanner.as_dict()), []
 
 
-def _mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
+def mend(trials: FileTrials, folder: Path, notes: list[str]) -> None:
     """Make the files of a store that was opened again whole, and remove what a kill left."""
     for name in (PICKLE, JSON):
         remove_leftovers(folder / name)
@@ -209,7 +222,7 @@ def save(trials: TrialStore) -> None:
 
 def _settle(
     trials: OwnStore,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     seed: int | None,
     algo: str | None,
     identity: Mapping[str, str],
@@ -225,7 +238,7 @@ def _settle(
         return
     for key, wanted in (("seed", seed), ("algo", algo)):
         if wanted is not None and wanted != trials.scan[key]:
-            raise StoreError(
+            raise StoreInputError(
                 f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
                 f"{wanted!r}"
             )
@@ -235,10 +248,11 @@ def _settle(
 
 def _run_trial(
     trials: OwnStore,
-    suggester: Suggester,
+    suggester: Suggests,
     model_trainer: Any,
-    hyperscanner: HyperScanner,
+    hyperscanner: SearchSpace,
     on_start: Callable[[int, dict[str, Any]], None] | None,
+    take: Callable[[int, Record], None] | None,
 ) -> Record:
     """Suggest, evaluate and save one trial."""
     (tid,) = trials.new_trial_ids(1)
@@ -256,6 +270,8 @@ def _run_trial(
             **(seconds if isinstance(seconds, dict) else {}),
             "total": time.perf_counter() - begin,
         }
+        if take:
+            take(tid, result)
         result["seed"] = suggester.seed
         result["scan"] = trial_origin(trials.scan)
         trials.finish(trial, result)

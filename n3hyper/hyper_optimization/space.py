@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError, shown
+from n3hyper.foreign.json_text import load_json
 from n3hyper.hyper_optimization.record import plain
 from n3hyper.hyper_optimization.samplers import ActivationStr
 
@@ -32,6 +33,20 @@ OPERATIONS: Final = frozenset(
     )
 )
 """What a space may be made of: hyperopt's distributions, and arithmetic with them."""
+_MOST_VALUES: Final = 100_000
+"""Of a space, each node counted as often as it is used; a list of 1,000 setups has 40,000."""
+_MOST_LEVELS: Final = 100
+
+
+class SearchSpace(Protocol):
+    """What is scanned; `HyperScanner` is one."""
+
+    @property
+    def hyper_keys(self) -> Collection[str]:
+        """Keys of its dictionaries, to unroll."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return values and samplers by name."""
 
 
 def evaluate_space(space: Any, vals: Mapping[str, Any]) -> Any:
@@ -135,32 +150,71 @@ def _encode_literal(value: Any) -> dict[str, Any]:
     return {"literal": plain(value, finite=False)}
 
 
-def decode_space(encoded: Any) -> Any:
-    """The expression that `encode_space` wrote.
+def read_space(text: str) -> Any:
+    """Return the space whose `encode_space` the JSON `text` is.
 
     Raises
     ------
-    StoreError
+    StoreInputError
+        The text is no space.
+    """
+    try:
+        encoded = load_json(text, _MOST_VALUES)
+    except ValueError as err:
+        raise StoreInputError(f"not a search space: {err}") from err
+    return decode_space(encoded)
+
+
+def decode_space(encoded: Any) -> Any:
+    """Return the expression that `encode_space` wrote.
+
+    Raises
+    ------
+    StoreInputError
         The data are not a space.
     """
     from hyperopt.pyll.base import Apply, Literal
 
     nodes: list[Any] = []
     try:
+        _check_size(encoded)
         for each in encoded:
             if "activation" in each:
                 nodes.append(Literal(ActivationStr(str(each["activation"]))))
             elif "literal" in each:
                 nodes.append(Literal(each["literal"]))
             elif each["name"] not in OPERATIONS:
-                raise StoreError(f"a search space cannot hold the operation {each['name']!r}")
+                raise StoreInputError(
+                    f"a search space cannot hold the operation {shown(each['name'])}"
+                )
             else:
                 args = [nodes[place] for place in each["args"]]
                 named = [(key, nodes[place]) for key, place in each["named"]]
                 nodes.append(Apply(each["name"], args, named, each["o_len"], each["pure"]))
         return nodes[-1]
-    except (KeyError, IndexError, TypeError, ValueError) as err:
-        raise StoreError(f"not a search space: {type(err).__name__}: {err}") from err
+    except (KeyError, IndexError, TypeError, ValueError, AssertionError) as err:
+        raise StoreInputError(f"not a search space: {type(err).__name__}: {err}") from err
+
+
+def _check_size(encoded: Sequence[Mapping[str, Any]]) -> None:
+    """ValueError where the setup of a point may be large: nodes may be used more than once.
+
+    A few nodes, each of which uses the one before it twice, stand for more than fits any memory.
+    """
+    if len(encoded) > _MOST_VALUES:
+        raise ValueError(f"more than {_MOST_VALUES} nodes")
+    sizes: list[tuple[int, int]] = []
+    for node in encoded:
+        if not isinstance(node, dict):
+            raise ValueError("a node that is no mapping")
+        places = [*node.get("args", ()), *(place for _, place in node.get("named", ()))]
+        if not all(type(place) is int and 0 <= place < len(sizes) for place in places):
+            raise ValueError("a node uses one that does not come before it")
+        values = 1 + sum(sizes[place][0] for place in places)
+        levels = 1 + max((sizes[place][1] for place in places), default=0)
+        if values > _MOST_VALUES or levels > _MOST_LEVELS:
+            raise ValueError("too large")
+        sizes.append((values, levels))
 
 
 def space_fingerprint(space: Any) -> str:

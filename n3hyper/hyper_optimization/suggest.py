@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -109,6 +109,16 @@ def listed_setups(space: Any) -> int:
     """
     choice: Any = space.get(LIST_LABEL) if isinstance(space, dict) else None
     return len(choice.pos_args) - 1 if getattr(choice, "name", "") == "switch" else 0
+
+
+class Suggests(Protocol):
+    """Who says which point a trial is."""
+
+    seed: int
+    """It goes into the records of trials."""
+
+    def suggest(self, trials: Any, tid: int) -> list[dict[str, Any]]:
+        """Return the documents (one) of trial `tid` given those of `trials`; nothing is stored."""
 
 
 class Suggester:

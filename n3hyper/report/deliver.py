@@ -37,7 +37,7 @@ def deliver(
 
         text = export(view, export_runcard, trial, select, chi2_window, as_)
         if export_runcard is None:
-            _print(text)
+            print_text(text)
             return
         said.print(f"runcard   {export_runcard}")
         if html is None and figures is None:
@@ -58,7 +58,7 @@ def deliver(
         from n3hyper.report import formats
 
         write = {"json": formats.to_json, "csv": formats.to_csv, "markdown": formats.to_markdown}
-        _print(write[format_](view))
+        print_text(write[format_](view))
 
 
 def _table(view: View) -> None:
@@ -67,18 +67,19 @@ def _table(view: View) -> None:
     try:
         Terminal(view, Console(highlight=False, markup=False, emoji=False)).show()
     except BrokenPipeError:
-        _forget_output()
+        forget_output()
 
 
-def _print(text: str) -> None:
+def print_text(text: str) -> None:
+    """Write to standard output, whose reader may have gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_output()
+        forget_output()
 
 
-def _forget_output() -> None:
+def forget_output() -> None:
     """The reader of a pipe has gone: nothing more can be written, nor has to be."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

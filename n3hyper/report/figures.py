@@ -72,7 +72,7 @@ def plan_figures(view: View) -> Iterator[Plan]:
 
 def _plans_of(view: View, name: str) -> Iterator[Plan]:
     label = column(name).label
-    label = label[0].upper() + label[1:]
+    label = label[:1].upper() + label[1:]
     if not is_continuous([trial.values.get(name) for trial in view.scan.trials]):
         caption = "All trials with a loss, and how they are distributed."
         yield Plan(f"parameter_{name}", label, caption, lambda v: plots.violins(v, name))

@@ -46,19 +46,22 @@ def to_csv(view: View) -> str:
             columns.append([None if r is None or fold >= r.size else r[fold] for r in rows])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow([_plain_cell(name) for name in names])
     writer.writerows([_plain_cell(value) for value in row] for row in zip(*columns, strict=True))
     return text.getvalue()
 
 
 def _plain_cell(value: Any) -> str:
-    """Numbers with all their digits; text that a spreadsheet would run is quoted."""
+    """Numbers with all their digits; text that a spreadsheet would run is quoted.
+
+    >>> _plain_cell(-1.5), _plain_cell("=1+1"), _plain_cell(["-x", 2]), _plain_cell([20, 8])
+    ('-1.5', "'=1+1", "'-x-2", '20-8')
+    """
     if isinstance(value, float):
         return "" if math.isnan(value) else repr(float(value))
-    if isinstance(value, (list, tuple)):
-        return show(value, 12)
-    text = show(value)
-    return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@" and text[:1] else text
+    text = show(value, 12) if isinstance(value, (list, tuple)) else show(value)
+    runs = isinstance(value, (str, list, tuple)) and text.startswith(("=", "+", "-", "@"))
+    return f"'{text}" if runs else text
 
 
 def to_json(view: View) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.foreign.json_text import check_depth, load_json
+from n3hyper.hyper_optimization.record import most_containers
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST
 
@@ -25,8 +28,7 @@ Array = NDArray[np.float64]
 
 _KEY_ENDS: Final = {b'": ': 3} | {bytes([last]) + b'":': 2 for last in range(256)}
 """The three bytes before a value of a key, and how many of them belong to the key's end."""
-_PLACE: Final = re.compile(r"@(\d+):(\d+)")
-MAX_DEPTH_ERROR: Final = "nested too deeply"
+_PLACE: Final = re.compile(r"@([0-9a-f]{16}):(\d+):(\d+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +39,12 @@ class Matrices:
     ----------
     data
         The bytes of the file.
+    token
+        Drawn for this file: a text in it that looks like a place is not taken for one.
     """
 
     data: bytes
+    token: str = ""
 
     def get(self, value: Any) -> Array | None:
         """The array that stands for `value` in a record; None when it is none.
@@ -65,10 +70,10 @@ class Matrices:
 
     def _text(self, text: str) -> Any:
         place = _PLACE.fullmatch(text)
-        if place is None:
+        if place is None or place[1] != self.token:
             return array_of_text(text)
         try:
-            return json.loads(self.data[int(place[1]) : int(place[2])])
+            return json.loads(self.data[int(place[2]) : int(place[3])])
         except (ValueError, RecursionError):
             return None
 
@@ -135,19 +140,18 @@ def read_records(data: bytes, name: str) -> Tries:
     """
     if not data[:1000].strip() and not data.strip():
         raise ReportError(f"{name}: empty; has the first trial ended?")
-    matrices = Matrices(data)
+    matrices = Matrices(data, secrets.token_hex(8))
     note = ""
     with no_collection():
         try:
-            records = json.loads(_without_matrices(data))
+            records = load_json(_without_matrices(matrices), most_containers(data))
         except (UnicodeDecodeError, json.JSONDecodeError) as err:
-            records, reason = _whole_ones(data), " ".join(str(err).split())
+            records, reason = _whole_ones(matrices), " ".join(str(err).split())
             if not records:
                 raise ReportError(f"{name}: not JSON: {reason}") from None
             note = f"{name} ends in the middle of a trial; the {len(records)} before it are shown"
-        except (ValueError, RecursionError) as err:
-            reason = MAX_DEPTH_ERROR if isinstance(err, RecursionError) else str(err)
-            raise ReportError(f"{name}: not JSON: {' '.join(reason.split())}") from None
+        except ValueError as err:
+            raise ReportError(f"{name}: not JSON: {err}") from None
     if isinstance(records, dict) and isinstance(records.get("trials"), list):
         records = records["trials"]
     if not isinstance(records, list):
@@ -171,16 +175,20 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _without_matrices(data: bytes) -> bytes:
-    """The JSON with ``"@start:stop"`` for each matrix of numbers."""
+def _without_matrices(matrices: Matrices) -> bytes:
+    """The JSON with ``"@token:start:stop"`` for each matrix of numbers."""
+    data, token = matrices.data, matrices.token.encode()
     parts: list[bytes] = []
     end, find = 0, data.find
-    start = find(b"[[")
-    while start >= 0:
-        stop, after = find(b"]]", start) + 2, find(b"[[", start + 1)
+    start, last = find(b"[["), find(b"]]")
+    while start >= 0 and last >= 0:
+        if last < start:
+            last = find(b"]]", start)
+            continue
+        stop, after = last + 2, find(b"[[", start + 1)
         # rows in rows would begin again before the first end
-        if stop > 1 and not 0 <= after < stop and _is_value(data, start, stop):
-            parts += (data[end:start], b'"@%d:%d"' % (start, stop))
+        if not 0 <= after < stop and _is_value(data, start, stop):
+            parts += (data[end:start], b'"@%s:%d:%d"' % (token, start, stop))
             end = stop
         start = after
     parts.append(data[end:])
@@ -198,14 +206,15 @@ def _is_value(data: bytes, start: int, stop: int) -> bool:
     return data.find(b'"', start, stop) < 0 and data.find(b"}", start, stop) < 0
 
 
-def _whole_ones(data: bytes) -> list[Any]:
+def _whole_ones(matrices: Matrices) -> list[Any]:
     """The records before the place where the JSON breaks."""
-    text = _without_matrices(data).decode("utf-8", "replace")
+    text = _without_matrices(matrices).decode("utf-8", "replace")
     start = text.find("[") + 1
     decoder, records = json.JSONDecoder(), []
     while start:
         try:
             record, stop = decoder.raw_decode(text, _skip(text, start))
+            check_depth(record)
         except (ValueError, RecursionError):
             break
         records.append(record)

@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 
 METRICS: Final = ("chi2", "phi2", "logp")
 _MOST_COLUMNS: Final = 300
+_MOST_NAMED: Final = 10
+"""Trials that a note names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,10 +289,21 @@ def _trials_of(read: Sequence[tuple[str, Tries]], notes: list[str]) -> list[Tria
                 trial = None
             if trial is not None:
                 trials.append(trial)
+        notes.append(_repeated(clean(name), trials[before:]))
         left = len(tries.records) - (len(trials) - before)
         if left:
             notes.append(f"{clean(name)}: {left} entries are not finished trials and are left out")
     return trials
+
+
+def _repeated(name: str, trials: Sequence[Trial]) -> str:
+    """The note on numbers that more than one trial of a file has; empty where there are none."""
+    twice = sorted(tid for tid, count in Counter(t.tid for t in trials).items() if count > 1)
+    if not twice:
+        return ""
+    first = ", ".join(map(str, twice[:_MOST_NAMED]))
+    more = f" and {len(twice) - _MOST_NAMED} others" if len(twice) > _MOST_NAMED else ""
+    return f"{name}: more than one trial is numbered {first}{more}; all of them are shown"
 
 
 def _runcard(sources: Sequence[Source], notes: list[str]) -> tuple[dict[str, Any], Path | None]:

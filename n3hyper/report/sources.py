@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import nearest
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_yaml
 from n3hyper.report.errors import ReportError
 
 TRIES: Final = "tries.json"
+FIT: Final = "fit.json"
+"""A fit in numbers."""
 _SKIPPED: Final = {"filter", "tables", "figures", "input", "node_modules", "site-packages"}
+_JOBS: Final = "jobs"
+"""The store of a fit, which is not a scan."""
 _MOST_FOLDERS: Final = 20_000
+_LARGEST: Final = 4 * 2**30
+"""Bytes of a file of trials."""
 
 
 @dataclass(frozen=True)
@@ -127,49 +135,68 @@ def _replica_number(file: Path) -> tuple[int, str]:
     return (int(digits) if digits.isdecimal() and len(digits) < 10 else 10**9, digits)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files of trials below a folder, hidden and well-known others left out."""
+def _walk(folder: Path, names: Sequence[str] = (TRIES,)) -> Iterator[Path]:
+    """Files of trials, or of these names, below a folder, hidden and well-known others left out."""
     for place, folders, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
-        if TRIES in files:
-            yield Path(place) / TRIES
+        yield from (Path(place) / name for name in names if name in files)
+        hidden = _SKIPPED | ({_JOBS} if "nnfit" in folders else set())
         folders[:] = sorted(
-            each for each in folders if each not in _SKIPPED and not each.startswith((".", "__"))
+            each for each in folders if each not in hidden and not each.startswith((".", "__"))
         )
 
 
 def _newest(folder: Path) -> Path:
-    dated: list[tuple[float, Path]] = []
-    for file in _walk(folder):
-        try:
-            dated.append((file.stat().st_mtime, file))
-        except OSError:
-            continue
-    if not dated:
+    found = _last_written(_walk(folder))
+    if found is None:
         raise ReportError(
             f"{folder.absolute()}: no {TRIES} below this folder; "
             "name one, or the output folder of a scan"
         )
-    return max(dated, key=lambda pair: pair[0])[1]
+    return found
+
+
+def is_fit(folder: Path) -> bool:
+    """Return whether a folder holds fitted replicas."""
+    return folder.is_dir() and (
+        (folder / FIT).is_file()
+        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+    )
+
+
+def newest_fit(folder: Path) -> Path | None:
+    """The folder of the fit below `folder` that was written last, if that was after all scans."""
+    found = _last_written(_walk(folder, (TRIES, FIT)))
+    return found.parent if found is not None and found.name == FIT else None
+
+
+def _last_written(files: Iterable[Path]) -> Path | None:
+    dated: list[tuple[float, Path]] = []
+    for file in files:
+        try:
+            dated.append((file.stat().st_mtime, file))
+        except OSError:
+            continue
+    return max(dated, key=lambda pair: pair[0])[1] if dated else None
 
 
 def read_bytes(source: Source) -> bytes:
-    """The file's bytes."""
+    """Return the file's bytes."""
     try:
-        return source.path.read_bytes()
+        return read_regular(source.path, _LARGEST)
     except (OSError, MemoryError) as err:
         reason = getattr(err, "strerror", None) or "not enough memory"
         raise ReportError(f"{source.path}: cannot be read: {reason}") from None
 
 
 def read_runcard(path: Path) -> tuple[dict[str, Any] | None, str]:
-    """The runcard as plain data, and what was wrong when there is none."""
-    from ruamel.yaml import YAML
+    """Return the runcard as plain data, and what was wrong when there is none."""
     from ruamel.yaml.error import YAMLError
 
-    loader = YAML(typ="safe", pure=True)
     try:
-        card = loader.load(path.read_text(encoding="utf-8"))
-    except (YAMLError, OSError, ValueError, TypeError, AttributeError, RecursionError) as err:
+        card = load_yaml(read_regular(path, LARGEST).decode())
+    except OSError as err:
+        return None, f"{path}: not read: {err.strerror}"
+    except (YAMLError, ValueError, TypeError, AttributeError, OverflowError) as err:
         return None, f"{path}: not read: {' '.join(str(err).split())[:120]}"
     if not isinstance(card, dict):
         return None, f"{path}: not a runcard"

@@ -21,6 +21,8 @@ Value = float | int | str | bool | list[Any] | None
 
 MOST_PARAMETERS: Final = 200
 """Hyperparameters of a trial that are looked at; no setup has so many."""
+NAMELESS: Final = "(no name)"
+"""What a hyperparameter of an empty name is called."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +200,7 @@ def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
         elif type(value) is float and key in PARAMETERS:
             found[key] = value if abs(value) < LARGEST else None
         else:
-            _other(found, clean(key), value)
+            _other(found, clean(key).strip() or NAMELESS, value)
         if len(found) > MOST_PARAMETERS:
             break
     return found

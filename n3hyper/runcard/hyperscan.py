@@ -21,7 +21,7 @@ from n3hyper.runcard.names import (
     SAMPLINGS,
 )
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.parameters import OPTIONAL, read_parameters
+from n3hyper.runcard.parameters import MOST_LAYERS, OPTIONAL, read_parameters
 
 OTHER_SCAN: Final = "use_tries_from"
 """Key that names the scan whose trials are run again."""
@@ -250,7 +250,7 @@ def _read_depths(section: Section, parameters: Mapping[str, Any]) -> list[int] |
         return None
     found: list[int] = []
     for item in node.items("numbers of hidden layers"):
-        depth = item.integer(1)
+        depth = item.integer(1, MOST_LAYERS)
         if depth in found:
             item.fail("listed twice", "name each number once")
         if section.get("activations") is None and depth + 1 != len(

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from n3hyper.errors import RuncardError, nearest
+from n3hyper.errors import RuncardError, nearest, shown
 
 _SHORT = 60  # characters of a value that an error quotes
+_MOST_ENTRIES = 5000  # of a list; some are compared each with each
 _OLD_FLAGS = {"on": True, "yes": True, "off": False, "no": False}
 
 
@@ -27,8 +28,7 @@ class _Quoted:
         if isinstance(self.value, (Mapping, list)) and len(self.value) > 20:
             kind = "mapping" if isinstance(self.value, Mapping) else "list"
             return f"<{kind} of {len(self.value)} entries>"
-        text = repr(self.value)
-        return text if len(text) <= _SHORT else f"{text[: _SHORT - 3]}..."
+        return shown(self.value, _SHORT)
 
 
 def near(word: object, known: Iterable[str], otherwise: str = "") -> str:
@@ -120,10 +120,12 @@ class Node:
                 below.fail("unknown key", near(key, known))
         return Section(self)
 
-    def items(self, what: str = "entries") -> list[Node]:
-        """The entries of a list."""
+    def items(self, what: str = "entries", most: int = _MOST_ENTRIES) -> list[Node]:
+        """The entries of a list, which has at most so many."""
         if not isinstance(self.value, list):
             self._expected(f"a list of {what}", "write it as [..., ...]")
+        if len(self.value) > most:
+            self.fail("too long", f"at most {most} {what}")
         return [Node(v, self.at(i), self.source) for i, v in enumerate(self.value)]
 
     def text(self, known: Iterable[str] | None = None, otherwise: str = "") -> str:

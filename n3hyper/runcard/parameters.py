@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from n3hyper.runcard.keys import IGNORED_INTEGRABILITY, REFUSED_OPTIMIZER
 from n3hyper.runcard.model import Fitting
@@ -38,6 +38,8 @@ _KEYS = (
 )
 OPTIONAL = ("feature_scaling_points", "regularizer", "regularizer_args")
 """Keys that `read_parameters` gives only where they were given."""
+MOST_LAYERS: Final = 100
+"""Layers of a network; what is prepared for a scan grows with them."""
 _SINGLET = {"Sigma", "g"}
 
 
@@ -133,7 +135,7 @@ def _read_regularizer(section: Section) -> dict[str, Any]:
 def _read_network(section: Section, fitting: Fitting) -> dict[str, Any]:
     """The layers: widths, activations, initializer, kind and dropout."""
     widths = section.need("nodes_per_layer", "the width of each layer, [25, 20, 8] say")
-    nodes = [width.integer(1) for width in widths.items("layer widths")]
+    nodes = [width.integer(1) for width in widths.items("layer widths", MOST_LAYERS + 1)]
     functions = section.need("activation_per_layer", "one for each layer, the last one linear")
     activations = [item.text(ACTIVATIONS) for item in functions.items("activations")]
     if not nodes:

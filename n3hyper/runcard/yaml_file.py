@@ -6,11 +6,10 @@ YAML 1.2 it must be: runcards write ``2e1`` for a number, which 1.1 reads as tex
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
@@ -18,10 +17,13 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from n3hyper.errors import RuncardError
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import DEEPEST, LARGEST, MOST_VALUES, load_yaml
 from n3hyper.runcard.node import near
 
-_MOST_VALUES = 200_000  # aliases can make a small file a huge tree; no runcard is near this
-_DEEPEST = 60
+_LONGEST_KEY: Final = 200
+_MOST_BITS: Final = 4096
+"""Of an integer: the largest float has 1024."""
 
 
 def read_yaml(path: Path) -> Any:
@@ -30,9 +32,10 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     RuncardError
-        If there is no such file, it is no text, or no single YAML document.
+        If there is no such file, it is no text, no single YAML document, or larger than any
+        runcard.
     """
-    return parse_yaml(_read_text(path), path)
+    return parse_yaml(read_text(path), path)
 
 
 def parse_yaml(text: str, path: Path) -> Any:
@@ -43,11 +46,8 @@ def parse_yaml(text: str, path: Path) -> Any:
     RuncardError
         If it is no single YAML document.
     """
-    loader = YAML(typ="safe", pure=True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            document = loader.load(text)
+        document = load_yaml(text)
     except DuplicateKeyError as error:
         mark, name = error.problem_mark, re.search('"(.*)" with value', str(error.problem))
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -63,7 +63,9 @@ def parse_yaml(text: str, path: Path) -> Any:
         raise RuncardError(error.reason, source=path, key=where) from None
     except RecursionError:
         raise RuncardError("nested too deeply", source=path) from None
-    except (YAMLError, ValueError, OverflowError, AttributeError, TypeError) as error:
+    except YAMLError as error:
+        raise RuncardError(str(error), source=path) from None
+    except (ValueError, OverflowError, AttributeError, TypeError) as error:
         # the constructor's own slips on odd scalars, such as the date 2020-13-45
         raise RuncardError(f"not YAML: {error}", source=path) from None
     if document is None:
@@ -71,7 +73,14 @@ def parse_yaml(text: str, path: Path) -> Any:
     return document
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a runcard.
+
+    Raises
+    ------
+    RuncardError
+        There is no such file, or it is no text.
+    """
     if path.is_dir():
         raise RuncardError("a folder, not a runcard", source=path, hint="name a .yml file")
     if not path.exists():
@@ -80,7 +89,7 @@ def _read_text(path: Path) -> str:
         hint = near(path.name, others, f"there is no such runcard in {folder}") if others else ""
         raise RuncardError("no such file", source=path, hint=hint)
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGEST)
     except OSError as error:
         raise RuncardError(f"cannot be read: {error.strerror}", source=path) from None
     try:
@@ -101,14 +110,15 @@ def _position(text: str, index: int) -> str:
 
 
 def plain(value: Any, source: str | None = None) -> Any:
-    """A copy made of dict, list, str, int, float, bool and None, no part of it shared.
+    """Return a copy made of dict, list, str, int, float, bool and None, no part of it shared.
 
     Raises
     ------
     RuncardError
-        At anything else, at keys that are not text, and at trees without end.
+        At anything else, at keys that are not text, at integers of thousands of digits, and at
+        trees without end.
     """
-    return _Copy(source).copy(value, "", 0)
+    return _Copy(source).copy(value, ())
 
 
 class _Copy:
@@ -118,28 +128,35 @@ class _Copy:
         self.source = source
         self.values = 0
 
-    def fail(self, problem: str, path: str, value: Any = None, hint: str = "") -> RuncardError:
-        return RuncardError(problem, source=self.source, key=path, value=value, hint=hint)
+    def fail(
+        self, problem: str, path: tuple[str | int, ...], value: Any = None, hint: str = ""
+    ) -> RuncardError:
+        key = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        return RuncardError(
+            problem, source=self.source, key=key.removeprefix("."), value=value, hint=hint
+        )
 
-    def copy(self, value: Any, path: str, depth: int) -> Any:
+    def copy(self, value: Any, path: tuple[str | int, ...]) -> Any:
         self.values += 1
-        if self.values > _MOST_VALUES or depth > _DEEPEST:
-            raise self.fail("too large", path[:80], hint="do its aliases contain themselves?")
+        if self.values > MOST_VALUES or len(path) > DEEPEST:
+            raise self.fail("too large", path[:8], hint="do its aliases contain themselves?")
         if isinstance(value, dict):
             for key in value:
                 if not isinstance(key, str):
                     raise self.fail("a key that is not text", path, key, "put it in quotes")
-            return {
-                str(k): self.copy(v, f"{path}.{k}" if path else str(k), depth + 1)
-                for k, v in value.items()
-            }
+                if len(key) > _LONGEST_KEY:
+                    raise self.fail(f"a key of {len(key)} characters", path, key)
+            return {str(k): self.copy(v, (*path, str(k))) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.copy(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+            return [self.copy(v, (*path, i)) for i, v in enumerate(value)]
         if value is None or isinstance(value, (bool, str)):
             return value
-        for kind in (int, float):
-            if isinstance(value, kind):
-                return kind(value)
+        if isinstance(value, int):
+            if value.bit_length() > _MOST_BITS:
+                raise self.fail("an integer beyond all bounds", path, value)
+            return int(value)
+        if isinstance(value, float):
+            return float(value)
         raise self.fail("neither text nor number", path, str(value), "put it in quotes")
 
 

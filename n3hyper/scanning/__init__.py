@@ -1,1 +1,1 @@
-"""What the commands that scan do: from a request to the files of a scan."""
+"""Recipes of the commands that scan: from a request to the files of a scan."""

@@ -1,4 +1,4 @@
-"""The time that a scan was given."""
+"""Time budget of a scan."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from n3hyper.hyper_optimization.record import Record, is_finite
 
 @dataclass
 class Budget:
-    """Says when a scan has to end so that the time it was given is kept.
+    """Time budget of a scan, which decides whether another trial may start.
 
     Parameters
     ----------
     seconds
-        From now on.
+        Time from now on.
     clock
-        Seconds since any instant.
+        Gives seconds since any fixed instant.
     durations
-        Of the trials so far, in seconds.
+        Durations of the trials so far, in seconds.
 
     Examples
     --------
@@ -47,18 +47,18 @@ class Budget:
                 self.durations.append(float(total))  # type: ignore[arg-type]
 
     def begin(self) -> None:
-        """A trial starts."""
+        """Record that a trial starts."""
         self._begun = self.clock()
 
     def end(self) -> None:
-        """A trial has ended."""
+        """Record that a trial has ended."""
         self.durations.append(self.clock() - self._begun)
 
     def spent(self) -> str:
-        """Why no further trial should start, or nothing.
+        """Return why no further trial should start; empty if one may.
 
-        A trial is expected to take as long as the longest so far: a job that its batch system kills
-        loses the trial under way.
+        A trial is expected to take as long as the longest so far, since a job that its batch system
+        kills loses the trial under way.
         """
         left = self._start + self.seconds - self.clock()
         expected = max(self.durations, default=0.0)

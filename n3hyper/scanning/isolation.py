@@ -1,12 +1,13 @@
-"""Fits in a process of their own, so that a scan outlives them.
+"""Fits in a separate process, so that a scan outlives them.
 
-What a compiled program takes of memory is never given back to the system, not even with all of
-TensorFlow's state: some 15 MB for each new architecture. And a fit may be killed for lack of memory
-or die in foreign code. The process of the fits is therefore replaced when it has grown or has died,
-and the scan, which holds the trials, never imports TensorFlow. It reacts to signals at once, too.
+The memory of a compiled program is never given back to the system, not even with all of
+TensorFlow's state: some 15 MB for each new architecture. A fit may also be killed for lack of
+memory, or crash in foreign code. The process of the fits is therefore replaced when it has grown or
+died, and the scan, which holds the trials, never imports TensorFlow. It also reacts to signals at
+once.
 
-The process ends when the scan does, whatever ends it. Both are one program on one machine: what
-they say to each other is pickled.
+The process ends when the scan does, whatever ends it. Both are one program on one machine, hence
+their messages are pickled.
 """
 
 from __future__ import annotations
@@ -24,38 +25,39 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import FitError
+from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.system.processes import leashed
 
 GROWTH: Final = 512.0
-"""MB that the process of the fits may grow by, from what it has after the first of them."""
+"""MB by which the process of the fits may grow after the first of them."""
 _DOOMED: Final = 1.0
-"""Seconds to see whether a kill is meant for all processes of the scan."""
+"""Seconds to wait whether a kill is meant for all processes of the scan."""
 _ENDINGS: Final = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")
-"""Signals that end a job: no fit is to blame for them."""
+"""Signals that end a job: they are not the fault of a fit."""
 
-Make = Callable[[Callable[[Any], None]], Any]
-"""Makes a trainer that reports its progress to a function; it is pickled."""
+Make = Callable[[Callable[[Progress], None]], Any]
+"""Function that makes a trainer, which reports its progress to another; it is pickled."""
 
 
 class IsolatedTrainer:
-    """A trainer whose fits run in a process of their own.
+    """Trainer whose fits run in a separate process.
 
     Parameters
     ----------
     on_progress
-        Is told what the trainer tells.
+        Receives the progress of the trainer.
     warm_up
-        Functions, as ``module:name``, that the process calls before anything else, while the caller
-        is still preparing the first fit.
+        Functions, as ``module:name``, that the process calls first, while the caller is still
+        preparing the first fit.
     growth
-        In MB; see `GROWTH`.
+        MB by which the process may grow; see `GROWTH`.
     """
 
     def __init__(
         self,
-        on_progress: Callable[[Any], None],
+        on_progress: Callable[[Progress], None],
         warm_up: Sequence[str] = (),
         growth: float = GROWTH,
     ) -> None:
@@ -67,22 +69,22 @@ class IsolatedTrainer:
         self._process: _Process | None = _Process(self._warm_up)
 
     def prepare(self, make: Make) -> None:
-        """Say what trainer there is to be; before the first fit."""
+        """Set the function that makes the trainer; call this before the first fit."""
         self._make = make
 
     def set_hyperopt(self, hyperopt_on: bool, keys: Sequence[str] = ()) -> None:
-        """As `n3hyper.fitting.model_trainer.ModelTrainer` has it."""
+        """Switch hyperopt on or off, as in `n3hyper.fitting.model_trainer.ModelTrainer`."""
         self._keys = list(keys) if hyperopt_on else None
 
     def start(self) -> None:
-        """Wait until fits can be run; the first of them does so, too.
+        """Wait until fits can be run; the first fit does so as well.
 
         Raises
         ------
         FitError
-            The process cannot fit at all, or has died.
+            when the process cannot fit at all, or has died.
         KeyboardInterrupt
-            It was ended by a signal that ends jobs.
+            when it was ended by a signal that ends jobs.
         """
         process = self._running()
         try:
@@ -95,14 +97,14 @@ class IsolatedTrainer:
             raise
 
     def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
-        """The result of a trial; that of a process which died is a failure.
+        """Return the result of a trial, which is a failure if the process died.
 
         Raises
         ------
         FitError
-            The process cannot fit at all.
+            when the process cannot fit at all.
         KeyboardInterrupt
-            It was ended by a signal that ends jobs.
+            when it was ended by a signal that ends jobs.
         """
         process = self._running()
         try:
@@ -122,7 +124,7 @@ class IsolatedTrainer:
         return result
 
     def _running(self) -> _Process:
-        """The process; a new one where it has died with nothing to do: no trial is to blame."""
+        """Return the process, a new one if it died while idle, which is no trial's fault."""
         if self._process is not None and not self._process.alive:
             self.close()
         if self._process is None:
@@ -143,7 +145,7 @@ class IsolatedTrainer:
 
 
 class _Process:
-    """The process of the fits, seen from the scan."""
+    """Process of the fits, seen from the scan."""
 
     def __init__(self, warm_up: Sequence[str]) -> None:
         self._connection, theirs = Pipe()
@@ -160,7 +162,7 @@ class _Process:
         return self._popen.poll() is None
 
     def get_ready(self, make: Make | None, keys: Sequence[str] | None) -> None:
-        """Have the trainer made, once."""
+        """Let the process make the trainer, once."""
         if not self._ready:
             self.send(("make", make, keys))
             self._receive()
@@ -175,8 +177,8 @@ class _Process:
             raise FitError(f"fits cannot be run: {message[1]}")
         return message
 
-    def result(self, on_progress: Callable[[Any], None]) -> tuple[Record, float]:
-        """The result of the fit under way, and the memory of the process in MB."""
+    def result(self, on_progress: Callable[[Progress], None]) -> tuple[Record, float]:
+        """Return the result of the fit under way, and the memory of the process in MB."""
         while True:
             kind, *content = self._receive()
             if kind == "result":
@@ -184,7 +186,7 @@ class _Process:
             on_progress(content[0])
 
     def end(self) -> int:
-        """Wait for the end of a process that has closed its connection; its exit status."""
+        """Wait for the end of a process that has closed its connection; return its exit status."""
         self._connection.close()
         return self._popen.wait()
 
@@ -195,7 +197,7 @@ class _Process:
 
 
 def _died(status: int) -> Record:
-    """The failure of a fit whose process is gone."""
+    """Return the failure of a fit whose process is gone."""
     name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     if name in _ENDINGS:
         raise KeyboardInterrupt(f"the process of the fit was ended by {name}")
@@ -218,14 +220,14 @@ def _resident() -> float:
 
 
 def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
-    """Fit what the scan asks for, until it closes the connection."""
+    """Run the fits that the scan asks for, until it closes the connection."""
 
     def say(*message: Any) -> None:
         connection.send(message)
 
     try:
-        for each in warm_up:
-            module, name = each.split(":")
+        for function in warm_up:
+            module, name = function.split(":")
             getattr(importlib.import_module(module), name)()
         _, make, keys = connection.recv()
         trainer = make(lambda progress: say("progress", progress))
@@ -234,7 +236,7 @@ def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
         say("ready")
     except EOFError:
         return
-    except Exception as err:  # noqa: BLE001  # whatever it is, the scan has to be told
+    except Exception as err:  # noqa: BLE001  # the scan has to know of any error
         say("broken", f"{type(err).__name__}: {err}")
         return
     while True:
@@ -246,7 +248,7 @@ def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """The process: ``python -m n3hyper.scanning.isolation CONNECTION [WARM_UP ...]``."""
+    """Run the process: ``python -m n3hyper.scanning.isolation CONNECTION [WARM_UP ...]``."""
     # a terminal sends Ctrl-C, and a batch system its signals, to all; the scan decides
     for name in ("SIGINT", "SIGUSR1"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)

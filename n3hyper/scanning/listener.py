@@ -1,4 +1,4 @@
-"""Who is told how a scan goes."""
+"""Interface of the listeners that follow a scan."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from n3hyper.hyper_optimization.record import Record
 
 
 class Listener(Protocol):
-    """Who is told how the scan goes; see `n3hyper.cli.display`."""
+    """Listener that follows the progress of a scan; see `n3hyper.cli.display`."""
 
     def stage(self, text: str) -> None:
-        """What is being prepared."""
+        """Report the stage of the preparation."""
 
     def trial_started(self, tid: int, params: dict[str, Any]) -> None:
-        """A trial begins."""
+        """Report that a trial begins."""
 
     def fit_progress(self, progress: Progress) -> None:
-        """A chunk of epochs has passed."""
+        """Report that a chunk of epochs has passed."""
 
     def trial_ended(self, trial: Record) -> None:
-        """A trial has ended, and is saved."""
+        """Report that a trial has ended and is saved."""

@@ -1,10 +1,10 @@
-"""What a runcard takes from another scan, put into the runcard before the scan begins.
+"""Parts that a runcard takes from another scan, put into the runcard before the scan begins.
 
 ``hyperscan_config.use_tries_from`` stands for a list of setups, those of the trials that succeeded,
-the best first; ``trial_specs`` for those of a number of trials after the first ones, with the
-runcard's own parameters for the rest; ``hyperscan_config.from_hyperscan`` for the ranges of the
-other scan. All take the key's place in the runcard, so that what is kept with the trials, or sent
-to workers, does not depend on the files of the other scan any more.
+the best first; ``trial_specs`` for those of a number of trials after the first ones, completed by
+the runcard's own parameters; ``hyperscan_config.from_hyperscan`` for the ranges of the other scan.
+All take the key's place in the runcard, so that the runcard kept with the trials, or sent to
+workers, no longer depends on the files of the other scan.
 """
 
 from __future__ import annotations
@@ -35,37 +35,55 @@ _SPECS_KEY: Final = f"{TRIAL_SPECS}.hyperscan"
 
 
 def with_tries(request: ScanRequest) -> ScanRequest:
-    """Return the request with a runcard that holds what its own takes from another scan.
+    """Return the request with a runcard that contains what it takes from another scan.
 
-    A runcard that points to no other scan, and one that is restarted, stays as it is.
+    A runcard that refers to no other scan, or is restarted, stays as it is.
 
     Raises
     ------
     RuncardError
-        The runcard is wrong, or what it points to holds no trial that succeeded, or no ranges.
+        when the runcard is wrong, or the other scan has no successful trial, or no ranges.
     """
     if request.restart:
         return request
-    runcard = request.load()
-    reference = _reference(runcard)
-    if reference is None:
+    card = completed(request.load(), request.runcard)
+    if card is None:
         return request
-    key, complete = reference
-    file, card = complete(runcard, request.runcard)
-    try:
-        parse_runcard(card, request.runcard)
-    except RuncardError as error:
-        raise _blamed(error, runcard, key, file) from None
     return dataclasses.replace(request, runcard_text=yaml_text(card))
 
 
+def completed(runcard: Runcard, path: Path) -> dict[str, Any] | None:
+    """Return the runcard without reference to another scan; None where it has none.
+
+    Parameters
+    ----------
+    path
+        File of the runcard.
+
+    Raises
+    ------
+    RuncardError
+        See `with_tries`.
+    """
+    reference = _reference(runcard)
+    if reference is None:
+        return None
+    key, complete = reference
+    file, card = complete(runcard, path)
+    try:
+        parse_runcard(card, path)
+    except RuncardError as error:
+        raise _blamed(error, runcard, key, file) from None
+    return card
+
+
 _Completion = Callable[[Runcard, Path], tuple[Path, dict[str, Any]]]
-"""From a runcard and its file to the file of the other scan that was read, and to the data of the
-runcard without reference to it."""
+"""Function from a runcard and its file to the file read of the other scan, and to the data of the
+runcard without the reference to it."""
 
 
 def _reference(runcard: Runcard) -> tuple[str, _Completion] | None:
-    """The key by which the runcard refers to another scan, and what puts that scan in its place."""
+    """Return the key by which the runcard refers to another scan, and the function for it."""
     search = runcard.hyperscan
     if OTHER_SCAN in search:
         return KEY, _with_all_trials
@@ -77,9 +95,9 @@ def _reference(runcard: Runcard) -> tuple[str, _Completion] | None:
 
 
 def _blamed(error: RuncardError, runcard: Runcard, key: str, file: Path) -> RuncardError:
-    """The error of a completed runcard, by what of it the user has written himself.
+    """Return the error of a completed runcard, located where the user wrote something.
 
-    That is either the place itself, or an override, or the name of the scan that the value is of.
+    That is either the place itself, or an override, or the name of the scan that has the value.
     """
     overrides = (runcard.hyperscan.get(TRIAL_SPECS) or {}).get("override", {})
     for part in re.findall(r"\w+", error.key):
@@ -98,7 +116,7 @@ def _blamed(error: RuncardError, runcard: Runcard, key: str, file: Path) -> Runc
 
 
 def _stands_in(path: str, card: Any) -> bool:
-    """Whether a runcard has a value at a key path.
+    """Return whether a runcard has a value at a key path.
 
     >>> _stands_in("a.b[0]", {"a": {"b": [1]}}), _stands_in("a.b[1]", {"a": {"b": [1]}})
     (True, False)
@@ -115,21 +133,21 @@ def _stands_in(path: str, card: Any) -> bool:
 
 
 def _with_all_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
-    """``use_tries_from``: the setups of all trials that succeeded."""
+    """Resolve ``use_tries_from``: take the setups of all trials that succeeded."""
     file, setups = best_setups(runcard.hyperscan[OTHER_SCAN], path)
     return file, with_setups(runcard.raw, setups)
 
 
 def _with_ranges(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
-    """``from_hyperscan``: the ranges of the other scan, but for those that stand beside."""
+    """Resolve ``from_hyperscan``: take the other scan's ranges, except those given beside it."""
     file, space = _search_space(runcard.hyperscan[OTHER_SPACE], path)
-    own = runcard.raw.get(_search_key(runcard.raw)) or {}
-    beside = {key: value for key, value in own.items() if key not in (OTHER_SPACE, "kfold")}
+    search = runcard.raw.get(_search_key(runcard.raw)) or {}
+    beside = {key: value for key, value in search.items() if key not in (OTHER_SPACE, "kfold")}
     return file, _with_search(runcard.raw, {**space, **_merged(space, beside)})
 
 
 def _merged(space: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups of ranges `beside` those of `space`, each key of a group by itself."""
+    """Merge the groups of ranges `beside` with those of `space`, key by key within a group."""
     merged = {}
     for group, ranges in beside.items():
         others = space.get(group)
@@ -143,20 +161,20 @@ def best_setups(
 ) -> tuple[Path, list[dict[str, Any]]]:
     """Return the file of the trials, and the setups of those that succeeded, the best first.
 
-    Each setup is there once.
+    Each setup occurs once.
 
     Parameters
     ----------
     named
-        A scan's folder or its ``tries.json``; from the runcard's folder, or from the present one.
+        A scan's folder or its ``tries.json``, relative to the runcard's folder or the current one.
     runcard
-        Where the path was written.
+        File of the runcard that names it.
     key
-        Under which key.
+        Key of the runcard that names it.
     skip
-        Number of the first trials of the scan that do not count.
+        Number of first trials of the scan to leave out.
     count
-        How many setups at most; all by default.
+        Largest number of setups; all by default.
     """
     file = _find(named, runcard, key, _tries_files)
     try:
@@ -181,7 +199,7 @@ def best_setups(
 
 
 def with_setups(raw: Mapping[str, Any], setups: list[dict[str, Any]]) -> dict[str, Any]:
-    """The runcard `raw` with the setups in place of the search space."""
+    """Return the runcard `raw` with the setups in place of the search space."""
     return _with_search(raw, {"parameters": setups})
 
 
@@ -190,23 +208,23 @@ def _search_key(raw: Mapping[str, Any]) -> str:
 
 
 def _with_search(raw: Mapping[str, Any], space: Mapping[str, Any]) -> dict[str, Any]:
-    """The runcard `raw` with another search space; folds that stand below it stay."""
+    """Return the runcard `raw` with another search space; its folds are kept."""
     search = _search_key(raw)
     kept = {key: value for key, value in (raw.get(search) or {}).items() if key == "kfold"}
     return {**raw, search: {**kept, **space}}
 
 
 def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
-    """``trial_specs``: the setups that it asks for, and the best as the runcard's parameters.
+    """Resolve ``trial_specs``: take its setups, and the best one as the runcard's parameters.
 
-    As in n3fit the trials give what `TAKEN` names and the multipliers of positivity, and all else
+    As in n3fit, the trials provide the keys of `TAKEN` and the multipliers of positivity; all else
     is the runcard's own.
     """
     specs = runcard.hyperscan[TRIAL_SPECS]
     file, best = best_setups(
         specs["hyperscan"], path, _SPECS_KEY, specs["thermalization"], specs["number_of_trials"]
     )
-    setups = [_setup(trial, runcard.parameters, specs["override"]) for trial in best]
+    setups = [setup_of_trial(trial, runcard.parameters, specs["override"]) for trial in best]
     card = {name: value for name, value in runcard.raw.items() if name != TRIAL_SPECS}
     fitting = card.get("fitting")
     if "parameters" not in card and isinstance(fitting, Mapping):  # where old runcards have them
@@ -216,10 +234,10 @@ def _with_trials(runcard: Runcard, path: Path) -> tuple[Path, dict[str, Any]]:
     return file, with_setups(card, setups)
 
 
-def _setup(
+def setup_of_trial(
     trial: Mapping[str, Any], parameters: Mapping[str, Any], override: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The parameters of a trial within those of a runcard, with what replaces both."""
+    """Return a runcard's parameters replaced by those of a trial, and both by overrides."""
     taken = {key: trial[key] for key in TAKEN if trial.get(key) is not None}
     setup = {**parameters, **taken}
     setup["positivity"] = {
@@ -252,14 +270,14 @@ def _search_space(named: str, runcard: Path) -> tuple[Path, dict[str, Any]]:
         space = card.get("hyperscan_config", card.get("hyperscan"))
     if not isinstance(space, Mapping):
         raise RuncardError(f"no ranges in {file}", source=runcard, key=key, value=named)
-    for other in (OTHER_SPACE, OTHER_SCAN):
-        if other in space:
+    for reference in (OTHER_SPACE, OTHER_SCAN):
+        if reference in space:
             raise RuncardError(
-                f"no ranges in {file}, which has {other}: {space[other]!r}",
+                f"no ranges in {file}, which has {reference}: {space[reference]!r}",
                 source=runcard,
                 key=key,
                 value=named,
-                hint=f"write {other} with the folder of that scan",
+                hint=f"write {reference} with the folder of that scan",
             )
     return file, {name: value for name, value in space.items() if name != "kfold"}
 
@@ -287,7 +305,7 @@ def _find(
 
 
 def _loss(record: Mapping[str, Any]) -> float | None:
-    """The loss of a trial that succeeded and says its setup."""
+    """Return the loss of a trial that succeeded and records its setup, else None."""
     result, misc = record.get("result"), record.get("misc")
     if not isinstance(result, dict) or not isinstance(misc, dict):
         return None

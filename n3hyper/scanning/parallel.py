@@ -1,13 +1,13 @@
-"""A parallel scan from its runcard to its files: the recipe behind ``n3hyper scan --parallel``."""
+"""Recipe of ``n3hyper scan --parallel``: a parallel scan from its runcard to its files."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
@@ -34,9 +34,9 @@ from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.recovery import reopen
-from n3hyper.hyper_optimization.search_space import HyperScanner
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
 from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, trial_generator
+from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.listener import Listener
@@ -44,36 +44,35 @@ from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepa
 from n3hyper.scanning.request import ScanRequest
 
 _SERVER, _PRIVATE = "server", "private"
-"""Collection and document of a database that a scan has started for its own time."""
+"""Collection and document that mark a database started by a scan for itself."""
 _MOST_RESTARTS: Final = 10
-"""Of the local workers, when they are killed from outside."""
+"""Largest number of restarts of the local workers when they are killed from outside."""
 _GRACE: Final = 60.0
-"""Seconds that running trials are given beyond the time of the scan."""
+"""Seconds that running trials have beyond the time of the scan."""
 
 
 class ParallelListener(Listener, Protocol):
-    """Who is told how a parallel scan goes; see `n3hyper.cli.parallel_display`."""
+    """Listener that follows a parallel scan; see `n3hyper.cli.parallel_display`."""
 
     def status(self, status: Status) -> None:
-        """How it stands."""
+        """Report the status of the scan."""
 
 
 @dataclass(frozen=True)
 class ParallelRequest:
-    """What a user asks for beside the scan itself.
+    """Request for database and workers of a parallel scan, beside the scan itself.
 
     Parameters
     ----------
     workers
-        To start on this host; None for one where the scan starts its own database, else none.
+        Number to start on this host; by default one if the scan starts its own database, else none.
     mongo_uri
-        Of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. None for the one
-        that the scan was begun with in its own folder, the one on the usual port of this host, or
-        one of its own.
+        URI of the database; see `n3hyper.hyper_optimization.mongo.address.find_uri`. By default the
+        database in the scan's folder, else the one on the usual port of this host, else a new one.
     database_timeout
-        Seconds for which a database that is away is waited for.
+        Seconds to wait for a database that does not answer.
     lease
-        Seconds without a heartbeat after which a worker counts as gone.
+        Seconds without a heartbeat after which a worker is taken for dead.
     """
 
     workers: int | None = None
@@ -90,23 +89,22 @@ def perform_parallel_scan(
     prepare: PrepareScan = prepare_scan,
     worker_command: tuple[str, ...] | None = None,
 ) -> ScanOutcome:
-    """Load, build, find or start a database and workers, scan.
+    """Load the runcard, build the problem, find or start a database and workers, and scan.
 
-    Nothing is written before all input has been found right, and the database that is to be used
-    has answered.
+    Nothing is written before all input has been checked and the database has answered.
 
     Parameters
     ----------
     prepare, worker_command
-        In place of real fits, for tests and benchmarks.
+        Replacements of real fits, for tests and benchmarks.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     StoreError
-        The folder holds a scan already, the trials cannot be read or written, or the database does
-        not answer.
+        when the folder holds a scan already, the trials cannot be read or written, or the database
+        does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
     uri: str | None = None
@@ -115,89 +113,163 @@ def perform_parallel_scan(
         request: ScanRequest, runcard: Runcard, listener: Listener
     ) -> PreparedScan:
         nonlocal uri
-        uri = _database_in_use(request, parallel, listener)
+        uri = database_in_use(request, parallel, listener)
         # the trainer is not used here, and costs next to nothing before its first fit
         prepared = prepare(request, runcard, listener)
         if uri is not None:
-            _await_database(uri, parallel.database_timeout, listener)
+            await_database(uri, parallel.database_timeout, listener)
         return prepared
 
     with ExitStack() as held:
         scan = held.enter_context(held_scan(request, listener, prepare_with_database))
         scanner = scan.scanner
         identity = complete_identity(scan.identity, scanner.as_dict())
-        files = _open_files(request, scanner, identity, listener)
+        files = open_files(
+            request.replica_folder,
+            scanner.as_dict(),
+            identity,
+            listener,
+            restart=request.restart,
+            seed=request.seed,
+            algo=request.algo,
+            keep=request.kept,
+        )
         if budget:
             budget.learn(files.finished)
-        address, server = held.enter_context(_database(uri, request, listener))
-        trials = MongoFileTrials(None, uri=address, files=files, refresh=False)
-        held.callback(trials.handle.close)
-        trials.replica_path = request.replica_folder
-        retrying = Retrying(address_of(trials.handle.db), parallel.database_timeout, listener.stage)
-        if server is not None:
-            retrying.revive = server.revive
-        retrying(trials.handle.create_jobs_indexes)
-        retrying(
-            lambda: trials.publish(
-                ScanDocument(
-                    trials.exp_key,
-                    request.text,
-                    request.replicas,
-                    identity,
-                    parallel.lease,
-                )
-            )
+        document = ScanDocument("", request.text, request.replicas, identity, parallel.lease)
+        shared = held.enter_context(
+            shared_trials(uri, files, document, request, parallel, listener, worker_command)
         )
-        tend = _local_workers(
-            held, trials, request, parallel, server is not None, listener, worker_command
-        )
+        trials = shared.trials
+        trials.known.take = BestPDFs(request.replica_folder, request.keep).take
         return ParallelScan(
             trials,
             Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
             request.max_evals,
-            retrying,
+            shared.retrying,
             max_failures=request.max_failures,
             on_trial=_recorder(listener, budget),
             on_status=listener.status,
             stop=budget.spent if budget else lambda: "",
-            deadline=_deadline(request.timeout),
-            tend=tend,
+            deadline=deadline(request.timeout),
+            tend=shared.tend,
         ).run()
 
 
-def _open_files(
-    request: ScanRequest, scanner: HyperScanner, identity: dict[str, str], listener: Listener
+class SharedRun(Protocol):
+    """What is asked of whoever lets workers run its trials: a `ScanRequest`, or that of a fit."""
+
+    @property
+    def output(self) -> Path:
+        """Folder of the scan or fit, where its own database lies."""
+
+    @property
+    def replica_folder(self) -> Path:
+        """Folder of the trials and of the log of the workers."""
+
+    @property
+    def theory_path(self) -> Path | None:
+        """Where local workers look for the theory first."""
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the fits of the local workers may take."""
+
+
+class SharedTrials(NamedTuple):
+    """Trials in a database, whose workers have been told of them."""
+
+    trials: MongoFileTrials
+    retrying: Retrying
+    tend: Callable[[], None]
+    """To be called again and again: keeps the local workers running."""
+
+
+@contextmanager
+def shared_trials(
+    uri: str | None,
+    files: FileTrials,
+    document: ScanDocument,
+    run: SharedRun,
+    parallel: ParallelRequest,
+    listener: Listener,
+    worker_command: tuple[str, ...] | None = None,
+) -> Iterator[SharedTrials]:
+    """Put trials into a database, tell workers of them, and start the local ones.
+
+    The database and the workers that were started end with the block.
+
+    Parameters
+    ----------
+    uri
+        Of the database; None to start one.
+    files
+        The trials so far.
+    document
+        What workers are told; the name of the scan in the database is filled in.
+    worker_command
+        In place of real workers, for tests and benchmarks.
+    """
+    with ExitStack() as held:
+        address, server = held.enter_context(_database(uri, run, listener))
+        trials = MongoFileTrials(None, uri=address, files=files, refresh=False)
+        held.callback(trials.handle.close)
+        trials.replica_path = run.replica_folder
+        retrying = Retrying(address_of(trials.handle.db), parallel.database_timeout, listener.stage)
+        if server is not None:
+            retrying.revive = server.revive
+        retrying(trials.handle.create_jobs_indexes)
+        retrying(lambda: trials.publish(replace(document, exp_key=trials.exp_key)))
+        tend = _local_workers(
+            held, trials, run, parallel, server is not None, listener, worker_command
+        )
+        yield SharedTrials(trials, retrying, tend)
+
+
+def open_files(
+    folder: Path,
+    space: dict[str, Any],
+    identity: dict[str, str],
+    listener: Listener,
+    *,
+    restart: bool,
+    seed: int | None = None,
+    algo: str | None = None,
+    keep: Mapping[str, Any],
 ) -> FileTrials:
-    """The trials so far, none for a new scan; a restart is possible from here on."""
-    if request.restart:
-        files, notes = reopen(request.replica_folder, scanner.as_dict(), identity)
+    """Return the trials so far, none for a new scan; a restart is possible from here on.
+
+    The parameters are those of `n3hyper.hyper_optimization.serial_loop.run_scan`.
+    """
+    if restart:
+        files, notes = reopen(folder, space, identity)
         for note in notes:
             listener.stage(note)
         files = with_name(files)
     else:
-        files = with_name(FileTrials(request.replica_folder, parameters=scanner.as_dict()))
+        files = with_name(FileTrials(folder, parameters=space))
     if not files.scan:
         files.scan = {
-            "seed": HYPEROPT_SEED if request.seed is None else request.seed,
-            "algo": "tpe" if request.algo is None else request.algo,
+            "seed": HYPEROPT_SEED if seed is None else seed,
+            "algo": "tpe" if algo is None else algo,
             "fingerprint": dict(identity),
         }
         files.rstate = trial_generator(files.scan["seed"], 0)
-    check_identity(files.scan["fingerprint"], identity, (files.parameters, scanner.as_dict()))
-    files.scan.update(request.kept)
+    check_identity(files.scan["fingerprint"], identity, (files.parameters, space))
+    files.scan.update(keep)
     save(files)
     return files
 
 
-def _database_in_use(
-    request: ScanRequest, parallel: ParallelRequest, listener: Listener
+def database_in_use(
+    request: SharedRun, parallel: ParallelRequest, listener: Listener
 ) -> str | None:
-    """The URI of the database that the scan is to use; None where it has to start one.
+    """Return the URI of the database that the scan is to use; None if it has to start one.
 
     Raises
     ------
     StoreError
-        What was named is no address, or there is no server that could be started.
+        when the given address is wrong, or no server can be started.
     """
     if parallel.mongo_uri is not None:
         return find_uri(parallel.mongo_uri)
@@ -214,7 +286,7 @@ def _database_in_use(
     return None
 
 
-def _await_database(uri: str, timeout: float, listener: Listener) -> None:
+def await_database(uri: str, timeout: float, listener: Listener) -> None:
     """Wait until the database answers, and lets this scan in."""
     database = open_database(uri)
     try:
@@ -226,13 +298,13 @@ def _await_database(uri: str, timeout: float, listener: Listener) -> None:
 
 @contextmanager
 def _database(
-    uri: str | None, request: ScanRequest, listener: Listener
+    uri: str | None, run: SharedRun, listener: Listener
 ) -> Iterator[tuple[str, MongodRunner | None]]:
-    """The URI of the database, and its server where it is to run for the time of the block."""
+    """Provide the URI of the database, and its server if it runs for the time of the block only."""
     if uri is not None:
         yield uri, None
         return
-    dbpath = request.output / DATABASE
+    dbpath = run.output / DATABASE
     server = _private_server(dbpath)
     try:
         listener.stage(
@@ -245,7 +317,7 @@ def _database(
 
 
 def _private_server(dbpath: Path) -> MongodRunner:
-    """A server for the time of a scan: where its last one was, else where workers look for it."""
+    """Start a server for the time of a scan, on its last port or where workers look for it."""
     server = MongodRunner(dbpath=dbpath)
     server.db_port = server.earlier_port or PORT
     try:
@@ -264,30 +336,30 @@ def _private_server(dbpath: Path) -> MongodRunner:
 
 
 def _is_private(database: Any) -> bool:
-    """Whether another scan has started that database, which will end with that scan."""
+    """Return whether another scan has started this database, which will end with that scan."""
     from pymongo.errors import ConnectionFailure, OperationFailure
 
     try:
         return database[_SERVER].find_one({"_id": _PRIVATE}) is not None
-    except OperationFailure:  # it wants a password, which a private one does not
+    except OperationFailure:  # it requires a password, which a private one does not
         return False
-    except ConnectionFailure:  # it has ended just now
+    except ConnectionFailure:  # it has just ended
         return True
 
 
 def _local_workers(
     held: ExitStack,
     trials: MongoFileTrials,
-    request: ScanRequest,
+    run: SharedRun,
     parallel: ParallelRequest,
-    own: bool,
+    private_database: bool,
     listener: Listener,
     command: tuple[str, ...] | None,
 ) -> Callable[[], None]:
-    """Start this host's workers, which `held` ends; what has to be called to keep them running."""
-    workers = int(own) if parallel.workers is None else parallel.workers
+    """Start this host's workers, which `held` ends; return a function that keeps them running."""
+    workers = int(private_database) if parallel.workers is None else parallel.workers
     if not workers:
-        listener.stage("no workers of this scan's own: start some with n3hyper mongo-worker")
+        listener.stage("this scan starts no workers itself: start some with n3hyper mongo-worker")
         return lambda: None
     if command is not None:
         trials.worker_command = command
@@ -301,19 +373,19 @@ def _local_workers(
         if starts > _MOST_RESTARTS:
             raise StoreError(
                 "the local workers end again and again; the last lines of "
-                f"{request.replica_folder / WORKER_LOG} say why"
+                f"{run.replica_folder / WORKER_LOG} say why"
             )
         if starts:
             listener.stage("the local workers have ended: started again")
         starts += 1
         trials.start_mongo_workers(
-            exp_key=trials.exp_key, theory_path=request.theory_path, memory=request.memory
+            exp_key=trials.exp_key, theory_path=run.theory_path, memory=run.memory
         )
 
     held.callback(trials.stop_mongo_workers)
     listener.stage(
         f"{workers} local {'worker' if workers == 1 else 'workers'} "
-        f"(log: {request.replica_folder / WORKER_LOG})"
+        f"(log: {run.replica_folder / WORKER_LOG})"
     )
     tend()
     return tend
@@ -328,7 +400,7 @@ def _recorder(listener: Listener, budget: Budget | None) -> Callable[[Record], N
     return on_trial
 
 
-def _deadline(timeout: float | None) -> Callable[[], bool]:
+def deadline(timeout: float | None) -> Callable[[], bool]:
     """Whether the time is up, with some grace for what runs."""
     end = None if timeout is None else time.monotonic() + timeout + _GRACE
 

@@ -1,6 +1,6 @@
-"""From the runcard of a scan to what fits its trials and what is scanned.
+"""Preparation of a scan: from its runcard to its trainer and search space.
 
-The heavy libraries are imported once the runcard has been found right.
+The heavy libraries are imported only after the runcard has been checked.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from n3hyper.scanning.request import ScanRequest
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.search_space import HyperScanner
+    from n3hyper.hyper_optimization.space import SearchSpace
 
 WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
-"""What the process of the fits has to load, whatever the scan."""
+"""Functions that load what the process of the fits needs for any scan."""
 
 
 class PreparedScan(NamedTuple):
-    """What a scan is made of, once its input has been found right."""
+    """Parts of a scan whose input has been checked."""
 
     trainer: Any
     """Object with ``hyperparametrizable(params) -> result``, a `ModelTrainer` but in tests."""
-    scanner: HyperScanner
+    scanner: SearchSpace
     identity: dict[str, str]
-    """What tells this scan from others: hashes of data, theory, folds, ..."""
+    """Hashes of data, theory, folds, ... that distinguish this scan from others."""
 
 
 PrepareScan = Callable[[ScanRequest, Runcard, Listener], PreparedScan]
@@ -47,17 +47,17 @@ PrepareScan = Callable[[ScanRequest, Runcard, Listener], PreparedScan]
 def held_scan(
     request: ScanRequest, listener: Listener, prepare: PrepareScan
 ) -> Iterator[PreparedScan]:
-    """Load the runcard, refuse what is wrong, prepare, lock the folder and keep the runcard there.
+    """Load the runcard, refuse mistakes, prepare, lock the folder and store the runcard there.
 
-    This is the one recipe of serial and parallel scans. Nothing is written before `prepare` has
+    This is the common recipe of serial and parallel scans. Nothing is written before `prepare` has
     returned; the folder is held until the block ends.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     StoreError
-        The folder holds a scan already, another process is writing there, or nothing can be
+        when the folder holds a scan already, another process is writing there, or nothing can be
         written.
     """
     if request.restart:
@@ -71,19 +71,19 @@ def held_scan(
     prepared = prepare(request, runcard, listener)
     make_folder(request)
     with locked_scan(request.replica_folder):
-        # while this one was reading, another may have begun here
+        # another scan may have begun here while this one was reading
         refuse_used_folder(request)
         keep_runcard(request)
         yield prepared
 
 
 def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> PreparedScan:
-    """Read data and theory, and make what fits the trials of a scan and what is scanned.
+    """Read data and theory, and make the trainer and the search space of a scan.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     """
     from n3hyper.data.build import build_problem
     from n3hyper.fitting.training.memory import refuse_wide_networks
@@ -112,9 +112,10 @@ def make_trainer(
     memory: int | None,
     on_progress: Callable[[Progress], None],
 ) -> ModelTrainer:
-    """What fits and scores the trials of a scan; TensorFlow is imported by its first fit."""
+    """Return the trainer that fits and scores trials; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.trial_pdfs import with_pdfs
 
-    score = make_scorer(problem, require_scan(runcard))
+    score = with_pdfs(make_scorer(problem, require_scan(runcard)))
     return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)

@@ -1,4 +1,4 @@
-"""One trial of a scan run again, with the same parameters and seeds."""
+"""Replay of one trial of a scan, with the same parameters and seeds."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.record import Record, as_array, is_finite
+from n3hyper.hyper_optimization.trial_pdfs import PDFS
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.scanning.listener import Listener
 
-_NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure")
+_NOT_COMPARED: Final = ("seconds", "seed", "scan", "version", "failure", PDFS)
 """Parts of a result that are no outcome of the fit."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A trial as it was recorded, and as it came out now."""
+    """Trial as it was recorded, and its result when run again."""
 
     tid: int
     recorded: Record
     again: Record
     differences: tuple[str, ...]
-    """What of the scan is not as it was: data, theory, version, ..."""
+    """Parts of the scan that have changed since: data, theory, version, ..."""
 
     @property
     def same(self) -> bool:
-        """Whether all numbers are the same bits."""
+        """Whether all numbers agree to the bit."""
         return all(_alike(*values) for _, *values in self.compared())
 
     def compared(self) -> Iterator[tuple[str, Any, Any]]:
-        """All entries of the two results by their dotted names: recorded, again."""
+        """Yield all entries of the two results: dotted name, recorded value, new value."""
         before, after = dict(_flat(self.recorded)), dict(_flat(self.again))
         for name in {**before, **after}:
             yield name, before.get(name), after.get(name)
 
     def largest_difference(self) -> float:
-        """Largest relative difference of two numbers; infinite where one of them is none."""
+        """Return the largest relative difference of two numbers; infinite if one is no number."""
         return max((_distance(*values) for _, *values in self.compared()), default=0.0)
 
 
@@ -57,14 +58,14 @@ def replay(
     Parameters
     ----------
     pickle
-        What `n3hyper.scanning.restart.find_store` takes.
+        Pickle or folder of the scan, as `find_store` takes it.
     listener
         A `n3hyper.scanning.listener.Listener`.
 
     Raises
     ------
-    StoreError
-        There is no such scan, or no such trial in it.
+    StoreInputError
+        when there is no such scan, or no such trial in it.
     """
     from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.hyper_optimization.identity import complete_identity, differences
@@ -98,7 +99,7 @@ def _find(trials: FileTrials, tid: int) -> Record:
         if trial["tid"] == tid:
             return trial
     known = f"trials {finished[0]['tid']} to {finished[-1]['tid']}" if finished else "no trial"
-    raise StoreError(f"no trial {tid}: the scan has {known}")
+    raise StoreInputError(f"no trial {tid}: the scan has {known}")
 
 
 def _flat(result: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -115,18 +116,18 @@ def _alike(recorded: Any, again: Any) -> bool:
 
 
 def _distance(recorded: Any, again: Any) -> float:
-    """Relative; of lists that of the two entries which differ most."""
+    """Return the relative difference of two numbers, or the largest of two lists."""
     if recorded == again:
         return 0.0
     try:
-        one, other = as_array(recorded), as_array(again)
+        before, after = as_array(recorded), as_array(again)
     except (TypeError, ValueError):
         return math.inf
-    if one.shape != other.shape:
+    if before.shape != after.shape:
         return math.inf
     distances = [
         abs(a - b) / max(abs(a), abs(b)) if is_finite(a) and is_finite(b) else math.inf
-        for a, b in zip(one.ravel(), other.ravel(), strict=True)
+        for a, b in zip(before.ravel(), after.ravel(), strict=True)
         if a != b and not (math.isnan(a) and math.isnan(b))
     ]
     return max(distances, default=0.0)

@@ -1,4 +1,4 @@
-"""What a user asks of a scan."""
+"""Request of a user for a scan."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.paths import PICKLE, replica_folder
 from n3hyper.runcard import Runcard, load_runcard, parse_text
 
 
 @dataclass(frozen=True)
 class ScanRequest:
-    """What a user asked for.
+    """Request for a scan, as a user gives it.
 
     Parameters
     ----------
@@ -24,33 +24,35 @@ class ScanRequest:
     output
         Folder of the scan.
     max_evals
-        Trials of the scan in all, those before a restart counted.
+        Total number of trials of the scan, including those before a restart.
     replicas
-        Networks of each fold.
+        Number of replicas of each fold.
     seed, algo
-        Of the suggestions; None for the defaults, or those of the scan that is restarted.
+        Seed and algorithm of the suggestions; by default those of a restarted scan, if any.
     timeout
-        Seconds; no trial is started that is not expected to end within them.
+        Seconds; no trial starts that is not expected to end in time.
     theory_path
-        Where to look for the theory first; None in a restart for where the scan has found it.
+        Folder to look for the theory in; in a restart, by default where the scan found it.
     skip_missing
-        Leave out the sets that the theory has no tables for; see `with_what_theory_has`.
+        Leave out sets without tables in the theory; see `with_what_theory_has`.
     restart
-        Go on with the trials in `output`.
+        Continue the trials in `output`.
     max_failures
         Failed trials in a row that end the scan; None for no limit.
+    keep
+        Of how many of the best trials the PDFs are kept.
     memory
-        Bytes that the fits may take; None for most of what is free.
+        Bytes that the fits may use; None for most of the free memory.
     done
-        Trials that a scan which is restarted has.
+        Number of trials that a restarted scan already has.
     best
         Their smallest loss.
     runcard_text
-        The runcard as it is run where this is not what the file `runcard` holds: it takes from
+        The runcard as it is run, if this differs from the file `runcard`: it takes parts from
         another scan, some of its sets have no theory, or, in a restart, the file is missing and
-        the pickle knows. Mistakes are reported by the name of the file all the same.
+        the pickle has it. Mistakes are reported with the name of the file all the same.
     moved
-        Where key paths of `runcard_text` stand in the file; see `n3hyper.runcard.parse_text`.
+        Key paths in the file of those in `runcard_text`; see `n3hyper.runcard.parse_text`.
     """
 
     runcard: Path
@@ -65,6 +67,7 @@ class ScanRequest:
     restart: bool = False
     max_failures: int | None = None
     memory: int | None = None
+    keep: int = 5
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None
@@ -72,29 +75,29 @@ class ScanRequest:
 
     @property
     def text(self) -> str:
-        """The text of the runcard as it is run; StoreError where it cannot be read."""
+        """Text of the runcard as it is run; StoreInputError if it cannot be read."""
         return _text(self.runcard) if self.runcard_text is None else self.runcard_text
 
     def load(self) -> Runcard:
-        """Return the runcard as it is run; RuncardError where it is wrong."""
+        """Return the runcard as it is run; RuncardError if it is wrong."""
         if self.runcard_text is None:
             return load_runcard(self.runcard)
         return parse_text(self.runcard_text, self.runcard, self.moved)
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What the pickle of the scan keeps of the request, for a restart."""
+        """Parts of the request that the pickle of the scan keeps for a restart."""
         path = None if self.theory_path is None else os.path.abspath(self.theory_path)
         return {"runcard": self.text, "max_evals": self.max_evals, "theory_path": path}
 
     @property
     def replica_folder(self) -> Path:
-        """Where the trials are kept."""
+        """Folder of the trials."""
         return replica_folder(self.output)
 
     @property
     def pickle(self) -> Path:
-        """The file that a restart is given."""
+        """File that a restart takes."""
         return self.replica_folder / PICKLE
 
 
@@ -102,4 +105,4 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}") from error
+        raise StoreInputError(f"{path}: cannot be read: {error}") from error

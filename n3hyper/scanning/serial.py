@@ -1,4 +1,4 @@
-"""A scan in this process and one beside it: the recipe of ``n3hyper scan`` and ``restart``."""
+"""Recipe of ``n3hyper scan`` and ``restart``: a scan in this process, with its fits in another."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
-    """Load, build, scan. Nothing is written before all input has been found right.
+    """Load the runcard, build the problem and scan; nothing is written before input is checked.
 
     Raises
     ------
     RuncardError, DataError, TheoryError
-        The input is wrong.
+        when the input is wrong.
     StoreError
-        The folder holds a scan already, or the trials cannot be read or written.
+        when the folder holds a scan already, or the trials cannot be read or written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
     with ExitStack() as held:
@@ -47,6 +47,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
 
         scan = held.enter_context(held_scan(request, listener, prepare))
         from n3hyper.hyper_optimization.serial_loop import run_scan
+        from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
 
         def on_open(trials: FileTrials, notes: list[str]) -> None:
             for note in notes:
@@ -80,4 +81,5 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
             on_open=on_open,
             stop=budget.spent if budget else None,
             lock=False,
+            take=BestPDFs(request.replica_folder, request.keep).take,
         )

@@ -1,8 +1,8 @@
-"""A scan of what a theory has tables for: ``n3hyper scan --skip-missing``.
+"""Leaving out sets without theory: ``n3hyper scan --skip-missing``.
 
-A runcard of the whole of NNPDF's data is scanned with a theory that serves some of it. Before the
-scan begins, the sets without theory leave the runcard, so that what is kept with the trials, or
-sent to workers, is the runcard that is run.
+It lets a runcard of all of NNPDF's data be scanned with a theory that has tables for part of them.
+Sets without theory leave the runcard before the scan begins, so that the runcard kept with the
+trials, or sent to workers, is the one that is run.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ _LISTS = (("positivity", "posdatasets"), ("integrability", "integdatasets"))
 
 
 def with_what_theory_has(request: ScanRequest, note: Callable[[str], None]) -> ScanRequest:
-    """Return the request with those sets alone that the theory has tables and K-factors for.
+    """Return the request with only those sets that the theory has tables and K-factors for.
 
-    Where nothing is missing, where it was not asked for, and in a restart, the runcard stays as it
-    is.
+    If nothing is missing, if this was not asked for, and in a restart, the runcard stays as it is.
 
     Parameters
     ----------
     note
-        Is told what is left out, in one line.
+        Receives one line that says what is left out.
 
     Raises
     ------
     RuncardError
-        The runcard is wrong, or nothing is left of its data or of its folds.
+        when the runcard is wrong, or nothing is left of its data or of its folds.
     TheoryError
-        There is no such theory.
+        when there is no such theory.
     """
     if request.restart or not request.skip_missing:
         return request
@@ -57,7 +56,7 @@ def with_what_theory_has(request: ScanRequest, note: Callable[[str], None]) -> S
         card, moved = without(runcard, missing)
     note(f"theory {folder.theoryid} lacks {_counted(missing)}, left out: {_names(missing)}")
     head = [f"# Left out, since theory {folder.theoryid} lacks what they need:"]
-    head += [f"#   {each.dataset}: {each.reason}" for each in missing]
+    head += [f"#   {lack.dataset}: {lack.reason}" for lack in missing]
     text = "\n".join([*head, yaml_text(card)])
     return dataclasses.replace(request, runcard_text=text, moved=(moved, *runcard.moved))
 
@@ -68,18 +67,18 @@ def without(runcard: Runcard, missing: Sequence[Missing]) -> tuple[dict[str, Any
     Returns
     -------
     card
-        Its data.
+        Data of the new runcard.
     moved
-        Where sets and folds stood, by the key path where they stand now.
+        Old key path of each set and fold, by the new one.
 
     Raises
     ------
     RuncardError
-        No data set or no fold is left.
+        when no data set or no fold is left.
     """
     source = None if runcard.source is None else str(runcard.source)
     card = modernise(copy.deepcopy(runcard.raw), source).card
-    gone = {each.key for each in missing}
+    gone = {lack.key for lack in missing}
     moved: dict[str, str] = {}
     data = _kept(card["dataset_inputs"], "dataset_inputs", gone, moved)
     if not data:
@@ -95,7 +94,7 @@ def without(runcard: Runcard, missing: Sequence[Missing]) -> tuple[dict[str, Any
         if sets:
             card[section][name] = _kept(sets, f"{section}.{name}", gone, moved)
     if card.get("kfold"):
-        names = {each.dataset for each in missing if each.key.startswith("dataset_inputs")}
+        names = {lack.dataset for lack in missing if lack.key.startswith("dataset_inputs")}
         folds = _folds(card["kfold"]["partitions"], names, moved)
         if not folds:
             raise RuncardError(
@@ -108,17 +107,17 @@ def without(runcard: Runcard, missing: Sequence[Missing]) -> tuple[dict[str, Any
 
 
 def _kept(sets: list[Any], key: str, gone: set[str], moved: dict[str, str]) -> list[Any]:
-    """The sets that stay; `moved` learns where each of them was."""
+    """Return the remaining sets, and record in `moved` where each of them was."""
     kept: list[Any] = []
-    for number, each in enumerate(sets):
+    for number, entry in enumerate(sets):
         if f"{key}[{number}]" not in gone:
             moved[f"{key}[{len(kept)}]"] = f"{key}[{number}]"
-            kept.append(each)
+            kept.append(entry)
     return kept
 
 
 def _folds(partitions: list[Any], gone: set[str], moved: dict[str, str]) -> list[Any]:
-    """The folds that leave something out, or were written to leave nothing out."""
+    """Return the folds that leave something out, or were meant to leave nothing out."""
     folds: list[Any] = []
     for number, partition in enumerate(partitions):
         datasets = partition["datasets"] or []
@@ -130,10 +129,10 @@ def _folds(partitions: list[Any], gone: set[str], moved: dict[str, str]) -> list
 
 
 def _counted(missing: Sequence[Missing]) -> str:
-    factors = sum(not each.tables and bool(each.cfactors) for each in missing)
+    factors = sum(not lack.tables and bool(lack.cfactors) for lack in missing)
     tables = f"FK tables of {len(missing) - factors} sets"
     return f"{tables} and K-factors of {factors}" if factors else tables
 
 
 def _names(missing: Sequence[Missing]) -> str:
-    return ", ".join(each.dataset for each in missing)
+    return ", ".join(lack.dataset for lack in missing)

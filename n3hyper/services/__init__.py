@@ -1,1 +1,1 @@
-"""Processes of a parallel scan: the worker, the fleet of workers on a host, the scan's driver."""
+"""Processes of a parallel scan: the worker and the fleet of workers on a host."""

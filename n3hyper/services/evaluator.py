@@ -1,4 +1,4 @@
-"""What a worker needs to work for a scan, built once from the scan's document."""
+"""Evaluator of a scan's jobs in a worker, built once from the scan's document."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.identity import complete_identity, differences
 from n3hyper.hyper_optimization.mongo.scan_document import (
+    FIT,
     ScanDocument,
     evaluate_point,
     space_labels,
 )
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.serial_loop import evaluate
+from n3hyper.replicas.card import parse_fit_card
+from n3hyper.replicas.jobs import JobSpace
+from n3hyper.replicas.preparation import prepare_fit
+from n3hyper.replicas.trainer import make_trainer as make_replica_trainer
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import WARM_UP, PreparedScan, make_trainer, prepare_scan
 from n3hyper.scanning.request import ScanRequest
 
 PrepareFits = Callable[[ScanDocument, "Path | None", Callable[[str], None]], PreparedScan]
-"""From (scan, theory path, where to say how it goes) to what
-`n3hyper.scanning.prepare.prepare_scan` gives."""
+"""Function of (scan, theory path, reporter of progress) that returns the same as
+`n3hyper.scanning.prepare.prepare_scan`."""
 _RUNCARD: Final = Path("runcard")
-"""How mistakes in the runcard of a scan are reported, of which this host has no file."""
+"""Name in error messages of a scan's runcard, of which this host has no file."""
 
 
 @dataclass(frozen=True)
 class _Quiet:
-    """Listens to preparations only."""
+    """Listener to the preparation only."""
 
     say: Callable[[str], None]
 
@@ -39,13 +44,13 @@ class _Quiet:
         self.say(text)
 
     def trial_started(self, tid: int, params: dict[str, Any]) -> None:
-        """Not of interest."""
+        """Ignore this."""
 
     def fit_progress(self, progress: Progress) -> None:
-        """Not of interest."""
+        """Ignore this."""
 
     def trial_ended(self, trial: Record) -> None:
-        """Not of interest."""
+        """Ignore this."""
 
 
 def prepare_fits(
@@ -54,9 +59,9 @@ def prepare_fits(
     say: Callable[[str], None],
     memory: int | None = None,
 ) -> PreparedScan:
-    """The real thing: data and theory as this host has them, and fits in a process of their own.
+    """Prepare real fits: data and theory as this host has them, and fits in a separate process.
 
-    That process loads TensorFlow while this one reads. It ends with this one, whatever ends it.
+    That process loads TensorFlow while this one reads, and ends with this one, whatever ends it.
     """
     request = ScanRequest(
         runcard=_RUNCARD,
@@ -70,6 +75,11 @@ def prepare_fits(
     quiet = _Quiet(say)
     fits = IsolatedTrainer(quiet.fit_progress, WARM_UP)
     try:
+        if scan.kind == FIT:
+            fit = parse_fit_card(scan.runcard, _RUNCARD)
+            prepared = prepare_fit(fit, scan.replicas, say, theory_path, memory)
+            fits.prepare(partial(make_replica_trainer, prepared.plan))
+            return PreparedScan(fits, JobSpace(), prepared.identity)
         card = request.load()
         trainer, scanner, identity = prepare_scan(request, card, quiet)
         fits.prepare(partial(make_trainer, trainer.problem, card, memory))
@@ -80,23 +90,23 @@ def prepare_fits(
 
 
 class Evaluator:
-    """Evaluates jobs of one scan; it stays, and so do compiled programs, from job to job.
+    """Evaluator of the jobs of one scan; it and its compiled programs are kept from job to job.
 
     Parameters
     ----------
     scan
-        As `decode_scan` has checked it.
+        The scan's document, checked by `decode_scan`.
     prepare
-        See `PrepareFits`; not to be had from the database.
+        See `PrepareFits`; never taken from the database.
     theory_path
-        Where to look for the theory first, on this host.
+        Folder to look for the theory in first, on this host.
     say
-        Is told how it goes.
+        Receives lines about the progress.
 
     Raises
     ------
     StoreError
-        What this host has differs from what the scan is made of; the message says in what.
+        when this host's inputs differ from those of the scan; the message says which.
     """
 
     def __init__(
@@ -135,7 +145,7 @@ class Evaluator:
             )
 
     def _start(self) -> None:
-        """See that fits can be run: else each trial would fail here, one after the other."""
+        """Check that fits can be run: otherwise each trial would fail here, one after the other."""
         if isinstance(self.trainer, IsolatedTrainer):
             try:
                 self.trainer.start()
@@ -143,12 +153,12 @@ class Evaluator:
                 raise self._refusal(err) from err
 
     def close(self) -> None:
-        """End the process of the fits, where there is one."""
+        """End the process of the fits, if there is one."""
         if isinstance(self.trainer, IsolatedTrainer):
             self.trainer.close()
 
     def __call__(self, misc: Any) -> Record:
-        """The result of a job whose values anybody may have written.
+        """Return the result of a job, whose values are not trusted.
 
         KeyboardInterrupt and SystemExit pass through.
         """

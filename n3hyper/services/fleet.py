@@ -1,4 +1,4 @@
-"""The workers of one host: how many, on which cores and GPUs, and started again when they die."""
+"""Fleet of the workers of one host: their cores and GPUs, and their restart when they die."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from n3hyper.system.processes import leashed, stop_process
 
 COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")
 _LIVED: Final = 60.0
-"""Seconds after which the death of a worker is not one of a row."""
+"""Seconds of life after which a worker's death no longer counts as consecutive."""
 _THREAD_VARIABLES: Final = (
     "TF_NUM_INTRAOP_THREADS",
     "OMP_NUM_THREADS",
@@ -27,7 +27,7 @@ _ENDED: Final = (0, 130)
 
 
 def usable_gpus() -> list[str]:
-    """Names of the GPUs as CUDA_VISIBLE_DEVICES takes them, none where there are none."""
+    """Return the names of the GPUs for CUDA_VISIBLE_DEVICES, none if there are none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
@@ -47,9 +47,9 @@ def _gpu_lines(listed: str) -> list[str]:
 def worker_environment(
     number: int, workers: int, cores: int, gpus: Sequence[str]
 ) -> dict[str, str]:
-    """What worker `number` of `workers` is told of its share of the host.
+    """Return the environment that gives worker `number` of `workers` its share of the host.
 
-    Threads are divided, at least one each; what the user has set himself stays. GPUs go round.
+    Threads are divided, at least one each, unless the user has set them; GPUs are assigned in turn.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def worker_environment(
 
 @dataclass
 class _Slot:
-    """The place of one worker."""
+    """Slot for one worker."""
 
     number: int
     process: subprocess.Popen[bytes] | None = None
@@ -81,20 +81,20 @@ class _Slot:
 
 @dataclass
 class Fleet:
-    """Worker processes that are kept running.
+    """Fleet of worker processes that are kept running.
 
     Parameters
     ----------
     settings
-        Of each worker.
+        Settings of each worker.
     workers
-        How many.
+        Number of workers.
     say
-        Is told of deaths.
+        Receives a line for each death.
     max_consecutive_failures
-        After how many deaths in a row, each within a minute of its start, a place stays empty.
+        Deaths in a row, each within a minute of its start, after which a slot stays empty.
     command
-        Of a worker process.
+        Command line of a worker process.
     """
 
     settings: WorkerSettings
@@ -112,7 +112,7 @@ class Fleet:
             self._start(slot)
 
     def tend(self) -> bool:
-        """Start again who has died; whether any worker is left."""
+        """Restart workers that have died; return whether any worker is left."""
         now = time.monotonic()
         for slot in self._slots:
             if slot.process is not None and slot.process.poll() is not None:
@@ -123,7 +123,7 @@ class Fleet:
 
     @property
     def failed(self) -> bool:
-        """Whether some worker has ended in a way that it should not have."""
+        """Whether a worker has ended abnormally."""
         return any(slot.deaths for slot in self._slots if slot.over)
 
     def stop(self) -> None:
@@ -141,7 +141,7 @@ class Fleet:
             leashed([*self.command, f"worker {slot.number + 1}"]),
             stdin=subprocess.PIPE,
             env={**os.environ, **share},
-            # Ctrl-C is for this process, which ends its workers
+            # Ctrl-C is meant for this process, which ends its workers
             start_new_session=True,
         )
         slot.started = time.monotonic()
@@ -150,7 +150,7 @@ class Fleet:
             slot.process.stdin.write(self.settings.encode())
             slot.process.stdin.close()
         except BrokenPipeError:
-            pass  # it has died already, which tend() will see
+            pass  # it has already died, which tend() will notice
 
     def _ended(self, slot: _Slot, status: int, now: float) -> None:
         slot.process = None
@@ -159,7 +159,7 @@ class Fleet:
             slot.deaths = 0
             return
         slot.deaths = 1 if now - slot.started > _LIVED else slot.deaths + 1
-        # an exit status is the worker's own word; a signal may be anybody's
+        # an exit status is the worker's own decision; a signal may come from anybody
         slot.over = status > 0 or slot.deaths >= self.max_consecutive_failures
         slot.wait_until = now + min(2.0 ** (slot.deaths - 1) - 1.0, 30.0)
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
@@ -168,7 +168,7 @@ class Fleet:
 
 
 def run_fleet(fleet: Fleet) -> int:
-    """Keep the workers running until all have ended of themselves; 1 where some have failed."""
+    """Keep the workers running until all have ended by themselves; return 1 if any failed."""
     try:
         fleet.start()
         while fleet.tend():

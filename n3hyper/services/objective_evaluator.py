@@ -1,4 +1,4 @@
-"""A user's objective, as a worker runs it."""
+"""Evaluator of a user's objective in a worker."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from n3hyper.hyper_optimization.record import Record, failed_result, finished_re
 
 
 class ObjectiveEvaluator:
-    """Evaluates jobs of one search.
+    """Evaluator of the jobs of one search.
 
     Parameters
     ----------
     scan
-        As `decode_document` has checked it.
+        The search's document, checked by `decode_document`.
     allowed
-        The objectives that this worker may run, by name.
+        Objectives that this worker may run, by name.
 
     Raises
     ------
     ObjectiveError
-        That of the search is not among them.
+        when the search's objective is not among them.
     """
 
     def __init__(self, scan: ObjectiveDocument, allowed: Mapping[str, Objective]) -> None:
@@ -37,10 +37,10 @@ class ObjectiveEvaluator:
         self.scan, self.function = scan, allowed[scan.objective]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
     def __call__(self, misc: Any) -> Record:
-        """Return the result of a job that anybody may have written, attachments included.
+        """Return the result of a job, which is not trusted, including attachments.
 
         KeyboardInterrupt passes through.
         """
@@ -50,12 +50,12 @@ class ObjectiveEvaluator:
             return failed_result("exception", f"the job was refused: {err}")
         try:
             result = self.function(point)
-        except (Exception, SystemExit) as err:  # noqa: BLE001  # of a trial, not of the worker
+        except (Exception, SystemExit) as err:  # noqa: BLE001  # the trial's, not the worker's
             return failure_of(err)
         if isinstance(result, numbers.Real):
             return finished_result(float(result))
         attachments = result.get("attachments") if isinstance(result, Mapping) else None
         if not attachments:
             return finished_result(result)
-        rest = {key: value for key, value in result.items() if key != "attachments"}
-        return {**finished_result(rest), "attachments": dict(attachments)}
+        other_entries = {key: value for key, value in result.items() if key != "attachments"}
+        return {**finished_result(other_entries), "attachments": dict(attachments)}

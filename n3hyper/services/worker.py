@@ -1,8 +1,8 @@
-"""The worker: takes jobs from the database and evaluates them, one after the other.
+"""Worker, which takes jobs from the database and evaluates them, one after the other.
 
-Nothing that it reads is trusted: a scan is refused whose document is not what it should be, or
-differs from what this host has, and a job that is not a point of the scan's space fails. The worker
-lives on.
+Nothing that it reads is trusted: a scan is refused if its document is malformed or its inputs
+differ from this host's, and a job that is not a point of the scan's space fails. The worker goes on
+in either case.
 """
 
 from __future__ import annotations
@@ -41,33 +41,33 @@ from n3hyper.services.worker_settings import WorkerSettings
 from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
-"""Seconds between signs of life of a worker without a scan."""
+"""Seconds between heartbeats of a worker without a scan."""
 _REFUSED_AGAIN: Final = 30.0
-"""Seconds after which a scan that was refused is looked at again: it may have been restarted."""
+"""Seconds after which a refused scan is tried again: it may have been restarted."""
 _LOYALTY: Final = 10.0
-"""Seconds without a job of its scan before a worker gets ready for another, which takes long."""
+"""Seconds without a job of its scan before a worker prepares for another, which takes long."""
 _LEAVING: Final = 5.0
-"""Seconds after a signal for giving the job back."""
+"""Seconds after a signal to give the job back."""
 _MAX_PAUSE: Final = 1.0
-"""Seconds between questions of a worker that has long had nothing to do."""
+"""Seconds between queries of a worker that has been idle for long."""
 
 
 class Worker:
-    """One process's work.
+    """Worker in the main thread of a process.
 
     Parameters
     ----------
     settings
-        How.
+        Settings of the worker.
     say
-        Is told in a line each what happens.
+        Receives a line for each event.
     prepare
-        Makes the trainer of a scan; see `n3hyper.services.evaluator`.
+        Function that makes the trainer of a scan; see `n3hyper.services.evaluator`.
 
     Raises
     ------
     ObjectiveError
-        An objective that it is to allow cannot be imported.
+        when an allowed objective cannot be imported.
     """
 
     def __init__(
@@ -97,12 +97,12 @@ class Worker:
 
     # ------------------------------------------------------------ the loop
     def run(self) -> int:
-        """Work until there is nothing to do any more; how many jobs were done.
+        """Work until there is nothing left to do; return the number of jobs done.
 
         Raises
         ------
         StoreError
-            The database is away for too long, or refuses.
+            when the database does not answer for too long, or refuses.
         """
         self.retrying(self.jobs.create_jobs_indexes)
         self.say(f"waiting for jobs at {self.retrying.address}")
@@ -132,7 +132,7 @@ class Worker:
         self.say(f"{self.done} jobs done: ending")
 
     def _one_job(self) -> bool:
-        """Find a job, take it, do it; whether there was one."""
+        """Find a job, take it and do it; return whether there was one."""
         for candidate in self.retrying(self._candidates):
             key = candidate.get("exp_key")
             evaluator = self._evaluator_of(key) if isinstance(key, str) else None
@@ -145,7 +145,7 @@ class Worker:
         return False
 
     def _candidates(self) -> list[dict[str, Any]]:
-        """Of the scan that the worker is warm for, else of any; in an order of its own."""
+        """Return jobs of the scan that is prepared, else of any scan, in random order."""
         now = time.monotonic()
         for key in [key for key, since in self._refused.items() if now - since > _REFUSED_AGAIN]:
             del self._refused[key]
@@ -162,7 +162,7 @@ class Worker:
 
     # ------------------------------------------------------------ scans
     def _evaluator_of(self, key: str) -> Evaluator | ObjectiveEvaluator | None:
-        """What evaluates jobs of that scan; None where it is refused."""
+        """Return the evaluator of a scan's jobs; None if the scan is refused."""
         if self._evaluator is not None and self._evaluator.scan.exp_key == key:
             return self._evaluator
         if key in self._refused:
@@ -175,11 +175,11 @@ class Worker:
             self._evaluator = self._prepared(scan)
         except (StoreError, ObjectiveError) as err:
             self._refuse(key, str(err))
-        except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
+        except Exception as err:  # noqa: BLE001  # an unforeseen document
             self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
         else:
             self._note, self._refuses = "", None
-            # the heart may be in a longer pause than the lease of this scan allows
+            # the heartbeat may be in a longer pause than the lease of this scan allows
             self._sooner.set()
             return self._evaluator
         return None
@@ -220,13 +220,13 @@ class Worker:
             raise
         except StoreError:
             raise
-        except Exception as err:  # noqa: BLE001  # a document that nobody has thought of
+        except Exception as err:  # noqa: BLE001  # an unforeseen document
             self._finish(claim, failed_result("exception", f"{type(err).__name__}: {err}"))
         self._claim = None
         self._worked = time.monotonic()
 
     def _attached(self, claim: Claim, result: Record) -> Record:
-        """The result without its attachments, which are put into the database."""
+        """Store the attachments of a result in the database, and return the rest of it."""
         attachments = TrialAttachments(self.jobs, claim.id)
         for name, value in result.pop("attachments", {}).items():
             try:
@@ -241,7 +241,7 @@ class Worker:
         try:
             kept = self.retrying(lambda: self.jobs.finish(claim, result))
         except (PyMongoError, OverflowError, ValueError) as err:
-            # too long for the database, or of a type that it does not know
+            # too large for the database, or of a type unknown to it
             failure = failed_result("exception", f"the result cannot be stored: {err}")
             kept = self.retrying(lambda: self.jobs.finish(claim, failure))
         loss = result.get("loss")
@@ -251,13 +251,13 @@ class Worker:
 
     # ------------------------------------------------------------ signs of life
     def _beat(self) -> None:
-        """Run by a thread: renew the lease, and say that the worker lives."""
+        """Renew the lease and report that the worker is alive; run by a thread."""
         from pymongo.errors import PyMongoError
 
         while not self._leaving.is_set():
             scan = self._evaluator.scan if self._evaluator else None
             claim = self._claim
-            with suppress(PyMongoError):  # the loop will say so
+            with suppress(PyMongoError):  # the main loop will report it
                 self._sign_of_life()
                 if claim is not None:
                     self.jobs.beat(claim)
@@ -274,7 +274,7 @@ class Worker:
         }
         with self._signing:
             if self._leaving.is_set():
-                return  # the last word has been said
+                return  # the worker has signed off
             self.jobs.workers.update_one(
                 {"_id": self.name},
                 {"$set": state, "$currentDate": {"seen": True}},
@@ -282,7 +282,7 @@ class Worker:
             )
 
     def leave(self) -> None:
-        """Give back what is not finished; safe to be called from any thread, and twice."""
+        """Give back an unfinished job; safe to be called from any thread, and twice."""
         from pymongo.errors import PyMongoError
 
         self._leaving.set()
@@ -291,7 +291,7 @@ class Worker:
         with suppress(PyMongoError):
             if claim is not None:
                 self.jobs.give_back(claim)
-        # a sign of life that is under way would come after the last word
+        # a heartbeat under way would arrive after the worker has signed off
         if self._signing.acquire(timeout=SELECTION):
             with suppress(PyMongoError):
                 self.jobs.workers.delete_one({"_id": self.name})
@@ -301,7 +301,7 @@ class Worker:
 def run_worker(
     settings: WorkerSettings, say: Callable[[str], None], prepare: PrepareFits = prepare_fits
 ) -> int:
-    """Work in the main thread of a process until there is nothing left, or a signal comes.
+    """Run a worker in the main thread of a process until nothing is left, or a signal comes.
 
     Returns
     -------

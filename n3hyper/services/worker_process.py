@@ -1,6 +1,6 @@
-"""``python -m n3hyper.services.worker_process NAME``: one worker, as a fleet starts it.
+"""Process of one worker of a fleet: ``python -m n3hyper.services.worker_process NAME``.
 
-Its settings come by the standard input: the URI may hold a password.
+Its settings come through the standard input, since the URI may contain a password.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def teller(name: str) -> Callable[[str], None]:
-    """Prints lines with the time and the name of the worker."""
+    """Return a function that prints lines with the time and the name of the worker."""
 
     def say(text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {name}: {printable(text)}", flush=True)
@@ -28,12 +28,12 @@ def teller(name: str) -> Callable[[str], None]:
 
 
 def main(prepare: PrepareFits | None = None) -> int:
-    """Run one worker; the exit status of the process.
+    """Run one worker and return the exit status of the process.
 
     Parameters
     ----------
     prepare
-        In place of real fits, for tests and benchmarks.
+        Replacement of real fits, for tests and benchmarks.
     """
     from n3hyper.services.evaluator import prepare_fits
     from n3hyper.services.worker import run_worker

@@ -1,4 +1,4 @@
-"""How a worker works; its own module, since who starts workers need not load what they need."""
+"""Settings of a worker, in a module that starting workers can import without their libraries."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from n3hyper.hyper_optimization.mongo.connection import DATABASE_TIMEOUT
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How a worker works.
+    """Settings of a worker.
 
     Parameters
     ----------
     uri
-        Of the database.
+        URI of the database.
     exp_key
-        Work for that scan alone; None for all.
+        The only scan to work for; None for all.
     poll_interval
-        Seconds between questions for a job.
+        Seconds between queries for a job.
     max_jobs
-        After which the worker ends; None for no limit.
+        Number of jobs after which the worker ends; None for no limit.
     reserve_timeout
         Seconds without a job after which the worker ends.
     database_timeout
-        Seconds for which a database that is away is waited for.
+        Seconds to wait for a database that does not answer.
     theory_path
-        Where to look for the theory first.
+        Folder to look for the theory in first.
     memory
-        Bytes that the fits of the worker may take; None for its part of what is free.
+        Bytes that the worker's fits may use; None for its share of the free memory.
     objectives
-        Functions of a user's own that it may run, ``module:function``.
+        User's functions that it may run, as ``module:function``.
     """
 
     uri: str
@@ -48,14 +48,14 @@ class WorkerSettings:
     objectives: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """One line of JSON."""
+        """Encode the settings as one line of JSON."""
         values = dataclasses.asdict(self)
         values["theory_path"] = None if self.theory_path is None else str(self.theory_path)
         return json.dumps(values).encode() + b"\n"
 
     @classmethod
     def decode(cls, line: str | bytes) -> WorkerSettings:
-        """What `encode` wrote.
+        """Return the settings that `encode` wrote.
 
         Examples
         --------

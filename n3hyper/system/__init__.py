@@ -1,1 +1,1 @@
-"""Files, locks, signals and processes, as any program needs them; nothing here knows of fits."""
+"""Files, locks, signals and processes, as any program needs them; nothing here depends on fits."""

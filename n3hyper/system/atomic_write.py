@@ -1,4 +1,4 @@
-"""Writing a file so that it holds the old content or the new one, whatever happens."""
+"""Atomic writing of files: a file holds the old content or the new one, whatever happens."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 from n3hyper.errors import StoreError
 
 _SUFFIX: Final = ".part"
-"""Of temporary files; one that is left was being written by a process that was killed."""
+"""Suffix of temporary files; a leftover one was being written by a process that was killed."""
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
-    """Replace `path` by `chunks`, one after the other.
+    """Replace the content of `path` by `chunks`, one after the other.
 
     A temporary file in the same folder is written, flushed to the disk and renamed, and the folder
     is flushed as well: after a kill or a loss of power the file is the one before or the one after.
@@ -24,7 +24,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
     Raises
     ------
     StoreError
-        It cannot be written; the file is as it was.
+        when it cannot be written; the file is then unchanged.
     """
     temporary = None
     try:
@@ -53,7 +53,7 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
 def remove_leftovers(path: Path) -> None:
     """Remove the temporary files that killed processes left behind when they wrote `path`.
 
-    Only for who may be sure that no other process is writing it.
+    Call it only where no other process can be writing `path`.
     """
     for leftover in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
         with suppress(OSError):
@@ -61,14 +61,14 @@ def remove_leftovers(path: Path) -> None:
 
 
 def _umask() -> int:
-    """The process's mask, which can only be read by setting it."""
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename last; not every file system can do it, and none needs it to be read."""
+    """Make a rename durable; a file system that cannot do so does without."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):

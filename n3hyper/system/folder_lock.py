@@ -1,4 +1,4 @@
-"""One writer to a folder: a lock that ends with the process that holds it."""
+"""Lock that gives a folder one writer, and ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from n3hyper.system.own_files import ForeignFileError, open_unfollowed
 LOCK_FILE: Final = ".n3hyper.lock"
 OCCUPIED: Final = "another process is writing here"
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""What file systems answer that have no locks."""
+"""Errors of file systems that have no locks."""
 _SIGNATURE: Final = re.compile(rb"(process \d+ on [^\n]*\n?)?")
 _LONGEST: Final = 300
 
@@ -32,25 +32,25 @@ def locked_folder(folder: Path, occupied: str = OCCUPIED) -> Iterator[None]:
     """Hold `folder` for this process.
 
     The lock is the operating system's (flock) on a small file that stays behind; the file alone
-    locks nothing, so that one left by a dead process is no obstacle. It names who holds it. Some
-    network file systems know no locks: there the block runs without, and a warning says so.
+    locks nothing, so that one left by a dead process is no obstacle. It names its holder. Some
+    network file systems have no locks: the block then runs without one, and a warning says so.
 
     Parameters
     ----------
     occupied
-        What is said of a folder that another process holds.
+        The error's words for a folder that another process holds.
 
     Raises
     ------
     StoreError
-        Another process holds it, or the folder cannot be written to.
+        when another process holds the folder, or it cannot be written to.
     ForeignFileError
-        What has the name of the lock file is something else; it stays as it is.
+        when something else has the name of the lock file; it is left unchanged.
     """
     from filelock import FileLock, Timeout
 
     path = folder / LOCK_FILE
-    # preserved: else filelock takes the mere presence of the file for a lock where flock is missing
+    # preserved: otherwise filelock takes the mere presence of the file for a lock without flock
     lock = FileLock(path, blocking=False, preserve_lock_file=True, on_acquired=partial(_sign, path))
     try:
         lock.acquire()
@@ -61,7 +61,9 @@ def locked_folder(folder: Path, occupied: str = OCCUPIED) -> Iterator[None]:
             raise ForeignFileError(path, "is not the file of a lock") from err
         if err.errno not in _NO_LOCKS:
             raise StoreError(f"{folder}: cannot be written to: {err.strerror or err}") from err
-        log.warning("%s: cannot be locked (%s); see that nobody else writes here", folder, err)
+        log.warning(
+            "%s: cannot be locked (%s); make sure that nobody else writes here", folder, err
+        )
     try:
         yield
     finally:
@@ -69,9 +71,9 @@ def locked_folder(folder: Path, occupied: str = OCCUPIED) -> Iterator[None]:
 
 
 def _sign(path: Path, descriptor: int) -> None:
-    """Let others read who holds the lock; nothing is overwritten that is not such a line."""
+    """Write the holder's name into the lock file; only an earlier such line is overwritten."""
     about = os.fstat(descriptor)
-    if about.st_nlink > 1:  # a file of another name as well, such as a copy of the folder has
+    if about.st_nlink > 1:  # the file has a second name, as in a copy made of hard links
         return
     ours = stat.S_ISREG(about.st_mode) and about.st_size <= _LONGEST
     if not (ours and _SIGNATURE.fullmatch(os.pread(descriptor, _LONGEST, 0))):
@@ -82,7 +84,7 @@ def _sign(path: Path, descriptor: int) -> None:
 
 
 def _holder(path: Path) -> str:
-    """Who says that he holds the lock."""
+    """Return the process that the lock file names as its holder."""
     try:
         descriptor = open_unfollowed(path, os.O_RDONLY)
     except (OSError, ForeignFileError):

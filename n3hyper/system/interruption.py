@@ -1,8 +1,8 @@
-"""How signals end a program: at once, but never in the middle of saving.
+"""Signals that end a program: at once, but never in the middle of saving.
 
-A signal is KeyboardInterrupt in the main thread. Python raises it between two of its own steps,
-which may be long in coming while the main thread compiles or reads; since all that has finished is
-on the disk, a thread then ends the process without asking.
+A signal becomes KeyboardInterrupt in the main thread. Python raises it between two of its own
+steps, and the next step may be long in coming while the main thread compiles or reads. All that
+has finished is on the disk, so a second thread ends the process if the main one does not react.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Final
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
 )
-"""Ctrl-C, and what batch systems send before they kill."""
+"""Ctrl-C, and the signals that batch systems send before they kill."""
 GRACE: Final = 3.0
-"""Seconds that the main thread is given to react."""
+"""Seconds that the main thread has to react."""
 INTERRUPTED: Final = 130
-"""Exit status."""
+"""Exit status of an interrupted program."""
 
 _saving: Final = threading.Lock()
-"""Held while something finished is being saved."""
+"""Lock held while something finished is being saved."""
 
 
 def _is_main_thread() -> bool:
@@ -35,9 +35,9 @@ def _is_main_thread() -> bool:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off the `SIGNALS` that arrive meanwhile; they act at the end.
+    """Defer the `SIGNALS` that arrive during the block to its end.
 
-    Outside of the main thread, where signals are not handled, only the exit described above waits.
+    Outside the main thread, where signals are not handled, only the exit described above waits.
     """
     if not _is_main_thread():
         with _saving:
@@ -48,7 +48,7 @@ def uninterrupted() -> Iterator[None]:
     def put_off(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
-    # a handler that is None was not made by Python and cannot be put back
+    # a handler that is None was not installed from Python and cannot be restored
     before = {number: signal.getsignal(number) for number in SIGNALS}
     changed = [number for number in SIGNALS if before[number] not in (None, signal.SIG_IGN)]
     try:
@@ -67,16 +67,16 @@ def uninterrupted() -> Iterator[None]:
 def interrupted_by_signals(
     last_words: Callable[[], str], grace: float = GRACE, status: int = INTERRUPTED
 ) -> Iterator[None]:
-    """Let each of `SIGNALS` raise KeyboardInterrupt; end the process when that has no effect.
+    """Let each of `SIGNALS` raise KeyboardInterrupt; end the process if that has no effect.
 
     Parameters
     ----------
     last_words
-        What to print to standard error when the process is ended.
+        Gives the text to print to standard error when the process is ended.
     grace
-        Seconds after a signal until then.
+        Seconds between a signal and that end.
     status
-        Exit status then.
+        Exit status of that end.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -93,7 +93,7 @@ def interrupted_by_signals(
         else:
             return
         while not over.wait(grace):
-            # a save that is under way is waited for
+            # a save under way is allowed to finish
             if _saving.acquire(blocking=False):
                 print(last_words(), file=sys.stderr, flush=True)
                 os._exit(status)

@@ -1,6 +1,6 @@
-"""How much memory this process has, and how much more it may take.
+"""Memory that this process uses, and how much more it may use.
 
-Batch systems and containers limit it by control groups, whatever the machine has.
+Batch systems and containers limit it through control groups, whatever the machine has.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from pathlib import Path
 from typing import Final
 
 USABLE: Final = 0.8
-"""Of the memory that is free, where nobody has said how much may be taken."""
+"""Fraction of the free memory that may be used unless the user sets a limit."""
 
 
 def resident() -> int:
-    """Bytes of memory that this process has; 0 where the system does not say."""
+    """Return the bytes of memory that this process uses; 0 where the system does not say."""
     return _entry(Path("/proc/self/status"), "VmRSS") or 0
 
 
 def available() -> int | None:
-    """Bytes that may still be taken; None where the system does not say."""
+    """Return the bytes that may still be used; None where the system does not say."""
     free = [_entry(Path("/proc/meminfo"), "MemAvailable"), *_free_in_groups()]
     known = [bytes_ for bytes_ in free if bytes_ is not None]
     return int(USABLE * min(known)) if known else None
 
 
 def _entry(file: Path, name: str) -> int | None:
-    """An entry of one of the kernel's tables, which are in kB."""
+    """Return an entry of one of the kernel's tables, which are in kB."""
     try:
         lines = file.read_text().splitlines()
     except OSError:
         return None
-    found = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
-    return 1024 * int(found[0]) if found else None
+    values = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return 1024 * int(values[0]) if values else None
 
 
 def _free_in_groups(
     groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[int]:
-    """What the control groups of this process, as batch systems and containers use them, leave."""
+    """Yield the bytes that each control group of this process still allows."""
     try:
         lines = groups.read_text().splitlines()
     except OSError:
@@ -52,7 +52,7 @@ def _free_in_groups(
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
         top = root / controllers
         folder = top / name.lstrip("/")
-        # a limit of a group holds for those in it; in a container its own is at the top
+        # a group's limit holds for the groups inside it; in a container its own group is at the top
         for group in {top, folder, *(up for up in folder.parents if top in up.parents)}:
             free = _free_in_group(group, *names)
             if free is not None:
@@ -67,13 +67,13 @@ def _free_in_group(folder: Path, limit: str, used: str) -> int | None:
         return None
     if not all(value.isdigit() for value in values):
         return None
-    # files that nobody uses are given up when memory gets short
+    # the kernel drops cached files that nobody uses when memory gets short
     cached = [line.split()[1] for line in statistics if line.startswith("inactive_file ")]
     return int(values[0]) - int(values[1]) + sum(map(int, cached))
 
 
 def share(memory: int | None, processes: int) -> int | None:
-    """What each of some processes may take; None for one that may take most of what is free.
+    """Return the bytes that each of several processes may use; None: a lone process, no limit set.
 
     >>> share(8 * 2**30, 4) == 2 * 2**30, share(None, 1)
     (True, None)
@@ -85,7 +85,7 @@ def share(memory: int | None, processes: int) -> int | None:
 
 
 def in_words(size: float) -> str:
-    """Return an amount of memory as a person says it.
+    """Return an amount of memory in words.
 
     >>> in_words(5.3e9), in_words(7e5)
     ('4.9 GiB', '1 MiB')

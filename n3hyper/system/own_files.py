@@ -1,8 +1,8 @@
-"""Files in a folder that somebody else may have prepared: no link leads out of it.
+"""Safe opening of files in a folder that somebody else may have prepared with links.
 
 A folder that was copied, unpacked or is shared may hold, under the name of a log or a lock, a link
-to something precious. Such a link is refused, never followed, and nothing is emptied or added to
-before it is known to be a file that has no other name.
+to something precious. Such a link is refused, never followed, and no file is emptied or added to
+before it is known to have no other name.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from n3hyper.errors import StoreError
 from n3hyper.system.atomic_write import write_atomically
 
 _SYSTEM: Final = Path("/dev")
-"""Links in here are the system's, such as /dev/stdout."""
+"""Folder whose links are the system's, such as /dev/stdout."""
 
 
 class ForeignFileError(StoreError):
-    """A file that this program has not made stands where it wants to write."""
+    """Error for a file that stands where this program wants to write, and was not made by it."""
 
     exit_code = 2
 
@@ -35,7 +35,7 @@ def open_unfollowed(path: Path, flags: int) -> int:
     Parameters
     ----------
     flags
-        Of `os.open`; O_TRUNC would act before the file is known, and is not for here.
+        Flags of `os.open`, without O_TRUNC, which would act before the file is checked.
 
     Returns
     -------
@@ -45,9 +45,9 @@ def open_unfollowed(path: Path, flags: int) -> int:
     Raises
     ------
     ForeignFileError
-        It is a link, has a second name, or is no file; nothing has been changed.
+        when it is a link, has a second name, or is not a file; nothing has been changed.
     OSError
-        It cannot be opened.
+        when it cannot be opened.
     """
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -63,14 +63,14 @@ def open_unfollowed(path: Path, flags: int) -> int:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a log to add to; it is made where it is missing.
+    """Open a log file to append to; create it if it is missing.
 
     Raises
     ------
     ForeignFileError
-        See `open_unfollowed`.
+        as for `open_unfollowed`.
     StoreError
-        It cannot be opened.
+        when it cannot be opened.
     """
     try:
         descriptor = open_unfollowed(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -80,16 +80,16 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def write_output(path: Path, content: bytes) -> None:
-    """Write a file that a user has named; its folder is made where it is missing.
+    """Write a file that a user has named; create its folder if it is missing.
 
-    A file is replaced whole. A device or a pipe is written to.
+    A file is replaced as a whole; a device or a pipe is written to.
 
     Raises
     ------
     ForeignFileError
-        It is a link: the file that it points to is not overwritten.
+        when it is a link: the file that it points to is not overwritten.
     StoreError
-        It cannot be written.
+        when it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

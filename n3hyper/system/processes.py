@@ -1,4 +1,4 @@
-"""Starting and ending processes that belong to this one, and finding those that are in the way."""
+"""Processes: starting and ending those that belong to this one, finding those in its way."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _LEASH: Final = Path(__file__).with_name("leash.py")
 _LONGEST: Final = 120
-"""Characters of a command that are shown."""
+"""Number of characters of a command that are shown."""
 
 
 def leashed(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
-    """Return `command` such that it is ended when this process is gone, for whatever reason.
+    """Return `command` wrapped so that it is ended when this process is gone, for any reason.
 
     The thread that starts it must live as long as the process: the main one.
 
@@ -37,8 +37,8 @@ def leashed(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
 def stop_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
     """Ask a process to end, and kill it where it does not.
 
-    One that is stopped (SIGSTOP) is continued, and before it is asked: a signal that a stopped
-    process is sent may go to another thread than the main one, which then does not hear of it.
+    A stopped process (SIGSTOP) is continued first: a signal sent to a stopped process may go to
+    another thread than the main one, which then does not hear of it.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def stop_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int
 def listener(port: int) -> psutil.Process | None:
     """Find the process that listens on a TCP port of this host.
 
-    None where there is none, or the system does not say so: it may be another user's.
+    None where there is none, or where the system does not tell: it may be another user's.
     """
     import psutil
 
@@ -84,7 +84,7 @@ def describe(process: psutil.Process) -> str:
 
 
 def ending(process: psutil.Process) -> str:
-    """The command that ends a process; one that is stopped hears nothing but SIGKILL."""
+    """Return the command that ends a process; a stopped process reacts to SIGKILL alone."""
     import psutil
 
     with suppress(psutil.Error):

@@ -1,12 +1,13 @@
-"""All FK tables of a fit on one x-grid: from recipes and table files to a `TheoryStack`.
+"""Assembly of a `TheoryStack`: all FK tables of a fit on one x-grid.
 
-Each data set asks for rows of tables. Rows that nobody asks for (cut points) are left out, rows
-that two data sets share are kept once, DIS rows of all tables become one matrix, and hadronic
-tables keep their own nodes and channels less those that are zero.
+Each data set asks for rows of tables. Rows that no data set asks for (points that are cut) are left
+out, and rows that two data sets share are kept once. DIS rows of all tables become one matrix;
+hadronic tables keep their own nodes and channels, except those that are zero.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,18 +21,19 @@ from n3hyper.theory.missing import refuse_missing
 from n3hyper.theory.operations import check_operation
 from n3hyper.theory.recipe import ObservableSource
 from n3hyper.theory.stack import DISTable, HadronicTable, Observable, TheoryStack
+from n3hyper.theory.table_process import TableProcess
 
 SAME_NODE = 1e-9
-"""Nodes whose x differ by less than this fraction are one: tables store x with rounding errors."""
+"""Relative distance below which two nodes are the same: tables store x with rounding errors."""
 
 NOISE = 1e-14
-"""Channels and nodes whose coefficients all are below this fraction of their row's largest are
-what rotations between bases left over, and are dropped."""
+"""Fraction of a row's largest coefficient below which coefficients are rounding errors of rotations
+between bases: channels and nodes with no larger ones are dropped."""
 
 
 @dataclass(frozen=True)
 class _Key:
-    """A table with all that multiplies it."""
+    """Name of a table and all factors that multiply it."""
 
     table: str
     cfac: tuple[str, ...]
@@ -40,20 +42,22 @@ class _Key:
 
 @dataclass
 class _Reader:
-    """Reads each table and K-factor once."""
+    """Reader of a theory folder that opens each table and K-factor once."""
 
     folder: TheoryFolder
+    process: TableProcess
     tables: dict[str, FKTable] = field(default_factory=dict)
     cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     def table(self, name: str) -> FKTable:
-        """The table of that name."""
+        """Return the table of that name."""
         if name not in self.tables:
-            self.tables[name] = read_fktable(self.folder.table_path(name), name)
+            path = self.folder.table_path(name)
+            self.tables[name] = read_fktable(path, name, self.process.read)
         return self.tables[name]
 
     def rows(self, key: _Key, rows: Index) -> Array:
-        """Some rows of a table, with its factors."""
+        """Return the given rows of a table, multiplied by its factors."""
         table = self.table(key.table)
         factors = np.full(table.rows, key.factor)
         for cfactor in key.cfac:
@@ -63,11 +67,11 @@ class _Reader:
         return scaled
 
     def grid(self, names: tuple[str, ...]) -> Array:
-        """The nodes of the tables of one operand, ascending, each once."""
+        """Return the distinct nodes of the tables of one operand, ascending."""
         return _common_grid(self.table(name).xgrid for name in names)
 
     def q0(self) -> float:
-        """The scale of the PDFs, which must be that of all tables."""
+        """Return the scale of the PDFs, which all tables must share."""
         scales = {name: table.q0 for name, table in self.tables.items()}
         first = next(iter(scales))
         for name, scale in scales.items():
@@ -116,10 +120,14 @@ def build_stack(
         when a table, a K-factor or a row is missing, or tables do not go together.
     """
     refuse_missing(sources, folder)
-    reader = _Reader(folder)
+    with TableProcess() as process:
+        return _stacked(sources, _Reader(folder, process))
+
+
+def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[TheoryStack, float]:
     operands = [_operands(source, reader) for source in sources]
     wanted: dict[_Key, set[int]] = {}
-    for operand in (each for one in operands for each in one):
+    for operand in itertools.chain.from_iterable(operands):
         for key, row in operand:
             wanted.setdefault(key, set()).add(row)
     if not wanted:
@@ -131,7 +139,7 @@ def build_stack(
     dis = [block for block in blocks if block.table.ndim == 3]
     hadronic = _merged(block for block in blocks if block.table.ndim == 4)
     place: dict[tuple[_Key, int], int] = {}
-    for block in [*dis, *(each for group in hadronic for each in group)]:
+    for block in [*dis, *itertools.chain.from_iterable(hadronic)]:
         for row in rows[block.key].tolist():
             place[block.key, row] = len(place)
     observables, start = [], 0
@@ -142,7 +150,7 @@ def build_stack(
                 name=source.name,
                 operation=check_operation(source.recipe.operation, len(operand_rows), source.name),
                 operands=tuple(
-                    frozen(np.array([place[each] for each in operand], dtype=np.int64))
+                    frozen(np.array([place[needed] for needed in operand], dtype=np.int64))
                     for operand in operand_rows
                 ),
                 slice=slice(start, stop),
@@ -163,30 +171,30 @@ def build_stack(
 def table_nodes(
     sources: Sequence[ObservableSource], grid: Callable[[tuple[str, ...]], Array]
 ) -> Array:
-    """All x at which n3fit evaluates the PDFs, ascending; with repetitions, which it counts.
+    """Return all x at which n3fit evaluates the PDFs, ascending, with the repetitions it counts.
 
-    A data set needs the grid of each of its operands, or one where they are the same. So does an
-    experiment, of its data sets, and each constraint by itself.
+    A data set contributes the grid of each of its operands, or a single grid where all are the
+    same. An experiment likewise joins the grids of its data sets; each constraint stands alone.
 
     Parameters
     ----------
     grid
-        The nodes of the tables of one operand.
+        Gives the nodes of the tables of one operand.
     """
     groups: dict[object, list[Array]] = {}
     for number, source in enumerate(sources):
-        own = _without_copies([grid(names) for names in source.recipe.fk_tables])
-        groups.setdefault(source.group or number, []).extend(own)
-    nodes = np.concatenate([each for grids in groups.values() for each in _without_copies(grids)])
+        grids = _without_copies([grid(names) for names in source.recipe.fk_tables])
+        groups.setdefault(source.group or number, []).extend(grids)
+    nodes = np.concatenate([x for grids in groups.values() for x in _without_copies(grids)])
     distinct = _common_grid([nodes])
     return np.sort(distinct[_node_index(nodes, distinct)])
 
 
 def _without_copies(grids: list[Array]) -> list[Array]:
-    """The first grid alone where all are the same, else all."""
+    """Return the first grid alone if all are the same, else all of them."""
     same = all(
-        len(each) == len(grids[0]) and np.allclose(each, grids[0], rtol=SAME_NODE, atol=0)
-        for each in grids
+        len(grid) == len(grids[0]) and np.allclose(grid, grids[0], rtol=SAME_NODE, atol=0)
+        for grid in grids
     )
     return grids[:1] if same else grids
 
@@ -195,7 +203,7 @@ def _without_copies(grids: list[Array]) -> list[Array]:
 
 
 def _operands(source: ObservableSource, reader: _Reader) -> list[_Operand]:
-    """For each operand of the operation and each point, the row that it needs."""
+    """Return, for each operand of the operation, the row that each point needs."""
     recipe = source.recipe
     operation = check_operation(recipe.operation, len(recipe.fk_tables), source.name)
     operands = []
@@ -203,7 +211,7 @@ def _operands(source: ObservableSource, reader: _Reader) -> list[_Operand]:
         available = _available_rows(names, source, reader)
         divisor = operation == "RATIO" and number == 1
         if divisor and len(names) == 1 and _is_one_number(reader.table(names[0])):
-            # a total cross section that normalises all points
+            # the divisor is a total cross section, which normalises all points
             operands.append([available[0]] * source.points.size)
             continue
         missing = [point for point in source.points.tolist() if point not in available]
@@ -219,7 +227,7 @@ def _operands(source: ObservableSource, reader: _Reader) -> list[_Operand]:
 def _available_rows(
     names: tuple[str, ...], source: ObservableSource, reader: _Reader
 ) -> dict[int, tuple[_Key, int]]:
-    """Point -> row of the tables of one operand, which follow one another."""
+    """Return point -> row of the tables of one operand, which follow one another."""
     recipe = source.recipe
     shifts, normalization = dict(recipe.shifts), dict(recipe.normalization)
     rows: dict[int, tuple[_Key, int]] = {}
@@ -234,7 +242,7 @@ def _available_rows(
 
 
 def _is_one_number(table: FKTable) -> bool:
-    """One row, or one row followed by rows of zeros, as old tables have it."""
+    """Return whether a table has one row, or one row followed by rows of zeros, as old ones do."""
     return not bool(table.table[1:].any())
 
 
@@ -272,7 +280,7 @@ def _block(reader: _Reader, key: _Key, rows: Index) -> _Block:
 
 
 def _common_grid(grids: Iterable[Array]) -> Array:
-    """All nodes, ascending, each once.
+    """Return the distinct nodes of all grids, ascending.
 
     >>> _common_grid([np.array([0.1, 0.5]), np.array([0.1 * (1 + 1e-13), 0.2])])
     array([0.1, 0.2, 0.5])
@@ -284,7 +292,7 @@ def _common_grid(grids: Iterable[Array]) -> Array:
 
 
 def _node_index(nodes: Array, xgrid: Array) -> Index:
-    """Where each of `nodes` is in `xgrid`."""
+    """Return the index in `xgrid` of each of `nodes`."""
     if len(xgrid) == 1:
         return np.zeros(len(nodes), dtype=np.int64)
     right = np.clip(np.searchsorted(xgrid, nodes), 1, len(xgrid) - 1)
@@ -294,7 +302,7 @@ def _node_index(nodes: Array, xgrid: Array) -> Index:
 
 
 def _dis_table(blocks: Sequence[_Block], xgrid: Array) -> DISTable | None:
-    """One matrix of the rows of all structure functions."""
+    """Return the rows of all structure functions as one matrix."""
     if not blocks:
         return None
     dense = np.zeros((sum(block.rows for block in blocks), len(xgrid), N_FLAVOURS))
@@ -310,7 +318,7 @@ def _dis_table(blocks: Sequence[_Block], xgrid: Array) -> DISTable | None:
 
 
 def _merged(blocks: Iterable[_Block]) -> list[list[_Block]]:
-    """Hadronic tables with the same channels on the same nodes, which become one."""
+    """Group hadronic tables with the same channels on the same nodes, which become one table."""
     groups: dict[tuple[bytes, bytes], list[_Block]] = {}
     for block in blocks:
         groups.setdefault((block.channels.tobytes(), block.xgrid.tobytes()), []).append(block)

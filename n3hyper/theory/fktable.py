@@ -1,4 +1,4 @@
-"""FK tables: what theory makes of the PDFs at the scale Q0, read with PineAPPL.
+"""FK tables, which turn PDFs at the scale Q0 into predictions, read with PineAPPL.
 
 A table gives the prediction of each of its rows as a sum over x-grid nodes and flavours,
 sum FK(n; f, x) x f(x) for structure functions and sum FK(n; f, g, x, y) x f(x) y g(y) for
@@ -8,22 +8,23 @@ divided out here, as validphys does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from n3hyper.errors import TheoryError
+from n3hyper.foreign.files import read_regular
 from n3hyper.physics.arrays import N_FLAVOURS, Array, Index, frozen
+from n3hyper.theory.raw_table import RawTable, read_raw
 
 EVOLUTION_PIDS: Final = (22, 100, 21, 200, 203, 208, 215, 224, 235, 103, 108, 115, 124, 135)
 """PineAPPL's numbers of photon Sigma g V V3 V8 V15 V24 V35 T3 T8 T15 T24 T35, in this order."""
 
-PROTON: Final = 2212
-
-_LZ4: Final = b"\x04\x22\x4d\x18"
-_PINEAPPL: Final = b"PineAPPL"
+_LARGEST_CFACTOR: Final = 4 * 2**20
+"""Bytes of a K-factor file; NNPDF's have some kB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,9 @@ class FKTable:
         return int(self.table.shape[0])
 
 
-def read_fktable(path: Path, name: str = "") -> FKTable:
+def read_fktable(
+    path: Path, name: str = "", read: Callable[[Path], RawTable] = read_raw
+) -> FKTable:
     """Read a table of one or two unpolarised protons.
 
     Parameters
@@ -60,6 +63,8 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         A ``.pineappl`` or ``.pineappl.lz4`` file.
     name
         What to call it; the file's name by default.
+    read
+        What reads the file: `n3hyper.theory.table_process.TableProcess.read` for those of others.
 
     Raises
     ------
@@ -67,15 +72,12 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         for a file that is not such a table.
     """
     name = name or path.name.split(".pineappl")[0]
-    grid = _open(path)
-    _check_hadrons(grid, path)
-    normalizations = np.asarray(grid.bin_normalizations(), dtype=float)
-    raw = np.asarray(grid.table(), dtype=float)
-    xgrid = np.asarray(grid.x_grid(), dtype=float)
+    found = read(path)
+    normalizations, raw, xgrid = found.normalizations, found.table, found.xgrid
     raw = raw / normalizations.reshape(-1, *[1] * (raw.ndim - 1)) / xgrid
     if raw.ndim == 4:
         raw /= xgrid[:, np.newaxis]
-    table, channels = _to_evolution(raw, [list(channel) for channel in grid.channels()], path)
+    table, channels = _to_evolution(raw, found.channels, path)
     order = np.argsort(xgrid)
     if (np.diff(xgrid) < 0).any():
         table = table[..., order] if table.ndim == 3 else table[..., order, :][..., order]
@@ -84,31 +86,39 @@ def read_fktable(path: Path, name: str = "") -> FKTable:
         table=frozen(table),
         channels=frozen(channels),
         xgrid=frozen(xgrid[order]),
-        q0=float(np.sqrt(grid.fac0())),
+        q0=float(np.sqrt(found.scale)),
     )
 
 
 def read_cfactor(path: Path) -> Array:
-    """The K-factor of each row: first column of a ``CF_*.dat`` file, below its starred header.
+    """Return the K-factor of each row, the first column of a ``CF_*.dat`` file below its header.
 
     Raises
     ------
     TheoryError
-        for a file of another form.
+        for a file of another format.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_regular(path, _LARGEST_CFACTOR).decode().splitlines()
+    except OSError as error:
+        raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TheoryError(f"{path}: not a K-factor file: it is not text") from error
     stars = [number for number, line in enumerate(lines) if line.startswith("*")]
     if len(stars) < 2:
         raise TheoryError(f"{path}: not a K-factor file, whose header lies between lines of stars")
     try:
         columns = [line.split() for line in lines[stars[1] + 1 :] if line.strip()]
-        return np.array([float(column[0]) for column in columns])
+        factors = np.array([float(column[0]) for column in columns])
     except ValueError as error:
         raise TheoryError(f"{path}: not a K-factor file: {error}") from error
+    if not np.isfinite(factors).all():
+        raise TheoryError(f"{path}: not a K-factor file: a factor is not finite")
+    return factors
 
 
 def pid_to_evolution(pid: int) -> Array:
-    """A parton as a combination of the 14 evolution flavours, (14,).
+    """Return a parton as a combination of the 14 evolution flavours, shape (14,).
 
     >>> np.flatnonzero(pid_to_evolution(21))
     array([2])
@@ -135,7 +145,7 @@ _MINUS: Final = [3, 4, 5, 6, 7, 8]  # V V3 V8 V15 V24 V35
 
 
 def _quarks_to_evolution() -> Array:
-    """(6, 6): rows Sigma T3 T8 T15 T24 T35 (or V V3 ...) of u d s c b t."""
+    """Return the matrix (6, 6) of Sigma T3 T8 T15 T24 T35 (or V V3 ...) in terms of u d s c b t."""
     matrix = np.zeros((6, 6))
     matrix[0] = 1
     for row in range(1, 6):
@@ -145,7 +155,7 @@ def _quarks_to_evolution() -> Array:
 
 
 def evolution_matrix() -> tuple[Index, Array]:
-    """Partons and the matrix that makes evolution flavours of them.
+    """Return the partons and the matrix that turns them into evolution flavours.
 
     Returns
     -------
@@ -163,53 +173,20 @@ def evolution_matrix() -> tuple[Index, Array]:
     return np.array([22, 21, *quarks, *(-quark for quark in quarks)]), matrix
 
 
-def _open(path: Path) -> Any:
-    from pineappl.fk_table import FkTable
-
-    _check_start(path)
-    try:
-        return FkTable.read(str(path))
-    # PineAPPL is written in Rust: a file it cannot read is a panic, which only BaseException sees
-    except BaseException as error:
-        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
-            raise
-        reason = str(error).partition("\n")[0]
-        raise TheoryError(f"{path}: PineAPPL cannot read it as a FK table: {reason}") from error
-
-
-def _check_start(path: Path) -> None:
-    """Look at the first bytes, since PineAPPL would print its panic to the terminal."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-    except OSError as error:
-        raise TheoryError(f"{path} cannot be read: {error.strerror}") from error
-    if not start.startswith((_LZ4, _PINEAPPL)):
-        raise TheoryError(f"{path}: not a PineAPPL file")
-
-
-def _check_hadrons(grid: Any, path: Path) -> None:
-    hadrons = grid.convolutions
-    if len(hadrons) not in (1, 2):
-        raise TheoryError(f"{path}: {len(hadrons)} hadrons enter, not one or two")
-    for hadron in hadrons:
-        kind = hadron.convolution_types
-        if hadron.pid != PROTON or kind.polarized or kind.time_like:
-            raise TheoryError(f"{path}: only PDFs of unpolarised protons can be fitted")
-
-
 def _to_evolution(raw: Array, pids: list[list[int]], path: Path) -> tuple[Array, Index]:
-    """The table by evolution flavours (or pairs of them), whatever its channels were.
+    """Return the table in terms of evolution flavours (or pairs), whatever its channels were.
 
-    Channels that are evolution flavours already are only renamed; any other parton is expanded,
-    f_p = sum over e of M[p, e] f_e, and so is each pair of them.
+    Channels that are evolution flavours already are only renamed. Any other parton is expanded,
+    f_p = sum over e of M[p, e] f_e, and so is any pair of them.
     """
     try:
         factors = [[pid_to_evolution(pid) for pid in channel] for channel in pids]
     except TheoryError as error:
         raise TheoryError(f"{path}: {error}") from error
     # (channels, 14) for one hadron, (channels, 196) for two
-    weights = np.array([each[0] if len(each) == 1 else np.outer(*each).ravel() for each in factors])
+    weights = np.array(
+        [factor[0] if len(factor) == 1 else np.outer(*factor).ravel() for factor in factors]
+    )
     used = np.flatnonzero(np.abs(weights).max(axis=0) > 0)
     single = ((weights != 0).sum(axis=1) == 1).all() and weights.max() == 1.0
     if single and len(used) == len(pids):

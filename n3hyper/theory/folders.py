@@ -1,9 +1,9 @@
-"""Finding theories: folders of FK tables in NNPDF's layout.
+"""Theories on disk: folders of FK tables in NNPDF's layout, and where they are looked for.
 
-A theory lies in ``theory_<id>/``: tables in ``fastkernel/<name>.pineappl.lz4``, K-factors in
-``cfactor/CF_<kind>_<name>.dat``, and, beside what NNPDF ships, its card in ``theory.yml``.
+A theory is a folder ``theory_<id>/``: tables in ``fastkernel/<name>.pineappl.lz4``, K-factors in
+``cfactor/CF_<kind>_<name>.dat`` and, unless NNPDF ships it, its card in ``theory.yml``.
 `find_theory` looks in the path given on the command line; without one in ``$N3HYPER_THEORY_PATH``,
-in NNPDF's own share folders, and in the theories that n3hyper ships.
+in NNPDF's own share folders, and among the theories that n3hyper ships.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import TheoryError, nearest
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_yaml
 
 ENVIRONMENT: Final = "N3HYPER_THEORY_PATH"
-"""Folders of theories, separated as in ``$PATH``."""
+"""Environment variable that lists folders of theories, separated as in ``$PATH``."""
 
 EXTENSIONS: Final = (".pineappl.lz4", ".pineappl")
 
@@ -29,7 +31,7 @@ SHIPPED: Final = Path(__file__).parent / "shipped"
 
 @dataclass(frozen=True)
 class TheoryCard:
-    """The settings of a theory that this package needs."""
+    """Settings of a theory that a fit needs."""
 
     theoryid: int
     pto: int
@@ -37,9 +39,11 @@ class TheoryCard:
     q0: float
     """Scale of the fitted PDFs in GeV."""
     fns: str = "FONLL-C"
-    """Flavour-number scheme; with `intrinsic_charm` it says how charm production is cut."""
+    """Flavour-number scheme; with `intrinsic_charm` it determines the cuts on charm production."""
     intrinsic_charm: bool = True
     """Whether charm is fitted."""
+    active_flavours: int = 4
+    """Number of quark flavours that PDFs have at Q0: those below their threshold are zero there."""
     comments: str = ""
 
 
@@ -51,7 +55,7 @@ class TheoryFolder:
     path: Path
 
     def table_path(self, name: str) -> Path:
-        """The file of a FK table.
+        """Return the file of an FK table.
 
         Raises
         ------
@@ -68,7 +72,7 @@ class TheoryFolder:
         )
 
     def cfactor_path(self, cfactor: str, table: str) -> Path:
-        """The file of a K-factor: the theory's own, else the one that comes with nnpdf_data.
+        """Return the file of a K-factor: the theory's own, else the one shipped with nnpdf_data.
 
         Raises
         ------
@@ -85,19 +89,19 @@ class TheoryFolder:
         )
 
     def has_table(self, name: str) -> bool:
-        """Whether the theory has a FK table."""
+        """Return whether the theory has an FK table."""
         folder = self.path / "fastkernel"
         return any((folder / f"{name}{extension}").is_file() for extension in EXTENSIONS)
 
     def has_cfactor(self, cfactor: str, table: str) -> bool:
-        """Whether there is a K-factor, in the theory or in nnpdf_data."""
+        """Return whether there is a K-factor, in the theory or in nnpdf_data."""
         try:
             return self.cfactor_path(cfactor, table).is_file()
         except TheoryError:
             return False
 
     def tables(self) -> tuple[str, ...]:
-        """Names of all its FK tables, sorted."""
+        """Return the names of all its FK tables, sorted."""
         folder = self.path / "fastkernel"
         return tuple(
             sorted(
@@ -108,25 +112,24 @@ class TheoryFolder:
         )
 
     def card(self) -> TheoryCard:
-        """Its card: ``theory.yml`` in the folder, else NNPDF's card of that number.
+        """Return the theory's card: ``theory.yml`` in the folder, else NNPDF's card of that number.
 
         Raises
         ------
         TheoryError
-            when there is no card, or none that can be read.
+            when there is no card, or it cannot be read.
         """
         return _read_card(self.card_path(), self.theoryid)
 
     def card_path(self) -> Path:
-        """The file of its card.
+        """Return the file of the theory's card.
 
         Raises
         ------
         TheoryError
             when there is none.
         """
-        files = [self.path / "theory.yml", self.path / "theory.yaml"]
-        files += [folder / f"{self.theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
+        files = [self.path / "theory.yml", self.path / "theory.yaml", *_nnpdf_cards(self.theoryid)]
         for file in files:
             if file.is_file():
                 return file
@@ -139,26 +142,30 @@ class TheoryFolder:
 
 
 def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
-    """The folder of theory number `theoryid`.
+    """Return the folder of theory number `theoryid`.
 
     Parameters
     ----------
     theory_path
-        A folder that holds ``theory_<id>``, or ``theory_<id>`` itself; only this one is looked
-        into. None: ``$N3HYPER_THEORY_PATH``, NNPDF's share folders, the shipped theories.
+        A folder that holds ``theory_<id>``, or ``theory_<id>`` itself; no other is searched then.
+        By default ``$N3HYPER_THEORY_PATH``, NNPDF's share folders and the shipped theories.
 
     Raises
     ------
     TheoryError
-        when it is nowhere; the message says where it was looked for and which theories are there.
+        when it is nowhere; the message lists the searched folders and the theories found there.
     """
     folders = [theory_path] if theory_path is not None else list(search_path())
     for folder in folders:
-        found = _theories_in(folder).get(theoryid)
-        if found is not None:
-            return TheoryFolder(theoryid, found)
-    there = sorted({known for folder in folders for known in _theories_in(folder)})
-    ids = f"there are theories {', '.join(map(str, there))}" if there else "no theory is there"
+        path = _theories_in(folder).get(theoryid)
+        if path is not None:
+            return TheoryFolder(theoryid, path)
+    known_ids = sorted({known for folder in folders for known in _theories_in(folder)})
+    ids = (
+        f"there are theories {', '.join(map(str, known_ids))}"
+        if known_ids
+        else "no theory is there"
+    )
     where = "; ".join(
         f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in folders
     )
@@ -168,8 +175,26 @@ def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
     )
 
 
+def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Return the card of a theory, its file and its content, also where no FK tables are at hand.
+
+    Raises
+    ------
+    TheoryError
+        when neither a theory of that number nor NNPDF's card of it is there.
+    """
+    try:
+        file = find_theory(theoryid, theory_path).card_path()
+    except TheoryError:
+        cards = [card for card in _nnpdf_cards(theoryid) if card.is_file()]
+        if not cards:
+            raise
+        file = cards[0]
+    return file, _read_yaml(file)
+
+
 def search_path() -> Iterator[Path]:
-    """The folders that hold theories, in the order in which they are looked into."""
+    """Yield the folders that may hold theories, in the order in which they are searched."""
     seen = set()
     for folder in _all_folders():
         if folder not in seen:
@@ -190,7 +215,7 @@ def _all_folders() -> Iterator[Path]:
 
 
 def share_folders() -> tuple[Path, ...]:
-    """NNPDF's share folders: of ``$NNPDF_SHARE``, of its profile, of this Python, of the user."""
+    """Return NNPDF's share folders: ``$NNPDF_SHARE``, its profile's, this Python's, the user's."""
     shares = [os.environ.get("NNPDF_SHARE"), _profile().get("nnpdf_share")]
     folders = [_share(share) for share in shares if share]
     folders.append(_share("RELATIVE_TO_PYTHON"))
@@ -198,15 +223,15 @@ def share_folders() -> tuple[Path, ...]:
     return tuple(dict.fromkeys([*folders, Path(data_home).expanduser() / "NNPDF"]))
 
 
-def _share(value: Any) -> Path:
-    # the word that NNPDF's profiles use for sys.prefix
+def _share(value: object) -> Path:
+    # the word by which NNPDF's profiles mean sys.prefix
     if value == "RELATIVE_TO_PYTHON":
         return Path(sys.prefix) / "share" / "NNPDF"
     return Path(str(value)).expanduser()
 
 
 def _profile() -> dict[str, Any]:
-    """NNPDF's ``nnprofile.yaml``, where the user has one (else nothing)."""
+    """Return the content of NNPDF's ``nnprofile.yaml``, empty if the user has none."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "NNPDF"
     named = os.environ.get("NNPDF_PROFILE_PATH")
     files = [Path(named)] if named else [config / "nnprofile.yaml", config / "nnprofile.yml"]
@@ -217,18 +242,18 @@ def _profile() -> dict[str, Any]:
 
 
 def _theories_in(folder: Path) -> dict[int, Path]:
-    """Number -> folder of the theories in `folder`, which may be a theory itself."""
+    """Return id -> folder of the theories in `folder`, which may be a theory itself."""
     if not folder.is_dir():
         return {}
     # abspath, since the folder may be "." or a link whose own name counts
     candidates = [Path(os.path.abspath(folder))]
     candidates += [*folder.glob("theory_*"), *folder.glob("theories/theory_*")]
-    found: dict[int, Path] = {}
+    theories: dict[int, Path] = {}
     for path in candidates:
         match = re.fullmatch(r"theory_(\d+)", path.name)
         if match and path.is_dir():
-            found.setdefault(int(match.group(1)), path)
-    return found
+            theories.setdefault(int(match.group(1)), path)
+    return theories
 
 
 def _read_card(file: Path, theoryid: int) -> TheoryCard:
@@ -240,29 +265,49 @@ def _read_card(file: Path, theoryid: int) -> TheoryCard:
             q0=float(card["Q0"]),
             fns=str(card.get("FNS", "FONLL-C")),
             intrinsic_charm=bool(card.get("IC", True)),
+            active_flavours=_active_flavours(card),
             comments=str(card.get("Comments") or ""),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TheoryError(f"{file}: not a theory card with numbers PTO and Q0") from error
 
 
+def _active_flavours(card: Mapping[str, Any]) -> int:
+    """Three light ones, heavy ones from their threshold on, and charm where it is fitted.
+
+    >>> _active_flavours({"Q0": 1.65, "mc": 1.51, "kcThr": 1.0, "mb": 4.92, "kbThr": 1.0})
+    4
+    """
+    active = 3
+    for quark in ("c", "b", "t"):
+        threshold = float(card.get(f"m{quark}", float("inf"))) * float(card.get(f"k{quark}Thr", 1))
+        if float(card["Q0"]) < threshold:
+            break
+        active += 1
+    return max(active, 4) if card.get("IC", 1) == 1 else active
+
+
 def _read_yaml(file: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        reason = " ".join(str(error).split())
+        content = load_yaml(read_regular(file, LARGEST).decode())
+    except (OSError, YAMLError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise TheoryError(f"{file} cannot be read: {reason}") from error
     return content if isinstance(content, dict) else {}
 
 
 def _nnpdf_data(folder: str) -> list[Path]:
-    """A folder of the package nnpdf_data, found without importing it."""
+    """Return the paths of a folder in the package nnpdf_data, found without importing it."""
     spec = importlib.util.find_spec("nnpdf_data")
     locations = spec.submodule_search_locations if spec else None
     return [Path(location) / folder for location in locations or ()]
+
+
+def _nnpdf_cards(theoryid: int) -> list[Path]:
+    """Where NNPDF's card of a theory may be."""
+    return [folder / f"{theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
 
 
 def _either(paths: list[Path]) -> str:

@@ -1,8 +1,7 @@
-"""PDF sets in LHAPDF's grid format (``lhagrid1``): reading, and interpolation at one scale.
+"""PDF sets in LHAPDF's grid format (``lhagrid1``): reading and interpolating them at one scale.
 
-Only what t0 predictions and closure tests need: the central member at the scale Q0. Interpolation
-is LHAPDF's own (log-bicubic; below the first node in x its continuation), arXiv:1412.7420
-section 3.
+t0 predictions and closure tests need only the central member at the scale Q0. The interpolation is
+LHAPDF's own: log-bicubic, and continued below the first node in x (arXiv:1412.7420, section 3).
 """
 
 from __future__ import annotations
@@ -16,25 +15,34 @@ from typing import Final
 import numpy as np
 
 from n3hyper.errors import DataError
+from n3hyper.foreign.files import read_regular
 from n3hyper.physics.arrays import Array, Index
 from n3hyper.theory.fktable import evolution_matrix
 from n3hyper.theory.folders import share_folders
 
 VARIABLES: Final = ("LHAPDF_DATA_PATH", "LHAPATH")
-"""LHAPDF's variables that name folders of sets, separated as in ``$PATH``."""
+"""LHAPDF's environment variables that list folders of sets, separated as in ``$PATH``."""
 
 PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
+    "comparison": "leave out `--compare`",
 }
-"""What a set may be needed for, and how to do without."""
+"""Purposes that a set may be needed for, and how to do without it."""
 
+_LARGEST: Final = 16 * 2**20
+"""Bytes of a member's file; those of NNPDF4.0 have 3 MB."""
+_MOST_GRIDS: Final = 10
+_MOST_KNOTS: Final = 2000
+_MOST_PARTONS: Final = 50
+_MOST_VALUES: Final = 1_000_000
+"""Numbers of a sub-grid; those of NNPDF4.0 have 110,000."""
 _SMALL: Final = 1e-3  # LHAPDF extrapolates log(xf) where xf is above it, xf itself elsewhere
 
 
 @dataclass(frozen=True, eq=False)
 class SubGrid:
-    """The values between two flavour thresholds."""
+    """Values of a PDF set between two flavour thresholds."""
 
     x: Array
     """(nx,)"""
@@ -46,7 +54,7 @@ class SubGrid:
     """(nx, nq, npid): x f(x, Q)."""
 
     def evaluate(self, x: Array, q: float) -> Array:
-        """x f(x, Q) at each `x`, (len(x), npid)."""
+        """Return x f(x, Q) at each `x`, shape (len(x), npid)."""
         inside = np.clip(x, self.x[0], self.x[-1])
         result = self._interpolate(inside, q)
         below = x < self.x[0]
@@ -66,7 +74,7 @@ class SubGrid:
         return value
 
     def _continue(self, x: Array, q: float) -> Array:
-        """LHAPDF's extrapolation towards small x, a straight line through the first two knots."""
+        """Extrapolate towards small x as LHAPDF does, along a line through the first two knots."""
         low, high = self._interpolate(self.x[:2], q)
         slope = (np.log(x) - np.log(self.x[0])) / np.log(self.x[1] / self.x[0])
         line = low + slope[:, np.newaxis] * (high - low)
@@ -77,12 +85,12 @@ class SubGrid:
 
 
 def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> Array:
-    """The central member of a set at Q0 in the evolution basis, (nx, 14).
+    """Return the central member of a set at Q0 in the evolution basis, shape (nx, 14).
 
     Parameters
     ----------
     name
-        Name of the set; see `find_set` for where it is looked for.
+        Name of the set, which `find_set` looks for.
     xgrid
         (nx,)
     q0
@@ -102,7 +110,7 @@ def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> A
     if q0 < lowest * (1 - 1e-6):
         raise DataError(f"PDF set {name} begins at Q = {lowest:g} GeV, above Q0 = {q0:g} GeV")
     # at a threshold LHAPDF takes the grid that begins there
-    grid = [each for each in grids if each.q[0] <= max(q0, lowest)][-1]
+    grid = [candidate for candidate in grids if candidate.q[0] <= max(q0, lowest)][-1]
     values = grid.evaluate(np.asarray(xgrid, dtype=float), max(q0, lowest))
     pids, matrix = evolution_matrix()
     partons = np.zeros((len(xgrid), len(pids)))
@@ -114,10 +122,10 @@ def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> A
 
 
 def find_set(name: str, purpose: str = "t0") -> Path:
-    """The file of the central member of a set.
+    """Return the file of the central member of a set.
 
-    It is looked for in ``$LHAPDF_DATA_PATH``, ``$LHAPATH``, where LHAPDF of this Python or of the
-    system keeps its sets, and in NNPDF's share folders.
+    It is looked for in ``$LHAPDF_DATA_PATH``, in ``$LHAPATH``, where this Python's or the system's
+    LHAPDF keeps its sets, and in NNPDF's share folders.
 
     Raises
     ------
@@ -140,7 +148,7 @@ def find_set(name: str, purpose: str = "t0") -> Path:
 
 
 def lhapdf_folders() -> tuple[Path, ...]:
-    """The folders that may hold sets, in the order in which they are looked into."""
+    """Return the folders that may hold sets, in the order in which they are searched."""
     named = [
         Path(entry).expanduser()
         for variable in VARIABLES
@@ -154,7 +162,7 @@ def lhapdf_folders() -> tuple[Path, ...]:
 
 
 def read_member(path: Path) -> tuple[SubGrid, ...]:
-    """All sub-grids of a member's ``.dat`` file, by rising Q.
+    """Return all sub-grids of a member's ``.dat`` file, by rising Q.
 
     Raises
     ------
@@ -162,32 +170,50 @@ def read_member(path: Path) -> tuple[SubGrid, ...]:
         for a file of another format.
     """
     try:
-        blocks = path.read_text(encoding="utf-8").split("---")
-        header = blocks[0]
-        if "lhagrid1" not in header:
+        blocks = read_regular(path, _LARGEST).decode().split("---", _MOST_GRIDS + 2)
+        if "lhagrid1" not in blocks[0]:
             raise ValueError("its format is not lhagrid1")
-        return tuple(_sub_grid(block) for block in blocks[1:] if block.strip())
-    except (OSError, ValueError, IndexError) as error:
+        # behind the last grid there is nothing
+        grids = tuple(_sub_grid(block) for block in blocks[1:] if block.strip())
+        if not 0 < len(grids) <= _MOST_GRIDS:
+            raise ValueError(f"{len(grids)} sub-grids")
+        return grids
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError, OverflowError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _sub_grid(block: str) -> SubGrid:
     x_line, q_line, pid_line, values = block.strip().split("\n", 3)
-    x = np.array(x_line.split(), dtype=float)
-    q = np.array(q_line.split(), dtype=float)
-    pids = np.array(pid_line.split(), dtype=np.int64)
+    x = _numbers(x_line, "x", 4)
+    q = _numbers(q_line, "Q", 2)
+    pids = np.array(pid_line.split(maxsplit=_MOST_PARTONS)[:_MOST_PARTONS], dtype=np.int64)
     pids[pids == 0] = 21  # an old number of the gluon
-    if x.size < 4 or q.size < 2:
-        raise ValueError(f"a grid of {x.size} x {q.size} knots is too small")
-    numbers = np.array(values.split(), dtype=float)
+    size = x.size * q.size * pids.size
+    if not 0 < size <= _MOST_VALUES:
+        raise ValueError(f"a sub-grid of {x.size} x {q.size} knots and {pids.size} partons")
+    numbers = np.array(values.split(maxsplit=size), dtype=float)
+    if numbers.size != size or not np.isfinite(numbers).all():
+        raise ValueError(f"not {size} finite numbers in a sub-grid")
     return SubGrid(x, q, pids, numbers.reshape(x.size, q.size, pids.size))
 
 
-def _cubic(knots: Array, values: Array, points: Array) -> Array:
-    """Hermite cubics through `values` (knots, ...) with slopes by central differences.
+def _numbers(line: str, name: str, least: int) -> Array:
+    """Read the knots in x or Q, which must be positive and rising."""
+    knots = np.array(line.split(maxsplit=_MOST_KNOTS), dtype=float)
+    if not least <= knots.size <= _MOST_KNOTS:
+        raise ValueError(f"{knots.size} knots in {name}")
+    if not (np.isfinite(knots).all() and knots[0] > 0 and (np.diff(knots) > 0).all()):
+        raise ValueError(f"knots in {name} that are not positive and rising")
+    return knots
 
-    The slope at a knot is the mean of those of its two neighbouring intervals; at either end it is
-    that of the only one. Returns (points, ...).
+
+def _cubic(knots: Array, values: Array, points: Array) -> Array:
+    """Interpolate `values` (knots, ...) by Hermite cubics with slopes from central differences.
+
+    The slope at a knot is the mean slope of its two neighbouring intervals; at either end it is
+    that of the only interval. The result has shape (points, ...).
     """
     shape = (-1, *[1] * (values.ndim - 1))
     step = np.diff(knots)

@@ -1,4 +1,4 @@
-"""What a theory folder lacks of what data sets need: found for all of them before any is read."""
+"""Tables and K-factors that data sets need and a theory folder lacks, found before any is read."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LEAVE_OUT = "n3hyper scan --skip-missing leaves them out"
 
 @dataclass(frozen=True)
 class Missing:
-    """A data set, positivity or integrability set whose predictions cannot be made."""
+    """Data set, positivity or integrability set whose predictions cannot be made."""
 
     dataset: str
-    """As the runcard names it."""
+    """Its name in the runcard."""
     tables: tuple[str, ...] = ()
     """FK tables that are not in the folder."""
     cfactors: tuple[tuple[str, str], ...] = ()
-    """K-factors that are nowhere, each with its table: ``("QCD", "DYE605")``."""
+    """Missing K-factors, each with its table: ``("QCD", "DYE605")``."""
     key: str = ""
-    """Where it stands in the runcard, in today's spelling."""
+    """Its key path in the runcard, in today's spelling."""
 
     @property
     def reason(self) -> str:
-        """What is missing, in a few words."""
+        """Description of what is missing, in a few words."""
         if self.tables:
             return f"no FK table {', '.join(self.tables)}"
         if self.cfactors:
@@ -36,14 +36,14 @@ class Missing:
 
     @property
     def named_cfactors(self) -> str:
-        """The K-factors in words: ``QCD of DYE605``."""
+        """The missing K-factors in words: ``QCD of DYE605``."""
         return ", ".join(f"{cfactor} of {table}" for cfactor, table in self.cfactors)
 
 
 def lacking(
     name: str, recipe: TheoryRecipe | None, cfac: Sequence[str], folder: TheoryFolder
 ) -> Missing | None:
-    """What `folder` lacks for a data set; None if it has all."""
+    """Return what `folder` lacks for a data set; None if it lacks nothing."""
     if recipe is None:
         return Missing(name)
     tables = dict.fromkeys(table for operand in recipe.fk_tables for table in operand)
@@ -66,20 +66,20 @@ def refuse_missing(sources: Iterable[ObservableSource], folder: TheoryFolder) ->
         when a table or a K-factor is missing.
     """
     sources = list(sources)
-    found = [lacking(each.name, each.recipe, each.cfac, folder) for each in sources]
-    missing = [each for each in found if each is not None]
+    lacks_of_sets = [lacking(source.name, source.recipe, source.cfac, folder) for source in sources]
+    missing = [lack for lack in lacks_of_sets if lack is not None]
     if not missing:
         return
     if len(missing) == 1:
         _refuse_one(missing[0], folder)
-    without = [each for each in missing if each.tables]
-    factors = [each for each in missing if not each.tables]
+    without = [lack for lack in missing if lack.tables]
+    factors = [lack for lack in missing if not lack.tables]
     lacks = []
     if without:
-        names = ", ".join(each.dataset for each in without)
+        names = ", ".join(lack.dataset for lack in without)
         lacks.append(f"no FK tables for {len(without)} of {len(sources)} sets ({names})")
     if factors:
-        names = ", ".join(f"{each.dataset}: {each.named_cfactors}" for each in factors)
+        names = ", ".join(f"{lack.dataset}: {lack.named_cfactors}" for lack in factors)
         lacks.append(f"no K-factors for {len(factors)} ({names})")
     raise TheoryError(
         f"theory {folder.theoryid} in {folder.path} has {' and '.join(lacks)}; {LEAVE_OUT}"
@@ -87,7 +87,7 @@ def refuse_missing(sources: Iterable[ObservableSource], folder: TheoryFolder) ->
 
 
 def _refuse_one(missing: Missing, folder: TheoryFolder) -> None:
-    """The error of the one file that is missing, which knows names that are like it."""
+    """Raise the error of the only missing file, which suggests similar names."""
     try:
         if missing.tables:
             folder.table_path(missing.tables[0])

@@ -1,8 +1,8 @@
-"""How a measured quantity is made from theory predictions: the commondata's operations.
+"""Operations of the commondata, which combine theory predictions into the measured quantity.
 
 A data set names one operation and its operands. An operand is a cross section or structure
-function (one number a point); the operation makes the measured quantity of them, e.g. the ratio
-of two cross sections. The definitions are those of NNPDF (`validphys.convolution.OP`).
+function (one number per point); the operation makes the measured quantity from them, e.g. the
+ratio of two cross sections. The definitions are those of NNPDF (`validphys.convolution.OP`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -19,38 +19,38 @@ from n3hyper.physics.arrays import Array
 
 
 def _null(operands: Sequence[Array]) -> Array:
-    """a"""
+    """Return a."""
     return operands[0]
 
 
 def _sum(operands: Sequence[Array]) -> Array:
-    """a + b + ..."""
+    """Return a + b + ..."""
     return reduce(add, operands)
 
 
 def _ratio(operands: Sequence[Array]) -> Array:
-    """a / b"""
+    """Return a / b."""
     return operands[0] / operands[1]
 
 
 def _asymmetry(operands: Sequence[Array]) -> Array:
-    """(a - b) / (a + b)"""
+    """Return (a - b) / (a + b)."""
     return (operands[0] - operands[1]) / (operands[0] + operands[1])
 
 
 def _halves(operands: Sequence[Array]) -> Array:
-    """(sum of the first half) / (sum of the second half)"""
+    """Return (sum of the first half) / (sum of the second half)."""
     half = len(operands) // 2
     return _sum(operands[:half]) / _sum(operands[half:])
 
 
 def _subtract_abs(operands: Sequence[Array]) -> Array:
-    """a - |b|"""
+    """Return a - |b|."""
     return operands[0] - np.abs(operands[1])
 
 
 def _subtract_abspair(operands: Sequence[Array]) -> Array:
-    """a + b - |c + d|"""
+    """Return a + b - |c + d|."""
     return operands[0] + operands[1] - np.abs(operands[2] + operands[3])
 
 
@@ -65,11 +65,11 @@ OPERATIONS: Final[dict[str, tuple[int, Callable[[Sequence[Array]], Array]]]] = {
     "SUBTRACT_ABS": (2, _subtract_abs),
     "SUBTRACT_ABSPAIR": (4, _subtract_abspair),
 }
-"""Name of each operation -> (number of its operands, the function of the list of operands)."""
+"""Name of each operation -> (number of its operands, function of the list of operands)."""
 
 
-def check_operation(name: Any, operands: int, dataset: str) -> str:
-    """The upper-case name of an operation that takes so many `operands`.
+def check_operation(name: object, operands: int, dataset: str) -> str:
+    """Return the upper-case name of an operation that takes this number of `operands`.
 
     Raises
     ------
@@ -89,14 +89,14 @@ def check_operation(name: Any, operands: int, dataset: str) -> str:
 
 
 def apply_operation(name: str, operands: Sequence[Array]) -> Array:
-    """The measured quantity.
+    """Return the measured quantity, made of its operands.
 
     Parameters
     ----------
     name
         One of `OPERATIONS`.
     operands
-        One array a FK table operand, each (..., ndata).
+        One array for each operand, of shape (..., ndata).
 
     Returns
     -------

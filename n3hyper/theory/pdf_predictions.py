@@ -1,7 +1,7 @@
-"""t0 predictions: what a fixed PDF set predicts for the data.
+"""Predictions of a fixed PDF set for the data, the t0 predictions among them.
 
-In the covariance of a fit, multiplicative uncertainties scale with them instead of with the
-measured values, or else the fit would be pulled low (arXiv:0912.2276).
+In the covariance of a fit, multiplicative uncertainties scale with t0 predictions instead of the
+measured values, since these would bias the fit towards low values (arXiv:0912.2276).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from n3hyper.theory.stack import TheoryStack
 def t0_predictions(
     stack: TheoryStack, q0: float, pdfset: str, ndata: int, purpose: str = "t0"
 ) -> Array:
-    """Predictions of the central member of `pdfset` for the data.
+    """Return the predictions of the central member of `pdfset` for the data.
 
     Parameters
     ----------
     stack
-        Its first observables are the data sets.
+        Tables of the fit; its first observables are the data sets.
     q0
         Scale of the stack's tables in GeV.
     ndata
         Number of data points.
     purpose
-        What for, one of `n3hyper.theory.lhapdf.PURPOSES`.
+        One of `n3hyper.theory.lhapdf.PURPOSES`, for the error message.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a data set asks of theory: tables, the operation on them, and the points that are kept."""
+"""What a data set needs of theory: tables, the operation on them, and the points that are kept."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from n3hyper.physics.arrays import Index
 
 @dataclass(frozen=True)
 class TheoryRecipe:
-    """How the commondata's metadata makes predictions from FK tables."""
+    """Recipe of the commondata's metadata for making predictions from FK tables."""
 
     operation: str
     """``NULL``, ``ADD``, ``ASY``, ``RATIO``, ..."""
     fk_tables: tuple[tuple[str, ...], ...]
-    """One tuple an operand: tables whose rows follow one another; names without extension."""
+    """One tuple per operand: names (no extension) of tables whose rows follow one another."""
     conversion_factor: float = 1.0
     shifts: tuple[tuple[str, int], ...] = ()
-    """(table, rows that are left out before it), to line tables up with the data."""
+    """(table, number of rows left out before it), to align tables with the data."""
     normalization: tuple[tuple[str, float], ...] = ()
-    """(table, factor on its rows)."""
+    """(table, factor that multiplies its rows)."""
 
 
 @dataclass(frozen=True)
 class ObservableSource:
-    """What a data set (or positivity or integrability set) asks of theory."""
+    """Data set (or positivity or integrability set) with its recipe and the points it needs."""
 
     name: str
     recipe: TheoryRecipe
     points: Index
-    """(ndata,): the points that are kept, counted in the whole data set."""
+    """(ndata,): indices in the complete data set of the points that are kept."""
     cfac: tuple[str, ...] = ()
-    """K-factors on each of its tables."""
+    """K-factors that multiply each of its tables."""
     group: str = ""
-    """The experiment that it belongs to; a constraint is a group of its own, by default."""
+    """The experiment that it belongs to; empty for a constraint, which is a group of its own."""

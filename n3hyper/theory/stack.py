@@ -12,14 +12,14 @@ from n3hyper.theory.operations import apply_operation
 
 @dataclass(frozen=True, eq=False)
 class Observable:
-    """How a data set (or positivity or integrability set) is made from the rows of the tables."""
+    """Recipe that makes a data set (or positivity or integrability set) from rows of the tables."""
 
     name: str
     operation: str
     """One of `n3hyper.theory.operations.OPERATIONS`."""
     operands: tuple[Index, ...]
-    """Each (ndata,): indices into the raw vector. K-factors, conversion factors and bin widths
-    are in the table rows already."""
+    """Indices into the raw vector, each (ndata,). K-factors, conversion factors and bin widths
+    are included in the table rows already."""
     slice: slice
     """Its place in the vector of predictions."""
 
@@ -31,7 +31,7 @@ class Observable:
 
 @dataclass(frozen=True, eq=False)
 class DISTable:
-    """All rows that are linear in the PDF."""
+    """Table of all rows that are linear in the PDF."""
 
     table: Array
     """(rows, nx, nf), on the common x-grid."""
@@ -46,7 +46,7 @@ class DISTable:
 
 @dataclass(frozen=True, eq=False)
 class HadronicTable:
-    """Rows that are bilinear in the PDF, on nodes of their own."""
+    """Table of rows that are bilinear in the PDF, on its own nodes."""
 
     table: Array
     """(rows, nlumi, nxt, nxt); the axes of x belong to the first and the second flavour."""
@@ -63,7 +63,7 @@ class HadronicTable:
 
 @dataclass(frozen=True, eq=False)
 class TheoryStack:
-    """All tables of a fit on one common x-grid, and what is measured of them."""
+    """Tables of a fit on one common x-grid, and the observables made from them."""
 
     xgrid: Array
     """(nx,), ascending."""
@@ -82,7 +82,7 @@ class TheoryStack:
         return (self.dis.rows if self.dis else 0) + sum(table.rows for table in self.hadronic)
 
     def raw(self, pdf: Array) -> Array:
-        """The raw vector: each row of each table with the PDF.
+        """Return the raw vector: each row of each table folded with the PDF.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class TheoryStack:
         return np.concatenate(parts, axis=-1)
 
     def predict(self, pdf: Array) -> Array:
-        """What theory predicts for all observables; slow and obvious, the oracle of the engine.
+        """Return the predictions for all observables; slow and obvious, the oracle of the engine.
 
         Parameters
         ----------

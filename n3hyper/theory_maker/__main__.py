@@ -13,7 +13,7 @@ from n3hyper.theory_maker.make import make_theory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command and return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         card = read_card(options.theory_card) if options.theory_card else None

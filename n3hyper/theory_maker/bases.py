@@ -1,4 +1,4 @@
-"""Nodes in x and orders of flavours that all tables share."""
+"""Nodes in x and order of flavours that all tables share."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ INTERPOLATION_DEGREE = 4
 """Degree of the Lagrange polynomials in log x between the nodes."""
 
 FLAVOUR_PIDS = (22, -6, -5, -4, -3, -2, -1, 21, 1, 2, 3, 4, 5, 6)
-"""PDG identifiers in the order of the flavour axis that eko and yadism use."""
+"""PDG identifiers in the order of the flavour axis of eko and yadism."""

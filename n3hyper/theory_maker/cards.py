@@ -1,4 +1,4 @@
-"""The theory card: one description of the physics, told to yadism and to eko in their own words."""
+"""Theory card: one description of the physics, translated into the cards of yadism and eko."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from n3hyper.system.atomic_write import write_atomically
 from n3hyper.theory_maker.bases import INTERPOLATION_DEGREE, X_GRID
 
 FONLL_ORDERS = {"FONLL-A": 1, "FONLL-B": 1, "FONLL-C": 2}
-"""The order of the evolution that goes with each variant of FONLL."""
+"""Order of the evolution that goes with each variant of FONLL."""
 SCHEMES = ("ZM-VFNS", *FONLL_ORDERS)
 EVOLUTION_METHODS = {"TRN": "truncated", "EXA": "iterate-exact"}
 QUARKS = ("c", "b", "t")
 FONLL_PDFS = ("coexisting", "single")
 OWN_KEYS = ("FONLLPDFs", "kDISbThr")
-"""Keys that NNPDF's cards of today do not have, written only where they say something."""
+"""Keys that NNPDF's cards of today do not have, written only if they differ from the default."""
 
 
 @dataclass(frozen=True)
 class CalculationCard:
-    """A theory, with the keys of NNPDF's theory cards (masses and scales in GeV)."""
+    """Theory with the keys of NNPDF's theory cards (masses and scales in GeV)."""
 
     ID: int = 1650
     """Number of the theory: its folder is ``theory_<ID>``."""
@@ -37,7 +37,7 @@ class CalculationCard:
     FNS: str = "FONLL-B"
     """How heavy quarks are treated, one of `SCHEMES`."""
     DAMP: int = 0
-    """Damping of the FONLL subtraction; only 0 (none but a step at the threshold)."""
+    """Damping of the FONLL subtraction; only 0 (no damping but a step at the threshold)."""
     IC: int = 1
     """Fitted charm: its massive coefficient functions with a charm quark in the initial state."""
     FONLLPDFs: str = "coexisting"
@@ -60,7 +60,7 @@ class CalculationCard:
     kbThr: float = 1.0
     kDISbThr: float | None = None
     """With a single set of PDFs: ratio to `mb` of the scale above which bottom is added to the
-    massless quarks of structure functions, `kbThr` by default. PDFs know of no such scale."""
+    massless quarks of structure functions, `kbThr` by default. PDFs have no such scale."""
     mt: float = 172.5
     Qmt: float = 172.5
     ktThr: float = 1.0
@@ -82,7 +82,7 @@ class CalculationCard:
     alphaqed: float = 0.0077553
 
     def __post_init__(self) -> None:
-        """Refuse what the maker does not do."""
+        """Refuse settings that the maker does not support."""
         object.__setattr__(self, "CKM", tuple(self.CKM))
         for key, allowed in {
             "FNS": SCHEMES,
@@ -127,7 +127,7 @@ class CalculationCard:
         return self.mb**2 * (self.kbThr if self.kDISbThr is None else self.kDISbThr) ** 2
 
     def nnpdf(self) -> dict[str, Any]:
-        """The card as a dictionary with NNPDF's keys, and of `OWN_KEYS` those that are needed."""
+        """Return the card as a dictionary with NNPDF's keys and those of `OWN_KEYS` it needs."""
         content = {**dataclasses.asdict(self), "CKM": list(self.CKM)}
         return {
             key: value
@@ -135,15 +135,15 @@ class CalculationCard:
             if key not in OWN_KEYS or value not in (None, FONLL_PDFS[0])
         }
 
-    def differing(self, other: CalculationCard) -> list[str]:
-        """The keys whose values are not those of another card."""
+    def differing(self, another: CalculationCard) -> list[str]:
+        """Return the keys whose values differ from those of another card."""
         keys = [field.name for field in dataclasses.fields(self)]
-        return [key for key in keys if getattr(self, key) != getattr(other, key)]
+        return [key for key in keys if getattr(self, key) != getattr(another, key)]
 
     def for_yadism(
         self, scheme: str, nf: int, parts: str, pto: int, pto_evol: int
     ) -> dict[str, Any]:
-        """The card as yadism wants it, for one term of the flavour-number scheme.
+        """Return yadism's card for one term of the flavour-number scheme.
 
         Target-mass corrections are switched off: `target_mass` applies them.
         """
@@ -164,7 +164,7 @@ class CalculationCard:
         }
 
     def for_eko(self) -> dict[str, Any]:
-        """The card as eko wants it."""
+        """Return eko's theory card."""
         return {
             "order": (self.PTO + 1, 0),
             "couplings": {
@@ -184,7 +184,7 @@ class CalculationCard:
         }
 
     def operators_for_eko(self, scales: list[tuple[float, int]]) -> dict[str, Any]:
-        """eko's operator card from `Q0` to each scale of (mu in GeV, number of flavours)."""
+        """Return eko's operator card from `Q0` to each scale (mu in GeV, number of flavours)."""
         exact = self.ModEv == "EXA"
         return {
             "init": (self.Q0, 4),
@@ -212,7 +212,7 @@ def read_card(path: Path) -> CalculationCard:
     Raises
     ------
     TheoryError
-        If the file is missing, has a key that is not known, or asks for what cannot be made.
+        If the file is missing, has an unknown key, or asks for what cannot be made.
     """
     if not path.is_file():
         raise TheoryError(f"{path}: no such theory card")

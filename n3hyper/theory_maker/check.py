@@ -1,8 +1,8 @@
-"""Tables of a theory against what the maker computes for the same points.
+"""Comparison of a theory's tables with what the maker computes for the same points.
 
-Both are folded with the Les Houches toy PDFs, and compared point by point. A few points of each
-table show whether two theories are the same, and are made in minutes. A table that says how it was
-made is compared with what is made in that way, and at the points that its rows are at.
+Both are folded with the Les Houches toy PDFs and compared point by point. A few points of each
+table show whether two theories are the same, and take minutes. If a table records how it was made,
+it is compared with a calculation made in the same way, at the points of its rows.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ from n3hyper.theory_maker.requirements import require
 from n3hyper.theory_maker.sum_rules import les_houches
 
 Q2_MIN, W2_MIN = 3.49, 12.5
-"""GeV^2; points below are not compared: fits cut them, and no two programs agree there."""
+"""Bounds in GeV^2 below which points are not compared: fits cut them, and programs disagree."""
 SAME_POINT = 0.01
-"""Relative; a row further away is that of another point."""
+"""Relative distance beyond which a row belongs to another point."""
 ROUNDING = 1e-6
 TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far apart two tables are, as ratios of predictions less one (made here / that table)."""
+    """Deviations between two tables: ratios of predictions (made here / in the table) minus one."""
 
     table: str
     points: int
     median: float
     largest: float
-    """The one of largest size, with its sign."""
+    """Deviation of the largest size, with its sign."""
     x: float
     q2: float
-    """Where it is, in GeV^2."""
+    """Position of the largest deviation, in GeV^2."""
     overall: float = 0.0
-    """The largest difference of two predictions, in units of the table's largest prediction."""
+    """Largest difference of two predictions, in units of the table's largest prediction."""
 
     def __str__(self) -> str:
-        """A line of a table; `HEAD` is above it."""
+        """Return the deviation as a line of the printed table, below `HEAD`."""
         return (
             f"{self.table:40s} {self.points:6d} {self.median:+10.1e} {self.largest:+10.1e}"
             f" {self.overall:10.1e}   x = {self.x:.3g}, Q2 = {self.q2:.4g} GeV2"
@@ -83,7 +83,7 @@ def check_theory(
     jobs: int = 1,
     report: Callable[[str], None] = print,
 ) -> list[Deviation]:
-    """Compute points of the tables in a theory folder, and compare.
+    """Compute points of the tables in a theory folder, and compare them.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def check_theory(
     folder
         ``theory_<ID>``.
     theory_card
-        What is computed; by default the card of `folder`, with the coefficient functions that each
-        table says it was made with.
+        The theory to compute; by default the card of `folder`, with the coefficient functions that
+        each table records.
     points
-        How many of each table; None for all that pass `Q2_MIN` and `W2_MIN`.
+        Number of points of each table; None for all that pass `Q2_MIN` and `W2_MIN`.
     cache, jobs, report
-        As those of `make_theory`.
+        As for `make_theory`.
 
     Raises
     ------
@@ -120,20 +120,22 @@ def check_theory(
         card = common if theory_card else origin.card(common, name)
         groups.setdefault(card, []).append(name)
         if theory_card:
-            for line in told(common, origin.card(_card(theory), name)):
+            for line in changed_coefficients(common, origin.card(_card(theory), name)):
                 report(f"{name}: {line}; compared with the card given")
     chosen = few_points(tables.values(), points)
     cache = prepared(cache or default_cache())
-    found = {}
+    deviations = {}
     with workers(jobs, cache) as pool:
         for card, names in groups.items():
-            for line in told(common, card):
+            for line in changed_coefficients(common, card):
                 report(f"{', '.join(names)}: {line}; compared with the same")
-            some = [_part(tables[name], chosen[name]) for name in names]
-            for table, here in zip(some, _computed(some, card, cache, pool, report), strict=True):
-                there = predictions(theirs[table.name])[chosen[table.name]]
-                found[table.name] = deviation(table, here, there)
-    return [found[name] for name in tables]
+            parts = [_part(tables[name], chosen[name]) for name in names]
+            for table, computed in zip(
+                parts, _computed(parts, card, cache, pool, report), strict=True
+            ):
+                stored = predictions(theirs[table.name])[chosen[table.name]]
+                deviations[table.name] = deviation(table, computed, stored)
+    return [deviations[name] for name in tables]
 
 
 def _computed(
@@ -143,7 +145,7 @@ def _computed(
     pool: ProcessPoolExecutor,
     report: Callable[[str], None],
 ) -> Iterator[Array]:
-    """Predictions for some points of each table, folded with the toy PDFs."""
+    """Yield the predictions for the points of each table, folded with the toy PDFs."""
     scales = needed_scales(tables, card)
     report(f"evolution operators at {len(scales)} scales")
     evolution = make_evolution(card, cache, pool, scales)
@@ -156,59 +158,63 @@ def _computed(
 
 
 def at_its_points(table: TableRequest, origin: Provenance) -> TableRequest:
-    """A table at the points that its rows say they are at, instead of the commondata's.
+    """Return a table at the points that its rows record, instead of the commondata's.
 
     Raises
     ------
     TheoryError
-        If they are others altogether.
+        If they are different points altogether.
     """
     if origin.x is None or origin.q2 is None or not isinstance(table.content, StructureFunctions):
         return table
     for row in range(len(table.x)):
-        here, there = (table.x[row], table.q2[row]), (origin.x[row], origin.q2[row])
-        if not np.allclose(here, there, rtol=SAME_POINT, atol=0.0):
+        of_data, of_row = (table.x[row], table.q2[row]), (origin.x[row], origin.q2[row])
+        if not np.allclose(of_data, of_row, rtol=SAME_POINT, atol=0.0):
             raise TheoryError(
-                f"{table.name}: row {row} is at x = {there[0]:g}, Q2 = {there[1]:g} GeV2, "
-                f"the data's point at x = {here[0]:g}, Q2 = {here[1]:g} GeV2"
+                f"{table.name}: row {row} is at x = {of_row[0]:g}, Q2 = {of_row[1]:g} GeV2, "
+                f"the data's point at x = {of_data[0]:g}, Q2 = {of_data[1]:g} GeV2"
             )
     return replace(table, x=origin.x, q2=origin.q2)
 
 
 def moved(wanted: Mapping[str, TableRequest], tables: Mapping[str, TableRequest]) -> Iterator[str]:
-    """Which tables are at other points than the commondata, a line each."""
+    """Yield a line for each table whose points differ from those of the commondata."""
     for name, table in tables.items():
         for variable in ("x", "q2"):
-            there, here = getattr(table, variable), getattr(wanted[name], variable)
-            largest = float(np.abs(there / here - 1).max())
+            of_rows, of_data = getattr(table, variable), getattr(wanted[name], variable)
+            largest = float(np.abs(of_rows / of_data - 1).max())
             if largest > ROUNDING:
                 label = {"x": "x", "q2": "Q2"}[variable]
                 yield f"{name}: {label} of its rows is up to {largest:.1e} from the data's"
 
 
-def told(common: CalculationCard, card: CalculationCard) -> Iterator[str]:
-    """In what the coefficient functions of a table's card differ from a card, a line or none."""
+def changed_coefficients(common: CalculationCard, card: CalculationCard) -> Iterator[str]:
+    """Yield a line if the coefficient functions of a table's card differ from those of a card."""
     changed = [key for key in card.differing(common) if key in COEFFICIENT_KEYS]
     if changed:
-        there = ", ".join(f"{key}: {getattr(card, key)}" for key in changed)
-        here = ", ".join(str(getattr(common, key)) for key in changed)
-        yield f"made with {there} (the card: {here})"
+        values = ", ".join(f"{key}: {getattr(card, key)}" for key in changed)
+        usual = ", ".join(str(getattr(common, key)) for key in changed)
+        yield f"made with {values} (the card: {usual})"
 
 
 def few_points(tables: Iterable[TableRequest], points: int | None) -> dict[str, Index]:
-    """Rows of each table, at as few scales as may be: each scale costs an operator.
+    """Return rows of each table at as few scales as possible, since each scale costs an operator.
 
-    Scales that many tables share come first; of the rows at a scale that with the middle x is
-    taken, and then those further away.
+    Scales that many tables share come first; at each scale the row with the middle x is taken
+    first, then those further away.
     """
     tables = list(tables)
-    kept = {table.name: np.flatnonzero(compared(table)) for table in tables}
+    worth_comparing = {table.name: np.flatnonzero(compared(table)) for table in tables}
     if points is None:
-        return kept
-    shared = Counter(float(q2) for table in tables for q2 in np.unique(table.q2[kept[table.name]]))
+        return worth_comparing
+    shared = Counter(
+        float(q2) for table in tables for q2 in np.unique(table.q2[worth_comparing[table.name]])
+    )
     chosen = {}
     for table in tables:
-        rows = sorted(kept[table.name].tolist(), key=lambda row: (table.q2[row], table.x[row]))
+        rows = sorted(
+            worth_comparing[table.name].tolist(), key=lambda row: (table.q2[row], table.x[row])
+        )
         by_scale: dict[float, list[int]] = {}
         for row in rows:
             by_scale.setdefault(float(table.q2[row]), []).append(row)
@@ -225,7 +231,7 @@ def _from_the_middle(rows: list[int]) -> list[int]:
 
 
 def compared(table: TableRequest) -> Mask:
-    """Which rows of a table are worth comparing: those of measurements that fits keep, (n,)."""
+    """Return the mask (n,) of the rows worth comparing: those of points that fits keep."""
     if not isinstance(table.content, StructureFunctions) or not table.content.target_mass:
         return np.ones(len(table.x), dtype=bool)
     w2 = table.q2 * (1 / table.x - 1) + 0.938**2
@@ -233,7 +239,7 @@ def compared(table: TableRequest) -> Mask:
 
 
 def needed_scales(tables: Iterable[TableRequest], card: CalculationCard) -> list[tuple[float, int]]:
-    """(mu^2 in GeV^2, number of flavours) of all operators that some tables need."""
+    """Return (mu^2 in GeV^2, number of flavours) of all operators that the tables need."""
     scales = set()
     for table in tables:
         for q2 in frozen(table.q2).tolist():
@@ -246,21 +252,21 @@ def needed_scales(tables: Iterable[TableRequest], card: CalculationCard) -> list
 
 
 def predictions(table: FKTable) -> Array:
-    """A table folded with x f of the toy PDFs, (rows,)."""
+    """Return a table folded with x f of the toy PDFs, shape (rows,)."""
     pdfs = les_houches(table.xgrid) * table.xgrid
     # n row, c channel, i node
     return np.asarray(np.einsum("nci,ci->n", table.table, pdfs[table.channels]))
 
 
 def _folded(rows: Array, nodes: Array) -> Array:
-    """Rows (n, 14 flavours, nodes) over f, folded with the toy PDFs: (n,)."""
+    """Fold rows (n, 14 flavours, nodes) over f with the toy PDFs, to shape (n,)."""
     return np.asarray(np.einsum("nfi,fi->n", rows, les_houches(nodes)))
 
 
-def deviation(table: TableRequest, here: Array, there: Array) -> Deviation:
-    """Predictions made here against those of a table, (n,) each, at the points of `table`."""
+def deviation(table: TableRequest, computed: Array, stored: Array) -> Deviation:
+    """Compare computed predictions with those of a stored table, (n,) each."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(here == there, 0.0, here / there - 1)
+        ratio = np.where(computed == stored, 0.0, computed / stored - 1)
     worst = int(np.abs(ratio).argmax())
     return Deviation(
         table.name,
@@ -269,12 +275,12 @@ def deviation(table: TableRequest, here: Array, there: Array) -> Deviation:
         float(ratio[worst]),
         float(table.x[worst]),
         float(table.q2[worst]),
-        float(np.abs(here - there).max() / max(np.abs(there).max(), TINY)),
+        float(np.abs(computed - stored).max() / max(np.abs(stored).max(), TINY)),
     )
 
 
 def differences(card: CalculationCard, folder: Path) -> list[str]:
-    """In what the physics of `card` differs from that of a folder's card, a few words each."""
+    """Return the differences in physics between `card` and a folder's card, a few words each."""
     theirs = _card(_theory(folder))
     return [
         f"{key} is {getattr(card, key)} here, {getattr(theirs, key)} there"
@@ -295,14 +301,14 @@ def _card(theory: TheoryFolder) -> CalculationCard:
 
 
 def _read(theory: TheoryFolder, table: TableRequest) -> FKTable:
-    found = read_fktable(theory.table_path(table.name), table.name)
-    if found.rows != len(table.x):
+    fktable = read_fktable(theory.table_path(table.name), table.name)
+    if fktable.rows != len(table.x):
         raise TheoryError(
-            f"{table.name} in {theory.path} has {found.rows} rows, the data {len(table.x)} points"
+            f"{table.name} in {theory.path} has {fktable.rows} rows, the data {len(table.x)} points"
         )
-    if any(EVOLUTION_PIDS[channel] == 22 for channel in found.channels.tolist()):
+    if any(EVOLUTION_PIDS[channel] == 22 for channel in fktable.channels.tolist()):
         raise TheoryError(f"{table.name} in {theory.path} has a photon, which cannot be made here")
-    return found
+    return fktable
 
 
 def _part(table: TableRequest, rows: Index) -> TableRequest:

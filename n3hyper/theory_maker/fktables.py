@@ -18,9 +18,9 @@ from n3hyper.theory_maker.bases import EVOLUTION_PIDS
 
 SUFFIX = ".pineappl.lz4"
 ABSENT = {124: 100, 135: 100, 224: 200, 235: 200}
-"""Combinations that at Q0 are no others than those they are mapped to."""
+"""Combinations that are equal at Q0 to those they are mapped to."""
 NEGLIGIBLE = 1.0e-12
-"""Relative to the largest element: channels whose elements are all smaller are left out."""
+"""Fraction of the largest element: channels whose elements are all smaller are left out."""
 
 
 def write_fktable(
@@ -36,15 +36,15 @@ def write_fktable(
     Parameters
     ----------
     rows
-        Shape (n, 14 evolution flavours, nodes); an observable is their sum with f (not x f) at Q0.
+        Shape (n, 14 evolution flavours, nodes); an observable is their sum over f (not x f) at Q0.
     x_grid
         The nodes, shape (nodes,), ascending. Leading nodes that no row needs are left out.
     q0
         Scale of the PDFs in GeV.
     points
-        What tells the rows apart, shape (n, 2): Q2 in GeV^2 and x.
+        Kinematics that identify the rows, shape (n, 2): Q2 in GeV^2 and x.
     metadata
-        What the file says about itself.
+        Key-value pairs stored in the file.
     """
     from pineappl import boc, convolutions, fk_table, grid, interpolation, pids, subgrid
 
@@ -88,7 +88,7 @@ def write_fktable(
 
 
 def without_heavy_quarks(rows: Array) -> Array:
-    """Rows (n, 14 evolution flavours, nodes) that no longer refer to the combinations `ABSENT`."""
+    """Return rows (n, 14 evolution flavours, nodes) without references to `ABSENT` combinations."""
     result = rows.copy()
     for absent, present in ABSENT.items():
         source, target = EVOLUTION_PIDS.index(absent), EVOLUTION_PIDS.index(present)

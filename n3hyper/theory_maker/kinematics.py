@@ -1,6 +1,6 @@
-"""A dataset of nnpdf_data -> the tables it needs, and what each of their rows is.
+"""Kinematics of a dataset of nnpdf_data: the tables it needs, and what each of their rows is.
 
-What a table holds is read off its name and the dataset's process: nnpdf_data names its tables
+The content of a table follows from its name and the dataset's process: nnpdf_data names its tables
 EXPERIMENT_PROCESS_ENERGY_PROJECTILE_TARGET_OBSERVABLE.
 """
 
@@ -17,10 +17,10 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from n3hyper.errors import TheoryError, nearest
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 
 PROTON_MASS = 0.938
-"""GeV; only used to tell beam energies apart."""
+"""Mass in GeV; only used to distinguish beam energies."""
 NUCLEI: dict[str, tuple[float, float]] = {
     "P": (1.0, 1.0),
     "D": (1.0, 2.0),
@@ -35,7 +35,7 @@ REDUCED = {"HERA": "XSHERACC", "CHORUS": "XSCHORUSCC", "NUTEV": "XSNUTEVCC"}
 PARTONS = {"UQ": 2, "UB": -2, "DQ": 1, "DB": -1, "SQ": 3, "SB": -3, "CQ": 4, "CB": -4, "GL": 21}
 HADRONIC = ("DY", "DYP", "JET", "DIJET", "HERAJET", "HERADIJET", "HQP", "INC", "PHT", "SHP",
             "SINGLETOP", "POS_DY")  # fmt: skip
-"""Processes of nnpdf_data (the first word, or all) that are no structure functions."""
+"""Processes of nnpdf_data (the first word, or all of it) that are not structure functions."""
 _ONE_HADRON = re.compile(r"""process_type:\s*["']?(DIS|POS|INTEG)""")
 COMBINATIONS = {"T3": 103, "T8": 108, "V": 200, "V3": 203, "V8": 208}
 
@@ -50,11 +50,11 @@ class StructureFunctions:
     """Exchanged bosons: EM (photon), NC (photon and Z) or CC (W)."""
     projectile: str = "electron"
     flavour: str = "total"
-    """Which quarks couple to the boson: total, light, charm or bottom."""
+    """Quarks that couple to the boson: total, light, charm or bottom."""
     nucleus: tuple[float, float] = NUCLEI["P"]
-    """(Z, A)."""
+    """Protons and nucleons of the target, (Z, A)."""
     charge: str | None = None
-    """The one quark that couples, or all."""
+    """The only quark that couples, or all."""
     target_mass: bool = True
     """Whether the theory's target-mass corrections apply (not to positivity)."""
 
@@ -69,25 +69,25 @@ class Parton:
 
 @dataclass(frozen=True)
 class TableRequest:
-    """One FK table to be made."""
+    """FK table to be made."""
 
     name: str
     content: StructureFunctions | Parton
     x: Array
-    """Shape (n,)."""
+    """Bjorken x, shape (n,)."""
     q2: Array
-    """GeV^2, shape (n,)."""
+    """Q2 in GeV^2, shape (n,)."""
     y: Array
     """Inelasticity, shape (n,); 0 where the commondata have none and none is needed."""
 
 
 def requests(dataset: str) -> list[TableRequest]:
-    """All tables of a dataset, with one row for each of its points, in their order.
+    """Return all tables of a dataset, with one row for each of its points, in their order.
 
     Raises
     ------
     TheoryError
-        If there is no such dataset, or if it is none that can be made here.
+        If there is no such dataset, or it cannot be made here.
     """
     metadata = _metadata(dataset)
     _refuse(dataset, metadata)
@@ -102,7 +102,7 @@ def requests(dataset: str) -> list[TableRequest]:
 
 
 def _refuse(dataset: str, metadata: Mapping[str, Any]) -> None:
-    """Say why a dataset cannot be made, where its process and observable tell it already."""
+    """Refuse a dataset that cannot be made, judging from its process and observable."""
     process, observable = str(metadata["process_type"]), str(metadata["observable_name"])
     reason = ""
     if process.endswith("_POL") or observable.endswith(("-POLARIZED", "-543")):
@@ -118,18 +118,18 @@ def _refuse(dataset: str, metadata: Mapping[str, Any]) -> None:
 
 
 def observables() -> list[str]:
-    """The names, SETNAME_OBSERVABLE, of all DIS, positivity and integrability sets."""
+    """Return the names, SETNAME_OBSERVABLE, of all DIS, positivity and integrability sets."""
     names = []
     for file in sorted(commondata_folder().glob("*/metadata.yaml")):
         if not _ONE_HADRON.search(file.read_text(encoding="utf-8")):
             continue  # parsing all of these files would take half a minute
         content = _yaml(file)["implemented_observables"]
-        names += [f"{file.parent.name}_{each['observable_name']}" for each in content]
+        names += [f"{file.parent.name}_{observable['observable_name']}" for observable in content]
     return names
 
 
 def commondata_folder() -> Path:
-    """Where the package nnpdf_data keeps its datasets."""
+    """Return the folder in which the package nnpdf_data keeps its datasets."""
     import nnpdf_data
 
     return Path(nnpdf_data.__file__).parent / "commondata"
@@ -141,7 +141,7 @@ def _yaml(path: Path) -> Any:
 
 
 def _metadata(dataset: str) -> Mapping[str, Any]:
-    """The metadata of one dataset, SETNAME_OBSERVABLE, with the key ``folder`` added."""
+    """Return the metadata of one dataset, SETNAME_OBSERVABLE, with the key ``folder`` added."""
     setname, _, observable = dataset.rpartition("_")
     folder = commondata_folder() / setname
     if not (folder / "metadata.yaml").is_file():
@@ -158,34 +158,32 @@ def _metadata(dataset: str) -> Mapping[str, Any]:
 
 
 def _points(dataset: str, metadata: Mapping[str, Any]) -> tuple[Array, Array, Array]:
-    """x, Q2 (GeV^2) and y of all points, shape (n,) each."""
+    """Return x, Q2 (GeV^2) and y of all points, shape (n,) each."""
     bins = _yaml(metadata["folder"] / metadata["kinematics"]["file"])["bins"]
 
     def column(*variables: str) -> Array:
-        """The first of `variables` that the kinematics have."""
+        """Return the first of `variables` that the kinematics have."""
         for variable in variables:
             if all(variable in point for point in bins):
                 return np.array([float(point[variable]["mid"]) for point in bins])
-        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is no DIS set")
+        raise TheoryError(f"{dataset}: no {variables[-1]} in its kinematics: it is not a DIS set")
 
     x = column("xraw", "x")  # NMC: x of the measurement beside x of the bin, for plots
     y = column("y") if all("y" in point for point in bins) else np.zeros_like(x)
     return x, column("Q2"), y
 
 
-def _split(
-    dataset: str, names: list[str], x: Array, q2: Array, y: Array
-) -> list[np.ndarray[Any, Any]]:
-    """Which points belong to each of the tables that are stacked: a slice or indices.
+def _split(dataset: str, names: list[str], x: Array, q2: Array, y: Array) -> list[Index]:
+    """Return the indices of the points that belong to each of the stacked tables.
 
-    Several tables are several beam energies, E = Q2 / (2 M x y), which the names carry.
+    Several tables stand for several beam energies, E = Q2 / (2 M x y), which their names contain.
     """
     if len(names) == 1:
         return [np.arange(len(x))]
-    found = [re.search(r"_(\d+)GEV_", name) for name in names]
-    if any(match is None for match in found) or not np.all(y > 0):
+    energy_in_name = [re.search(r"_(\d+)GEV_", name) for name in names]
+    if any(match is None for match in energy_in_name) or not np.all(y > 0):
         raise TheoryError(f"{dataset}: cannot tell which points belong to which of {names}")
-    energies = np.array([float(match[1]) for match in found if match])
+    energies = np.array([float(match[1]) for match in energy_in_name if match])
     beam = q2 / (2 * PROTON_MASS * x * y)
     nearest_table = np.abs(beam[:, None] / energies - 1).argmin(axis=1)
     if np.any(np.diff(nearest_table) < 0):
@@ -207,12 +205,12 @@ def _content(dataset: str, table: str, metadata: Mapping[str, Any]) -> Structure
 
 
 def _measurement(dataset: str, table: str, process: str) -> StructureFunctions:
-    """What an experiment measured, from the name of its table."""
+    """Return the measured structure function, judging from the name of its table."""
     experiment, *tokens = table.split("_")
     projectile = next((token for token in tokens if token in PROJECTILES), None)
     observable = next((token for token in tokens if re.fullmatch("F2C?|FL|SIGMARED", token)), None)
     if projectile is None or observable is None:
-        raise TheoryError(f"{dataset}: the name of table {table} does not tell what it holds")
+        raise TheoryError(f"{dataset}: the name of table {table} does not say what it contains")
     nucleus = next((token for token in tokens if token in NUCLEI), "P")
     flavour = next((token.lower() for token in tokens if token in ("CHARM", "BOTTOM")), "total")
     if experiment == "NUTEV" or observable == "F2C":
@@ -226,7 +224,7 @@ def _measurement(dataset: str, table: str, process: str) -> StructureFunctions:
 
 
 def _cross_section(dataset: str, experiment: str, process: str, averaged: bool) -> str:
-    """yadism's name of a reduced cross section."""
+    """Return yadism's name of a reduced cross section."""
     if process == "NC":
         return "XSHERANCAVG" if averaged else "XSHERANC"
     if experiment not in REDUCED:
@@ -238,7 +236,9 @@ def _cross_section(dataset: str, experiment: str, process: str, averaged: bool) 
 
 
 def _positivity(dataset: str, observable: str) -> StructureFunctions:
-    """Structure functions that NNPDF asks to be positive: one quark's photon couplings.
+    """Return a structure function that NNPDF requires to be positive.
+
+    Most are those of one quark's photon couplings.
 
     Charged-current charm has the projectile in its name (CCP: positron, CCE: electron).
     """

@@ -1,4 +1,4 @@
-"""The recipe: datasets and a theory card -> a folder of FK tables."""
+"""Recipe that makes a folder of FK tables from datasets and a theory card."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from n3hyper.theory_maker.requirements import own_compiler_cache, require
 from n3hyper.theory_maker.sum_rules import pulled_back_rules, violation, write_rules
 
 FIRST_COMBINATION = 100
-"""PineAPPL's identifiers of combinations in the evolution basis start here."""
+"""First of PineAPPL's identifiers of combinations in the evolution basis."""
 Rows = Mapping[tuple[Wanted, float, float], Array]
 
 
@@ -47,7 +47,7 @@ def make_theory(
     jobs: int = 1,
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Make all FK tables that some datasets need.
+    """Make all FK tables that the given datasets need.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def make_theory(
     output
         The theory is written to ``<output>/theory_<ID>``; tables of the same name are replaced.
     theory_card
-        The theory; that which ships with the package if none is given.
+        The theory; by default the one shipped with the package.
     cache
-        Where operators and coefficients are kept, so that a run that was interrupted, or one with
-        more datasets, takes up what is there. The user's cache folder by default.
+        Folder that keeps operators and coefficients, so that an interrupted run, or one with more
+        datasets, reuses them. The user's cache folder by default.
     jobs
         Number of processes.
     report
-        Is told what is being done, a line at a time.
+        Receives the progress, one line at a time.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def make_theory(
     Raises
     ------
     TheoryError
-        If a dataset is unknown or none that can be made, before anything is computed; if the
-        folder holds tables of another card; or if the extra ``n3hyper[theory]`` is not installed.
+        If a dataset is unknown or cannot be made, before anything is computed; if the folder
+        holds tables of another card; or if the extra ``n3hyper[theory]`` is not installed.
     """
     card = theory_card or CalculationCard()
     tables = list({table.name: table for name in datasets for table in requests(name)}.values())
@@ -103,7 +103,7 @@ def make_theory(
 
 
 def workers(jobs: int, cache: Path) -> ProcessPoolExecutor:
-    """Processes that compute; what they compile is kept in `cache`."""
+    """Start a pool of processes that keep what they compile in `cache`."""
     return ProcessPoolExecutor(
         max_workers=jobs,
         mp_context=multiprocessing.get_context("spawn"),
@@ -113,9 +113,9 @@ def workers(jobs: int, cache: Path) -> ProcessPoolExecutor:
 
 
 def default_cache() -> Path:
-    """Where operators and coefficients are kept unless told otherwise.
+    """Return the default folder of operators and coefficients.
 
-    A scratch folder, which serves one run, if the user has switched the cache off.
+    It is a scratch folder for a single run if the user has switched the cache off.
     """
     return (cache_folder() or Path(tempfile.mkdtemp())) / "theory_maker"
 
@@ -127,7 +127,7 @@ def write_table(
     evolution: Evolution,
     versions: Mapping[str, str],
 ) -> None:
-    """Write one FK table, from the rows of the structure functions that it is made of."""
+    """Write one FK table, made of rows of structure functions."""
     card = evolution.card
     values, nodes = table_rows(table, rows, evolution)
     points = np.stack([table.q2, table.x], axis=1)
@@ -136,7 +136,7 @@ def write_table(
 
 
 def table_rows(table: TableRequest, rows: Rows, evolution: Evolution) -> tuple[Array, Array]:
-    """The rows of a table over f at Q0, and their nodes.
+    """Return the rows of a table over f at Q0, and their nodes.
 
     Returns
     -------
@@ -156,20 +156,20 @@ def table_rows(table: TableRequest, rows: Rows, evolution: Evolution) -> tuple[A
 def _measured(
     content: StructureFunctions, table: TableRequest, rows: Rows, card: CalculationCard
 ) -> Array:
-    """Rows (n, 14, 50) of an observable: structure functions times their coefficients."""
+    """Return rows (n, 14, 50) of an observable: structure functions times their coefficients."""
     parts = coefficients(content, card, table.x, table.q2, table.y)
     total = np.zeros(())
     for kind, factor in parts.items():
         wanted = _wanted(content, kind)
-        here = [rows[wanted, x, q2] for x, q2 in zip(table.x, table.q2, strict=True)]
-        total = total + factor[:, None, None] * np.stack(here)
+        rows_of_kind = [rows[wanted, x, q2] for x, q2 in zip(table.x, table.q2, strict=True)]
+        total = total + factor[:, None, None] * np.stack(rows_of_kind)
     return bound_in(content.nucleus, total)
 
 
 def all_wanted(
     tables: Sequence[TableRequest], card: CalculationCard
 ) -> Iterator[tuple[Wanted, Array, Array]]:
-    """The structure functions that all tables need, and their points."""
+    """Yield the structure functions that the tables need, and their points."""
     for table in tables:
         if not isinstance(table.content, Parton):
             for kind in coefficients(table.content, card, table.x, table.q2, table.y):
@@ -181,33 +181,34 @@ def _wanted(content: StructureFunctions, kind: str) -> Wanted:
 
 
 def _refuse_another_card(card: CalculationCard, path: Path) -> None:
-    """Keep the tables of two theories out of one folder."""
+    """Refuse a folder that holds tables of another theory."""
     if not path.is_file():
         return
-    there, here = read_card(path), card
-    for key in here.differing(there):
+    old, new = read_card(path), card
+    for key in new.differing(old):
         if key != "Comments":
             raise TheoryError(
-                f"{path.parent} holds tables of another theory, {key} is {getattr(there, key)} "
-                f"there and {getattr(here, key)} here; give the card another ID, or choose "
+                f"{path.parent} holds tables of another theory, {key} is {getattr(old, key)} "
+                f"there and {getattr(new, key)} here; give the card another ID, or choose "
                 "another folder"
             )
 
 
 def _list_datasets(path: Path, datasets: Sequence[str]) -> None:
-    """Keep the names of all datasets that a theory was made for, a line each."""
+    """Record the names of all datasets that a theory was made for, one per line."""
     before = path.read_text().split() if path.exists() else []
     lines = [f"{name}\n".encode() for name in dict.fromkeys([*before, *datasets])]
     write_atomically(path, lines)
 
 
 def prepared(folder: Path) -> Path:
+    """Return `folder`, created if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _about(table: TableRequest, card: CalculationCard) -> dict[str, str]:
-    """What a table says about itself."""
+    """Return the metadata of a table."""
     return {
         "description": f"{table.name}: {table.content}",
         "theory": json.dumps(card.nnpdf()),

@@ -1,4 +1,4 @@
-"""Rows that are a PDF itself: x f at given points, for positivity and integrability."""
+"""Rows that are PDFs themselves: x f at given points, for positivity and integrability."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from n3hyper.theory_maker.operators.evolution import Evolution
 
 
 def active_flavours(card: CalculationCard, q2: float) -> int:
-    """Number of flavours at `q2` in GeV^2: those whose threshold lies below."""
+    """Return the number of flavours whose thresholds lie below `q2` in GeV^2."""
     return min(3 + sum(threshold <= q2 for threshold in card.thresholds), 5)
 
 
 def parton_rows(evolution: Evolution, pid: int, x: Array, q2: Array) -> Array:
-    """Rows (n, 14 evolution flavours, 50 x) that give x f of one parton at `x` and `q2` (n,)."""
+    """Return rows (n, 14 evolution flavours, 50 x) of x f of a parton at `x` and `q2` (n,)."""
     coefficients = np.zeros((len(x), len(FLAVOUR_PIDS), len(X_GRID)))
     coefficients[:, FLAVOUR_PIDS.index(pid)] = x[:, None] * interpolation_matrix(x)
     result = np.zeros((len(x), len(EVOLUTION_PIDS), len(X_GRID)))
@@ -29,9 +29,9 @@ def parton_rows(evolution: Evolution, pid: int, x: Array, q2: Array) -> Array:
 
 
 def combination_rows(pid: int, x: Array, q2: Array, q0: float) -> Array:
-    """Rows (n, 14 evolution flavours, n) of x f of a combination at Q0, with `x` as the nodes.
+    """Return rows (n, 14 evolution flavours, n) of x f of a combination at Q0, with nodes `x`.
 
-    Integrability looks at x far below the common nodes, and at Q0, where nothing has to evolve.
+    Integrability needs x far below the common nodes, and Q0, where no evolution is needed.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 from n3hyper.theory_maker.bases import EVOLUTION_PIDS, FLAVOUR_PIDS, X_GRID
 from n3hyper.theory_maker.cards import CalculationCard
 from n3hyper.theory_maker.coefficients.schemes import Term, scheme_terms
@@ -17,12 +17,12 @@ from n3hyper.theory_maker.operators.evolution import Evolution, frozen
 from n3hyper.theory_maker.rematching import rematched
 
 N_CORRECTION_SCALES = 10
-"""Scales at which the integrals of target-mass corrections are computed, to be interpolated."""
+"""Number of scales between which the integrals of target-mass corrections are interpolated."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A structure function that some table needs."""
+    """Structure function that a table needs."""
 
     probe: Probe
     kind: str
@@ -32,13 +32,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Proton:
-    """Makes rows of structure functions, all terms of the scheme added."""
+    """Maker of rows of structure functions, summed over all terms of the scheme."""
 
     calculator: Calculator
     evolution: Evolution
 
     def rows(self, wanted: Wanted, x: Array, q2: Array) -> Array:
-        """Rows (n, 14 evolution flavours, 50 x) that multiply f at Q0.
+        """Return rows (n, 14 evolution flavours, 50 x) that multiply f at Q0.
 
         Parameters
         ----------
@@ -50,28 +50,28 @@ class Proton:
         correction = target_mass(wanted.kind, x, q2, mass)
         result = np.zeros((len(x), len(EVOLUTION_PIDS), len(X_GRID)))
         for term in scheme_terms(card):
-            here = np.flatnonzero(term.counts(q2))
-            if not here.size:
-                continue  # there may be no operators for so many flavours
-            coefficients = self._corrected(wanted, term, _select(correction, here), q2[here])
-            coefficients = _over_pdfs(coefficients, term, card, q2[here])
-            coupling = self.evolution.a_s(term.folded_with, q2[here])
+            active = np.flatnonzero(term.counts(q2))
+            if not active.size:
+                continue  # there may be no operators for this number of flavours
+            coefficients = self._corrected(wanted, term, _select(correction, active), q2[active])
+            coefficients = _over_pdfs(coefficients, term, card, q2[active])
+            coupling = self.evolution.a_s(term.folded_with, q2[active])
             powers = coupling[:, None] ** np.arange(term.pto + 1)
             # n point, o order, p flavour, i node
             summed = np.einsum("no,nopi->npi", powers, coefficients)
-            pulled = self.evolution.pull_back(term.folded_with, q2[here], summed)
-            result[here] += term.sign * pulled
+            pulled = self.evolution.pull_back(term.folded_with, q2[active], summed)
+            result[active] += term.sign * pulled
         return result
 
     def _corrected(self, wanted: Wanted, term: Term, correction: TargetMass, q2: Array) -> Array:
-        """Coefficients (n, orders, 14 flavours, 50 x) of one term with target-mass corrections."""
+        """Return coefficients (n, orders, 14, 50 x) of a term with target-mass corrections."""
         compute = self.calculator.coefficients
         result = compute(term, wanted.probe, wanted.kind, correction.xi, q2)
         result = correction.factor[:, None, None, None] * result
-        here = np.flatnonzero(correction.corrected)
-        if not len(here):
+        corrected = np.flatnonzero(correction.corrected)
+        if not len(corrected):
             return result
-        weights, q2 = correction.weights[here], q2[here]
+        weights, q2 = correction.weights[corrected], q2[corrected]
         nodes = np.flatnonzero(np.any(weights != 0, axis=0))
         scales = correction_scales(q2)
         grid_q2, grid_x = np.meshgrid(scales, X_GRID[nodes], indexing="ij")
@@ -81,12 +81,14 @@ class Proton:
         # n point, s scale, j node of the integral, o order, p flavour, i node
         between = linear_weights(np.log(scales), np.log(q2))
         weights = weights[:, nodes]
-        result[here] += np.einsum("ns,nj,sjopi->nopi", between, weights, integrand, optimize=True)
+        result[corrected] += np.einsum(
+            "ns,nj,sjopi->nopi", between, weights, integrand, optimize=True
+        )
         return result
 
 
 def _over_pdfs(coefficients: Array, term: Term, card: CalculationCard, q2: Array) -> Array:
-    """Coefficients (n, orders, 14 flavours, 50 x) of the PDFs that a term is folded with."""
+    """Return coefficients (n, orders, 14 flavours, 50 x) of the PDFs that a term is folded with."""
     heavy = term.nf + 1
     if not term.incoming:
         coefficients = coefficients.copy()
@@ -98,7 +100,7 @@ def _over_pdfs(coefficients: Array, term: Term, card: CalculationCard, q2: Array
 
 
 def correction_scales(q2: Array) -> Array:
-    """Scales in GeV^2 for the integrals of the corrections at `q2` (n,): all, if they are few."""
+    """Return scales in GeV^2 for the integrals of corrections at `q2` (n,): all if they are few."""
     distinct = np.unique(q2)
     if len(distinct) <= N_CORRECTION_SCALES:
         return distinct
@@ -106,7 +108,7 @@ def correction_scales(q2: Array) -> Array:
 
 
 def linear_weights(nodes: Array, t: Array) -> Array:
-    """Weights (n, nodes) of linear interpolation between ascending `nodes` at `t` (n,).
+    """Return weights (n, nodes) of linear interpolation between ascending `nodes` at `t` (n,).
 
     >>> linear_weights(np.array([0.0, 1.0, 2.0]), np.array([0.25, 2.0])).tolist()
     [[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]]
@@ -114,7 +116,7 @@ def linear_weights(nodes: Array, t: Array) -> Array:
     return np.array([np.interp(t, nodes, unit) for unit in np.eye(len(nodes))]).T
 
 
-def _select(correction: TargetMass, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> TargetMass:
+def _select(correction: TargetMass, rows: Index) -> TargetMass:
     return TargetMass(correction.xi[rows], correction.factor[rows], correction.weights[rows])
 
 
@@ -123,12 +125,12 @@ def wanted_rows(
     requests: Iterable[tuple[Wanted, Array, Array]],
     report: Callable[[str], None],
 ) -> dict[tuple[Wanted, float, float], Array]:
-    """Rows of all structure functions that are asked for, each point computed once.
+    """Return the rows of all requested structure functions, each point computed once.
 
     Parameters
     ----------
     requests
-        What is wanted, and at which points: x (n,) and q2 (n,) in GeV^2.
+        Structure functions and their points: x (n,) and q2 (n,) in GeV^2.
 
     Returns
     -------

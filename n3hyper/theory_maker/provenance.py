@@ -1,7 +1,7 @@
-"""What a table says of how it was made: the theory card of its grids, and where its rows are.
+"""Provenance of a table: the theory card of its grids, and the points of its rows.
 
-pinefarm writes both into the grids of yadism, and they stay with the FK tables made of them. A
-theory may hold tables of several cards, and its own card need not be any of them.
+pinefarm writes both into the grids of yadism, and the FK tables made from them keep both. A theory
+may hold tables of several cards, and its own card need not be any of them.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ COEFFICIENT_KEYS = (
 )  # fmt: skip
 """Keys of a card that coefficient functions depend on; all others belong to the evolution."""
 COEXISTING_PDFS = (0, 13)
-"""The first version of yadism whose FONLL is put together from terms with PDFs of their own."""
+"""First version of yadism whose FONLL is a sum of terms with their own PDFs."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a table says of itself."""
+    """Record of how a table was made, from its metadata."""
 
     theory: Mapping[str, Any]
-    """The theory card of its grids; empty where it has none."""
+    """Theory card of its grids; empty if it has none."""
     yadism: str = ""
-    """The version of yadism; 0.0.0 is one between two releases."""
+    """Version of yadism; 0.0.0 is a version between two releases."""
     x: Array | None = None
-    """Of each row, shape (n,)."""
+    """x of each row, shape (n,)."""
     q2: Array | None = None
-    """Of each row in GeV^2, shape (n,)."""
+    """Q2 of each row in GeV^2, shape (n,)."""
 
     @property
     def single(self) -> bool:
-        """Whether its FONLL is that with a single set of PDFs."""
+        """Whether its FONLL uses a single set of PDFs."""
         version = tuple(int(number) for number in re.findall(r"\d+", self.yadism)[:2])
         fonll = str(self.theory.get("FNS", "")).startswith("FONLL")
         return fonll and "FONLLParts" not in self.theory and version < COEXISTING_PDFS
 
     def card(self, folder: CalculationCard, table: str = "") -> CalculationCard:
-        """The card of a table in a folder: its own coefficient functions, the folder's evolution.
+        """Return a table's card: its own coefficient functions with the folder's evolution.
 
         Raises
         ------
         TheoryError
-            If it is one that cannot be made.
+            If a theory with this card cannot be made.
         """
         theory = dict(self.theory)
         if not theory:
@@ -78,7 +78,7 @@ class Provenance:
 
 
 def provenance(path: Path) -> Provenance:
-    """What the table in a file says of itself.
+    """Return the provenance that the table in a file records.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def provenance(path: Path) -> Provenance:
 
 
 def _mapping(text: str, path: Path) -> dict[str, Any]:
-    """A card as JSON, or as pineko writes it, the text of a Python dictionary."""
+    """Read a card written as JSON, or as a Python dictionary, as pineko does."""
     for read in (json.loads, ast.literal_eval):
         try:
             content = read(text)

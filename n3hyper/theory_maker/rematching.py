@@ -1,4 +1,4 @@
-"""Coefficients of a heavy quark's PDF with n flavours -> those of PDFs with n+1 flavours.
+"""Rematching of coefficients: from a heavy quark's PDF with n flavours to PDFs with n+1 flavours.
 
 Above its threshold a heavy quark h of n+1 flavours is, to O(alpha_s) with a = alpha_s / 4 pi and
 L = log(Q^2 / m^2),
@@ -29,7 +29,7 @@ Part = Callable[[float, None], float]
 
 @dataclass(frozen=True)
 class Distribution:
-    """A function of z with the parts that `folding.fold` integrates."""
+    """Function of z with the parts that `folding.fold` integrates."""
 
     reg: Part | None = None
     sing: Part | None = None
@@ -38,18 +38,18 @@ class Distribution:
 
 
 def _integral(x: float) -> float:
-    """The integral of (1 + z^2) / (1 - z) over z from 0 to `x`."""
+    """Return the integral of (1 + z^2) / (1 - z) over z from 0 to `x`."""
     return float(-2 * np.log1p(-x) - x - x**2 / 2)
 
 
 def _log_integral(x: float) -> float:
-    """The integral of (1 + z^2) / (1 - z) log(1 - z) over z from 0 to `x`."""
+    """Return the integral of (1 + z^2) / (1 - z) log(1 - z) over z from 0 to `x`."""
     y, log = 1 - x, np.log1p(-x)
     return float(-(log**2) + 1.75 + y * (2 - y / 2) * log - y * (2 - y / 4))
 
 
 def _log_moment(y: float) -> float:
-    """The integral of (1 + z^2) log(1 - z) over z from 1 - `y` to 1."""
+    """Return the integral of (1 + z^2) log(1 - z) over z from 1 - `y` to 1."""
     log = float(np.log(y)) if y > 0 else 0.0
     return y * ((2 - y + y**2 / 3) * log - 2 + y / 2 - y**2 / 9)
 
@@ -60,7 +60,7 @@ K_HH_LOG = Distribution(
     sing=lambda z, _: 2 * C_F * z * (1 + z**2) / (1 - z),
     loc=lambda x, _: -2 * C_F * (_integral(x) + 4 / 3 - x - x**3 / 3),
 )
-"""z times what L multiplies in K_hh."""
+"""z times the factor of L in K_hh."""
 K_HH_CONSTANT = Distribution(
     sing=lambda z, _: -2 * C_F * z * (1 + z**2) / (1 - z) * (2 * np.log1p(-z) + 1),
     loc=lambda x, _: (
@@ -73,7 +73,7 @@ K_HH_CONSTANT = Distribution(
 
 @cache
 def _matrices() -> tuple[Array, Array, Array]:
-    """K_hg / L and the two parts of K_hh, from f at the nodes to their convolutions there.
+    """Return matrices of K_hg / L and the two parts of K_hh: from f to convolutions at the nodes.
 
     The polynomials interpolate x f, which is smoother than f, and kernels therefore carry a factor
     z: a plus distribution becomes one of z times its function S, whose local part is the integral
@@ -87,14 +87,14 @@ def _matrices() -> tuple[Array, Array, Array]:
 
 
 def rematched(coefficients: Array, heavy: int, logarithm: Array) -> Array:
-    """Coefficients over PDFs with `heavy` massless, of those over PDFs in which it is not.
+    """Turn coefficients over PDFs with a massive quark into those over PDFs with it massless.
 
     Parameters
     ----------
     coefficients
         Shape (n, orders, 14 flavours, 50 x), over f.
     heavy
-        PDG identifier of the quark.
+        PDG identifier of that quark.
     logarithm
         L of each row, shape (n,).
     """

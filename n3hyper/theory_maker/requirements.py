@@ -1,4 +1,4 @@
-"""The programs of the extra ``n3hyper[theory]``, imported only where they are used."""
+"""Programs of the extra ``n3hyper[theory]``, imported only where they are used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from n3hyper.errors import TheoryError
 
 
 def require(module: str) -> Any:
-    """Import `module`, or say in one line how to get it.
+    """Import `module`, or raise an error that tells how to install it.
 
     Raises
     ------
@@ -28,8 +28,8 @@ def require(module: str) -> Any:
 
 
 def own_compiler_cache(folder: Path) -> None:
-    """Keep what numba compiles in `folder`, apart from what was compiled of an eko not mended.
+    """Keep what numba compiles in `folder`, apart from code compiled from an uncorrected eko.
 
-    To be called in a new process, before numba is imported.
+    Call it in a new process, before numba is imported.
     """
     os.environ["NUMBA_CACHE_DIR"] = str(folder)

@@ -1,9 +1,9 @@
-"""What the evolution conserves: the momentum of all partons and the numbers of valence quarks.
+"""Sum rules that the evolution conserves: total momentum and the numbers of valence quarks.
 
 A rule is a few rows of weights over the PDFs at Q, pulled back to Q0 as any observable is. Folded
 with PDFs at Q0 that obey the rule, it must give the same number. Evolution carries momentum and
-valence to ever smaller x, so that what lies below the lowest node is not negligible at high scales
-(7e-4 of the momentum at Q^2 = 1e5 GeV^2): it is added with the power of x found at that node.
+valence to ever smaller x, so that the part below the lowest node is not negligible at high scales
+(7e-4 of the momentum at Q^2 = 1e5 GeV^2): it is extrapolated with the power of x at that node.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _CHARGES = {
     "V8": {2: 1.0, 1: 1.0, 3: -2.0},
     "V15": {2: 1.0, 1: 1.0, 3: 1.0, 4: -3.0},
 }
-"""How much of each quark minus antiquark a valence combination holds."""
+"""Coefficient of each quark minus antiquark in the valence combinations."""
 
 
 def rule(name: str) -> Array:
-    """The rows over f at Q that `integral` makes a sum rule of.
+    """Return the rows over f at Q from which `integral` makes a sum rule.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def rule(name: str) -> Array:
 
 
 def _partons(name: str) -> Array:
-    """How much of each parton a rule counts, shape (14 flavours,)."""
+    """Return the coefficient of each parton in a rule, shape (14 flavours,)."""
     if name == "momentum":
         return np.array([float(pid != 22) for pid in FLAVOUR_PIDS])
     charges = _CHARGES[name]
@@ -60,18 +60,18 @@ def _partons(name: str) -> Array:
 
 
 def integral(rows: Array, pdfs: Array) -> Array:
-    """The integral over all x of a rule, for PDFs f (flavours, 50 x).
+    """Return the integral over all x of a rule, for PDFs f (flavours, 50 x).
 
     Parameters
     ----------
     rows
-        Shape (..., 3, flavours, 50 x), of `rule` or pulled back.
+        Shape (..., 3, flavours, 50 x), from `rule` or pulled back.
 
     Returns
     -------
     Array
-        Shape (...,). Where x g ~ x^p at the lowest node x_0, g being the integrand, x_0 g(x_0)/p
-        lies below.
+        Shape (...,). With x g ~ x^p at the lowest node x_0, g being the integrand, the part below
+        it is x_0 g(x_0)/p.
     """
     above, first, second = np.moveaxis(np.einsum("...rfi,fi->...r", rows, pdfs), -1, 0)
     power = np.log(second / first) / np.log(X_GRID[1] / X_GRID[0])
@@ -79,7 +79,7 @@ def integral(rows: Array, pdfs: Array) -> Array:
 
 
 def pulled_back_rules(evolution: Evolution) -> dict[str, Array]:
-    """All rules at some scales of each number of flavours, as rows over the PDFs at Q0.
+    """Return all rules at a few scales of each number of flavours, as rows over the PDFs at Q0.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def pulled_back_rules(evolution: Evolution) -> dict[str, Array]:
 
 
 def violation(rules: Mapping[str, Array]) -> dict[str, float]:
-    """The largest deviation of each rule from `EXPECTED`, for the toy PDFs of `les_houches`."""
+    """Return the largest deviation of each rule from `EXPECTED` for the Les Houches toy PDFs."""
     pdfs = les_houches(X_GRID)
     return {
         name: float(np.abs(integral(rules[name], pdfs) - expected).max())
@@ -109,7 +109,7 @@ def violation(rules: Mapping[str, Array]) -> dict[str, float]:
 
 
 def write_rules(rules: Mapping[str, Array], folder: Path) -> None:
-    """Keep the rules with the theory, so that they can be checked without eko."""
+    """Store the rules with the theory, so that they can be checked without eko."""
     arrays: dict[str, Any] = dict(rules)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
@@ -117,7 +117,7 @@ def write_rules(rules: Mapping[str, Array], folder: Path) -> None:
 
 
 def les_houches(x: Array) -> Array:
-    """The Les Houches toy PDFs (hep-ph/0204316), f (14 evolution flavours, n) at `x` (n,)."""
+    """Return the Les Houches toy PDFs (hep-ph/0204316), f (14 evolution flavours, n) at `x`."""
     u_v, d_v = 5.107200 * x**0.8 * (1 - x) ** 3, 3.064320 * x**0.8 * (1 - x) ** 4
     gluon = 1.7 * x**-0.1 * (1 - x) ** 5
     d_sea = 0.1939875 * x**-0.1 * (1 - x) ** 6

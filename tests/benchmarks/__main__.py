@@ -33,7 +33,7 @@ PARTS = ("fits", "quickstart", "store")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
         description=__doc__,
@@ -73,7 +73,7 @@ def _measure(
     say: Callable[[str], None],
     keep: Callable[[], None],
 ) -> None:
-    """The parts that were asked for."""
+    """Measure the parts that were asked for."""
     batches = given.batches if "fits" in given.parts else []
     quickstart = "quickstart" in given.parts
     if batches or quickstart:
@@ -84,7 +84,7 @@ def _measure(
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     given = parse(arguments)
     console = Console()
     begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a batch takes of memory, and what was expected: ``python -m tests.benchmarks.batch_memory``.
+"""Memory of a batch, measured and estimated: ``python -m tests.benchmarks.batch_memory``.
 
 Four folds of the synthetic problem of mid.yml's size and more and more replicas, a few epochs each
 in a process of its own. Memory is the largest that the process had; what a model adds is to be
@@ -43,12 +43,12 @@ def measure(replicas: int, memory: int | None) -> None:
     card, parameters = runcard(), {**PARAMETERS, "epochs": 3}
     fitting = card.fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, card.sum_rules)
-    each = model_bytes(Trial.of(inputs, FitSettings.from_params(parameters)), 4)
+    bytes_per_model = model_bytes(Trial.of(inputs, FitSettings.from_params(parameters)), 4)
     begin = time.perf_counter()
     fit = ModelTrainer(problem, card, memory=memory).fit(parameters)
     seconds = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(FOLDS * replicas, fit.batches, peak, each / MEGABYTE, seconds)
+    print(FOLDS * replicas, fit.batches, peak, bytes_per_model / MEGABYTE, seconds)
 
 
 def main() -> None:
@@ -68,11 +68,12 @@ def main() -> None:
         command += ["--replicas", str(replicas)]
         command += ["--memory", str(arguments.memory)] if arguments.memory else []
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        models, batches, peak, each, seconds = map(float, done.stdout.split()[-5:])
+        models, batches, peak, estimate, seconds = map(float, done.stdout.split()[-5:])
         grown = (peak - first[1]) / (models - first[0]) if first else float("nan")
         first = first or (models, peak)
         print(
-            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {each:22.2f} {seconds:8.1f}",
+            f"{models:6.0f} {batches:8.0f} {peak:8.0f} {grown:22.2f} {estimate:22.2f} "
+            f"{seconds:8.1f}",
             flush=True,
         )
 

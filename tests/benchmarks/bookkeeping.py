@@ -1,4 +1,4 @@
-"""What a trial costs beside its fit, by the number of trials before it: suggestion and store."""
+"""Cost of a trial beside its fit, by the number of trials before it: suggestion and store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 1800.0
 def measure_filetrials(
     python: Path, sizes: Sequence[int], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """n3fit's FileTrials under hyperopt's loop: see `measured_filetrials`.
+    """Measure n3fit's FileTrials in hyperopt's loop: see `measured_filetrials`.
 
     Where it does not get to the end, what it has, and why in `notes`.
     """
@@ -47,7 +47,7 @@ def measure_filetrials(
 
 
 def rows(ours: dict[str, Any], theirs: dict[str, Any] | None) -> list[Row]:
-    """Of one size of the scan."""
+    """Return the rows of one size of the scan."""
     number = f"{ours['trials']:,} trials"
     other = theirs or {}
     kept = other["trial"] - other["suggestion"] if theirs else None
@@ -78,16 +78,16 @@ def compare(
     say: Callable[[str], None],
     on_news: Callable[[], None],
 ) -> None:
-    """Rows for scans of these sizes; without `python` of this package alone."""
+    """Add rows for scans of these sizes; without `python` for this package alone."""
     say(f"n3hyper: suggestion and store at {', '.join(map(str, sizes))} trials")
     ours = list(measure_all(sizes))
     theirs: dict[int, dict[str, Any]] = {}
     if python is not None:
         say("n3fit: the same")
         found = measure_filetrials(python, sizes, results.notes)
-        theirs = {each["trials"]: each for each in found}
-    results.runs += [{"run": "store n3hyper", **each} for each in ours]
-    results.runs += [{"run": "store n3fit", **each} for each in theirs.values()]
-    for each in ours:
-        results.add("a trial beside its fit", rows(each, theirs.get(each["trials"])))
+        theirs = {measured["trials"]: measured for measured in found}
+    results.runs += [{"run": "store n3hyper", **measured} for measured in ours]
+    results.runs += [{"run": "store n3fit", **measured} for measured in theirs.values()]
+    for measured in ours:
+        results.add("a trial beside its fit", rows(measured, theirs.get(measured["trials"])))
     on_news()

@@ -1,4 +1,4 @@
-"""How fast this machine could do a step of the training, from what the step reads and computes.
+"""Bound on the speed of a training step on this machine, from what the step reads and computes.
 
 The bound is the longer of two times, that of reading all tables and forms once (twice where the
 derivative needs them again) and that of all multiplications, plus that of the activation functions.
@@ -23,7 +23,7 @@ from n3hyper.fitting.training.engine import Program, StepArrays
 
 @dataclass(frozen=True)
 class Work:
-    """What a step of the batch must do at least."""
+    """Work that a step of the batch must do at least."""
 
     numbers: int
     """float32 numbers read of tables and covariances."""
@@ -33,7 +33,7 @@ class Work:
 
     @classmethod
     def of_all(cls, parts: Iterable[Work]) -> Work:
-        """What several batches beside one another must do."""
+        """Return the work of several batches side by side."""
         return cls(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
@@ -49,7 +49,8 @@ def work(program: Program, arrays: StepArrays) -> Work:
     # those of the training are read again for the gradient
     training, validation = likelihood.own.forms.training, likelihood.own.forms.validation
     forms_of_chi2 = sum(
-        2 * size(one) + size(other) for one, other in zip(training, validation, strict=True)
+        2 * size(train) + size(validate)
+        for train, validate in zip(training, validation, strict=True)
     )
     numbers += forms_of_chi2
     multiplications += forms_of_chi2
@@ -68,7 +69,7 @@ def work(program: Program, arrays: StepArrays) -> Work:
 
 
 def size(array: Any) -> int:
-    """Number of entries."""
+    """Return the number of entries."""
     return int(np.prod(array.shape))
 
 
@@ -84,7 +85,7 @@ class Machine:
 
     @classmethod
     def measured(cls, numbers: int) -> Machine:
-        """With arrays of so many numbers in all."""
+        """Measure the rates with arrays of this many numbers in all."""
         tf = tensorflow()
         cores = lanes_at_most()
         parts = [np.ones(max(numbers // cores, 1000), dtype=np.float32) for _ in range(cores)]
@@ -95,7 +96,7 @@ class Machine:
             reading = min(
                 least_seconds(lambda: list(threads.map(np.sum, parts))),
                 # of little the threads cost more than they save
-                least_seconds(lambda: [each.sum() for each in parts]),
+                least_seconds(lambda: [part.sum() for part in parts]),
             )
         return cls(
             cores * parts[0].size / reading,
@@ -104,7 +105,7 @@ class Machine:
         )
 
     def seconds(self, least: Work) -> float:
-        """The bound of a step."""
+        """Return the bound of a step."""
         reading, computing = (
             least.numbers / self.numbers,
             least.multiplications / self.multiplications,
@@ -113,7 +114,7 @@ class Machine:
 
 
 def least_seconds(do: Callable[[], Any], times: int = 15) -> float:
-    """The shortest of some times, without the first."""
+    """Return the shortest of some times, without the first."""
     do()
     taken = []
     for _ in range(times):

@@ -1,4 +1,4 @@
-"""What both programs are given: one runcard, one theory, one t0 set, one profile of NNPDF.
+"""Inputs of both programs: one runcard, one theory, one t0 set, one profile of NNPDF.
 
 The fit is that of a DIS scan: 14 data sets (NMC, SLAC, BCDMS, HERA), 1,804 points, four folds, a
 network 2-25-20-8, Nadam with clipnorm, the constraints that the theory has tables of. Folds and
@@ -88,7 +88,7 @@ PARAMETERS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """The inputs of both programs, made in one folder.
+    """Folder with the inputs of both programs.
 
     Parameters
     ----------
@@ -114,12 +114,12 @@ class Place:
 
     @property
     def theories(self) -> Path:
-        """What holds ``theory_<id>``."""
+        """Folder that holds ``theory_<id>``."""
         return self.share / "theories"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What both programs find in their environment."""
+        """Environment of both programs."""
         return {
             "NNPDF_PROFILE_PATH": str(self.folder / "nnprofile.yaml"),
             "LHAPDF_DATA_PATH": str(self.share / "lhapdf"),
@@ -166,7 +166,7 @@ def _put_t0_set(place: Place, ready: Path) -> None:
 def runcard(
     place: Place, folds: int, epochs: int, activations: Sequence[str] = ("tanh",)
 ) -> dict[str, Any]:
-    """The runcard of a scan whose trials have `folds` folds, `epochs` epochs, and an activation."""
+    """Return the runcard of a scan whose trials have `folds` folds and `epochs` epochs."""
     trials = [
         {**PARAMETERS, "epochs": epochs, "activation_per_layer": [name, name, "linear"]}
         for name in activations
@@ -220,5 +220,5 @@ def runcard(
 
 
 def write_runcard(path: Path, card: dict[str, Any]) -> None:
-    """As JSON, which every reader of YAML reads."""
+    """Write a runcard as JSON, which every reader of YAML reads."""
     path.write_text(json.dumps(card, indent=1))

@@ -1,4 +1,4 @@
-"""What an epoch of a model costs, by folds x replicas: ``python -m tests.benchmarks.engine``.
+"""Cost of an epoch of a model, by folds x replicas: ``python -m tests.benchmarks.engine``.
 
 The problem is that of ``mid.yml`` (14 DIS sets, 1,804 points, 13 positivity sets of which three are
 hadronic) where its runcard, tables and t0 set are found, else a synthetic one of that size. Times
@@ -53,13 +53,13 @@ SHALLOW = {"nodes_per_layer": [20, 8], "activation_per_layer": ["tanh", "linear"
 
 
 def runcard() -> SimpleNamespace:
-    """What the trainer reads of the runcard."""
+    """Return the parts of the runcard that the trainer reads."""
     basis = [{"fl": fl, "smallx": low, "largex": high} for fl, (low, high) in EXPONENTS.items()]
     return SimpleNamespace(fitting=SimpleNamespace(fitbasis="NN31IC", basis=basis), sum_rules="All")
 
 
 def mid_problem() -> FitProblem | None:
-    """The problem of mid.yml with 32 replicas; None where its files are not."""
+    """Return the problem of mid.yml with 32 replicas; None where its files are not."""
     card = SHARED / "baseline" / "mid.yml"
     if not card.exists():
         return None
@@ -71,7 +71,7 @@ def mid_problem() -> FitProblem | None:
 
 
 def synthetic_of_that_size() -> FitProblem:
-    """1,804 points in 14 sets, 239 systematics."""
+    """Return a synthetic problem of 1,804 points in 14 sets with 239 systematics."""
     sizes = (121, 204, 33, 34, 333, 248, 159, 204, 254, 70, 42, 39, 17, 6)
     return synthetic_problem(
         dis=sizes, hadronic=20, positivity=260, folds=4, replicas=32, nx=50, systematics=15
@@ -79,7 +79,7 @@ def synthetic_of_that_size() -> FitProblem:
 
 
 def part(problem: FitProblem, folds: int, replicas: int) -> FitProblem:
-    """Some of its folds and replicas; one fold stands for a fit of all data."""
+    """Return a problem with part of its folds and replicas; one fold means a fit of all data."""
     return dataclasses.replace(
         problem,
         folds=problem.folds[:folds] if folds > 1 else (),
@@ -91,14 +91,14 @@ def part(problem: FitProblem, folds: int, replicas: int) -> FitProblem:
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, float]:
-    """Wall-clock and CPU time."""
+    """Return wall-clock and CPU time."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 class Loop:
-    """A fit that can be driven on, chunk by chunk."""
+    """Fit that runs chunk by chunk."""
 
     def __init__(self, problem: FitProblem, **changes: Any) -> None:
         card = runcard()
@@ -108,11 +108,11 @@ class Loop:
         self.lanes = trainer.training.lanes(trial, np.arange(inputs.models))
 
     def run(self, steps: int) -> None:
-        """So many epochs; waits for their end."""
+        """Run this many epochs, and wait for their end."""
         self.lanes.run(steps)
 
     def compile(self) -> None:
-        """Before the first epoch."""
+        """Compile the program before the first epoch."""
         self.lanes.compile()
 
     def bound(self) -> float:
@@ -124,7 +124,7 @@ class Loop:
 
 
 def measure(problem: FitProblem, chunks: int = 8, steps: int = 50, **changes: Any) -> list[float]:
-    """Seconds: setup, compilation, epoch (wall), epoch (CPU), and the bound of an epoch."""
+    """Return seconds: setup, compilation, epoch (wall), epoch (CPU), and the bound of an epoch."""
     begin = time.perf_counter()
     loop = Loop(problem, **changes)
     setup = time.perf_counter() - begin
@@ -134,7 +134,7 @@ def measure(problem: FitProblem, chunks: int = 8, steps: int = 50, **changes: An
 
 
 def peak_memory() -> float:
-    """Of this process so far, in MB."""
+    """Return the peak memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -142,7 +142,7 @@ HEAD = "   setup s  compile s  ms/epoch  CPU ms/epoch  ms/model-epoch  x bound  
 
 
 def line(found: list[float], models: int) -> str:
-    """A line of a table."""
+    """Return a line of a table."""
     setup, compilation, wall, cpu, bound = found
     return (
         f"{setup:10.2f} {compilation:10.2f} {1e3 * wall:9.3f} {1e3 * cpu:13.3f}"
@@ -151,7 +151,7 @@ def line(found: list[float], models: int) -> str:
 
 
 def batches(problem: FitProblem) -> None:
-    """Cost by folds x replicas."""
+    """Print the cost by folds x replicas."""
     print("folds x replicas" + HEAD + "  x n3fit")
     for folds, replicas in BATCHES:
         found, models = measure(part(problem, folds, replicas)), folds * replicas
@@ -160,7 +160,7 @@ def batches(problem: FitProblem) -> None:
 
 
 def growth() -> None:
-    """Cost against one size at a time, of synthetic problems.
+    """Print the cost of synthetic problems against one size at a time.
 
     A quarter of their points is hadronic, in an asymmetry and a quotient.
     """
@@ -192,7 +192,7 @@ def growth() -> None:
 
 
 def trials(problem: FitProblem) -> None:
-    """What whole trials of 100 epochs cost beside them: the first, with a program compiled, again,
+    """Print what trials of 100 epochs cost beside them: the first, with a program compiled, again,
     and with other widths."""
     print("folds x replicas  trial          setup s  compile s   train s  evaluate s   peak MB")
     for folds, replicas in BATCHES:
@@ -207,7 +207,7 @@ def trials(problem: FitProblem) -> None:
             ),
         ):
             taken = trainer.fit({**PARAMETERS, "epochs": 100, **changes}).seconds
-            stages = " ".join(f"{taken[each]:9.2f}" for each in ("setup", "compile", "train"))
+            stages = " ".join(f"{taken[stage]:9.2f}" for stage in ("setup", "compile", "train"))
             print(f"{folds:8d} x {replicas:<5d}  {name:<13s}", stages, end=" ")
             print(f"{taken['evaluate']:10.2f} {peak_memory():9.0f}", flush=True)
 

@@ -34,7 +34,7 @@ def fitted(
     memory: int | None = None,
     **changes: Any,
 ) -> BatchFit:
-    """Return the fit of a problem, with so many lanes."""
+    """Return the fit of a problem with this many lanes."""
     with patch(f"{_training()}.lanes_at_most", lambda: lanes):
         return ModelTrainer(problem, runcard(), dtype=dtype, memory=memory).fit(
             parameters(**{"epochs": 130, **changes})
@@ -58,14 +58,14 @@ def cases() -> Iterator[tuple[str, Fit]]:
     alone = {"folds": 0, "replicas": 1, "frac": 1.0}
     yield "no folds, no validation", lambda: fitted(small_problem(**alone))
     yield "no folds, eigenmodes", lambda: fitted(modes_without_folds())
-    many = small_problem(replicas=10)
+    ten_replicas = small_problem(replicas=10)
     stopping = {"epochs": 700, "stopping_patience": 0.05}
-    yield "lanes, stopping", lambda: fitted(many, lanes=2, **stopping)
+    yield "lanes, stopping", lambda: fitted(ten_replicas, lanes=2, **stopping)
     yield (
         "lanes of eigenmodes",
         lambda: fitted(problem_of_modes(replicas=10), lanes=3, epochs=300, stopping_patience=0.1),
     )
-    yield "batches", lambda: fitted(many, memory=1)
+    yield "batches", lambda: fitted(ten_replicas, memory=1)
     yield "float64", lambda: fitted(large, dtype="float64")
     deep = {"nodes_per_layer": [9, 7, 6, 8], "activation_per_layer": ["tanh"] * 3 + ["linear"]}
     yield "dropout", lambda: fitted(small, dropout=0.2, **deep)

@@ -38,7 +38,7 @@ compiles another one in a scan that is under way. n3fit compiles each fold of ea
 
 @dataclass(frozen=True)
 class Batch:
-    """Folds x replicas of a trial, and how many epochs it is fitted for."""
+    """Folds x replicas of a trial, and the number of epochs of its fits."""
 
     folds: int
     replicas: int
@@ -48,11 +48,11 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """For rows."""
+        """Name of the batch in rows."""
         return f"{self.folds}x{self.replicas}"
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether both programs run the same trial to its end."""
         return self.folds == self.folds_of_n3fit
 
@@ -70,7 +70,7 @@ AT_LEAST: Final = {"1x1": 25.0, "4x8": 50.0}
 
 @dataclass(frozen=True)
 class Measured:
-    """What one scan of one program has shown; times in seconds."""
+    """Measurements of one scan of one program; times in seconds."""
 
     to_trial: float
     """From the start of the program to its first trial."""
@@ -91,7 +91,7 @@ class Measured:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the measurements for JSON."""
         kept = {
             name: value for name, value in vars(self).items() if name not in {"reached", "extra"}
         }
@@ -121,7 +121,7 @@ def measure_n3hyper(place: Place, card: Path, replicas: int, trials: int, out: P
 
 
 def read_n3hyper(report: dict[str, Any], ended: Run) -> Measured:
-    """From what `measured_n3hyper` has written."""
+    """Read the report of `measured_n3hyper`."""
     trials = report["trials"]
     if not trials or any("kfold_meta" not in trial.get("result", {}) for trial in trials):
         raise Unavailable("n3hyper: a trial ended without having been fitted")
@@ -136,8 +136,8 @@ def read_n3hyper(report: dict[str, Any], ended: Run) -> Measured:
         to_trial=first["begin"] - ended.started,
         to_epoch=compiled[0] - ended.started,
         compilation=seconds[0]["compile"],
-        chunks=[wall for each in chunks for wall, _ in each],
-        cpu=[cpu for each in chunks for _, cpu in each if cpu is not None],
+        chunks=[wall for chunk in chunks for wall, _ in chunk],
+        cpu=[cpu for chunk in chunks for _, cpu in chunk if cpu is not None],
         trials=[trial["end"] - trial["begin"] for trial in trials],
         beside=[
             trial["end"] - trial["begin"] - spent["train"]
@@ -150,7 +150,7 @@ def read_n3hyper(report: dict[str, Any], ended: Run) -> Measured:
 
 
 def _compiled(trial: dict[str, Any]) -> float:
-    """When the compilation of a trial was done."""
+    """Return the time at which the compilation of a trial was done."""
     begin = next(when for when, _, stage, _ in trial["progress"] if stage == "compile")
     return float(begin + trial["result"]["seconds"]["compile"])
 
@@ -158,7 +158,7 @@ def _compiled(trial: dict[str, Any]) -> float:
 def _chunks_of_progress(
     progress: Sequence[tuple[float, float | None, str, int]],
 ) -> list[tuple[float, float | None]]:
-    """Wall and CPU seconds an epoch between reports of the training (time, CPU time, stage, epoch).
+    """Return wall and CPU seconds per epoch between reports (time, CPU time, stage, epoch).
 
     The first is left out if there are more, and so are rests of less than half a `CHUNK`, in which
     the report costs more than the epochs.
@@ -167,7 +167,7 @@ def _chunks_of_progress(
     ...                      (8.0, 5.0, "train", 200), (8.1, 5.0, "train", 201)])
     [(0.01, 0.02)]
     """
-    training = [each for each in progress if each[2] == "train"]
+    training = [report for report in progress if report[2] == "train"]
     chunks = [
         ((b - a) / (n - m), None if before is None else (after - before) / (n - m))
         for (a, before, _, m), (b, after, _, n) in itertools.pairwise(training)
@@ -177,7 +177,7 @@ def _chunks_of_progress(
 
 
 def measure_n3fit(python: Path, place: Place, card: Path, replicas: int, out: Path) -> Measured:
-    """Scan with n3fit, replicas in parallel as is its default."""
+    """Scan with n3fit, with replicas in parallel as by default."""
     problem = build_problem(load_runcard(card), replicas, place.theories)
     grid, report = place.folder / "xgrid.json", out.with_suffix(".json")
     grid.write_text(json.dumps(problem.theory.xgrid.tolist()))
@@ -191,10 +191,10 @@ def measure_n3fit(python: Path, place: Place, card: Path, replicas: int, out: Pa
 
 
 def read_n3fit(report: dict[str, Any], ended: Run, reached: Reached) -> Measured:
-    """From what `measured_n3fit` has written."""
+    """Read the report of `measured_n3fit`."""
     folds = report["folds"]
     chunks, cpu = ([_chunks_of_steps(fold[name]) for fold in folds] for name in ("steps", "cpu"))
-    whole = report["trial_end"] - report["trial_begin"]
+    seconds = report["trial_end"] - report["trial_begin"]
     epochs = sum(
         len(fold["steps"]) * statistics.median(times)
         for fold, times in zip(folds, chunks, strict=True)
@@ -205,8 +205,8 @@ def read_n3fit(report: dict[str, Any], ended: Run, reached: Reached) -> Measured
         compilation=sum(fold["steps"][0] - fold["begin"] for fold in folds),
         chunks=[time for times in chunks for time in times],
         cpu=[time for times in cpu for time in times],
-        trials=[whole],
-        beside=[whole - epochs],
+        trials=[seconds],
+        beside=[seconds - epochs],
         peak_mb=ended.peak_mb,
         reached=reached,
         extra={key: report[key] for key in ("own", "versions", "gpus")},
@@ -214,14 +214,14 @@ def read_n3fit(report: dict[str, Any], ended: Run, reached: Reached) -> Measured
 
 
 def _chunks_of_steps(ends: Sequence[float]) -> list[float]:
-    """Seconds a step in chunks of `CHUNK` steps, the first chunk left out."""
+    """Return seconds per step in chunks of `CHUNK` steps, without the first chunk."""
     marks = ends[CHUNK - 1 :: CHUNK]
     return [(b - a) / CHUNK for a, b in itertools.pairwise(marks)]
 
 
 @dataclass
 class Comparison:
-    """The measurements of both programs, by batch."""
+    """Measurements of both programs, by batch."""
 
     batches: Sequence[Batch]
     ours: dict[str, list[Measured]] = field(default_factory=dict)
@@ -230,7 +230,7 @@ class Comparison:
     """First with an empty cache of data, then with a full one."""
 
     def rows(self) -> dict[str, list[Row]]:
-        """By section."""
+        """Return the rows of each section."""
         sections = {
             "start and compilation": self._start(),
             "an epoch, per model": [row for batch in self.batches for row in self._epoch(batch)],
@@ -244,9 +244,9 @@ class Comparison:
         return {name: rows for name, rows in sections.items() if rows}
 
     def _both(self, batch: Batch, name: str) -> tuple[float | None, float | None]:
-        """A number of each program, the median over its runs."""
+        """Return a number of each program, the median over its runs."""
         return tuple(
-            _median([getattr(each, name) for each in runs.get(batch.name, ())])
+            _median([getattr(measured, name) for measured in runs.get(batch.name, ())])
             for runs in (self.ours, self.theirs)
         )
 
@@ -271,7 +271,7 @@ class Comparison:
         return rows
 
     def _epoch(self, batch: Batch) -> list[Row]:
-        """CPU time is what it costs where other programs have their share of the cores."""
+        """Return rows of an epoch; CPU time is its cost where other programs share the cores."""
         least = AT_LEAST.get(batch.name)
         rows = []
         for name, text in (("chunks", ""), ("cpu", ", CPU time")):
@@ -281,10 +281,10 @@ class Comparison:
                 (self.ours, batch.folds * batch.replicas),
                 (self.theirs, batch.replicas),
             ):
-                each = [time for run_ in runs.get(batch.name, ()) for time in getattr(run_, name)]
+                times = [time for run_ in runs.get(batch.name, ()) for time in getattr(run_, name)]
                 # CPU time is counted in hundredths of a second: their median would be coarse
                 typical = statistics.median if name == "chunks" else statistics.mean
-                numbers.append(1e3 * typical(each) / models if each else None)
+                numbers.append(1e3 * typical(times) / models if times else None)
             target = Target(at_least=least) if least and name == "chunks" else None
             rows.append(Row(f"folds x replicas {batch.name}{text}", "ms", *numbers, target))
         return rows
@@ -293,21 +293,21 @@ class Comparison:
         rows = []
         ours, theirs = self.ours.get(batch.name, []), self.theirs.get(batch.name, [])
         n3fit = {
-            name: _median([getattr(run, name)[0] for run in theirs]) if batch.whole else None
+            name: _median([getattr(run, name)[0] for run in theirs]) if batch.complete else None
             for name in ("trials", "beside")
         }
-        whole = Target(at_least=30.0) if batch.epochs == 1000 and batch.folds == 4 else None
+        target = Target(at_least=30.0) if batch.epochs == 1000 and batch.folds == 4 else None
         for number, state, most in ((1, "known architecture", 1.0), (2, "new architecture", 5.0)):
             runs = [run for run in ours if len(run.trials) > number]
             times = {name: _median([getattr(run, name)[number] for run in runs]) for name in n3fit}
             text = f"{batch.name}, {batch.epochs} epochs, {state}"
-            rows.append(Row(text, "s", times["trials"], n3fit["trials"], whole))
+            rows.append(Row(text, "s", times["trials"], n3fit["trials"], target))
             text = f"{batch.name}, beside its epochs, {state}"
             rows.append(Row(text, "s", times["beside"], n3fit["beside"], Target(at_most=most)))
         return rows
 
     def _chi2(self, batch: Batch) -> list[Row]:
-        if not batch.whole or batch.epochs < 1000:
+        if not batch.complete or batch.epochs < 1000:
             return []
         pairs = [
             runs[batch.name][0].reached.summary() if runs.get(batch.name) else {}
@@ -385,7 +385,7 @@ Job = Callable[[Path], Measured]
 def _jobs(
     comparison: Comparison, place: Place, python: Path | None, rounds: int, quickstart: bool
 ) -> list[tuple[str, list[Measured], Job]]:
-    """What is measured, in this order: name, where it goes, and how."""
+    """Return the measurements in order: name, destination and function."""
     jobs: list[tuple[str, list[Measured], Job]] = []
 
     def ours(card: Path, replicas: int) -> Job:

@@ -1,4 +1,4 @@
-"""A fit of n3fit, and its PDFs on nodes of ours.
+"""Fit of n3fit, with its PDFs on our nodes.
 
 Imported, this runs n3fit in a Python of its own (``n3fit_pdfs``); run by that Python, it is n3fit
 with one thing added: the PDFs at the best weights go to a file. It must not import n3hyper, which
@@ -68,7 +68,7 @@ def n3fit_pdfs(
 
 
 def main() -> None:
-    """``python fits_n3fit.py OUTPUT RUNCARD 1 -r R ...``: n3fit that also writes OUTPUT."""
+    """Run n3fit and write OUTPUT: ``python fits_n3fit.py OUTPUT RUNCARD 1 -r R ...``."""
     from n3fit.io.writer import WriterWrapper
     from n3fit.scripts.n3fit_exec import main as n3fit
 

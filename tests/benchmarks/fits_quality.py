@@ -1,4 +1,4 @@
-"""How well n3fit and n3hyper fit the same data: ``python -m tests.benchmarks.fits_quality``.
+"""Fit quality of n3fit and n3hyper on the same data: ``python -m tests.benchmarks.fits_quality``.
 
 Both fit `fits_quality.yml` (DIS, Drell-Yan, the W asymmetry of CMS) with the same hyperparameters,
 splits and pseudodata; the networks start at different weights. Of each replica this takes the chi2
@@ -39,7 +39,7 @@ CENTRAL_68 = (16, 50, 84)
 
 @dataclasses.dataclass(frozen=True)
 class Fits:
-    """The replicas of one program."""
+    """Replicas of one program."""
 
     predictions: Any
     """(R, ndata)"""
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 
 def _card(runcard: Path, epochs: int | None, output: Path) -> Path:
-    """The runcard as it is fitted, in the output folder."""
+    """Return the runcard as it is fitted, in the output folder."""
     yaml = YAML()
     content = yaml.load(runcard)
     if epochs:
@@ -122,7 +122,7 @@ def _ours(problem: FitProblem, card: Path) -> Fits:
 
 
 def _check_chi2(problem: FitProblem, fits: Fits) -> None:
-    """n3fit's own training chi2 against that of its PDFs by our data, covariance and split."""
+    """Compare n3fit's training chi2 with that of its PDFs for our data, covariance and split."""
     ours = []
     for replica, mask in enumerate(problem.training_masks):
         data, covariance = problem.replica_data[replica][mask], problem.fit_covariance.masked(mask)
@@ -132,7 +132,7 @@ def _check_chi2(problem: FitProblem, fits: Fits) -> None:
 
 
 def chi2_by_dataset(problem: FitProblem, predictions: Any) -> dict[str, Any]:
-    """chi2 per point of the measured values, (R,) for each dataset and for all of them."""
+    """Return chi2 per point of the measured values, (R,) for each dataset and for all of them."""
     result = {}
     slices = [(dataset.name, dataset.slice) for dataset in problem.datasets]
     for name, place in [*slices, ("total", slice(0, problem.ndata))]:
@@ -144,13 +144,13 @@ def chi2_by_dataset(problem: FitProblem, predictions: Any) -> dict[str, Any]:
 
 
 def table(problem: FitProblem, theirs: Fits, ours: Fits) -> list[str]:
-    """The comparison, a line for each dataset."""
+    """Return the comparison, a line for each dataset."""
     points = {
         dataset.name: dataset.slice.stop - dataset.slice.start for dataset in problem.datasets
     }
     heads = f"{'n3fit':>24s} {'n3hyper':>24s}"
     lines = [f"{'chi2/N: median (16 %, 84 %)':38s} {'N':>5s} {heads}  within"]
-    both = [chi2_by_dataset(problem, each.predictions) for each in (theirs, ours)]
+    both = [chi2_by_dataset(problem, fits.predictions) for fits in (theirs, ours)]
     rows = [(name, both[0][name], both[1][name]) for name in both[0]]
     for name in ("training_chi2", "validation_chi2", "best_epoch"):
         rows.append((name.replace("_", " "), getattr(theirs, name), getattr(ours, name)))
@@ -168,7 +168,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _verdict(n3fit: Sequence[float], n3hyper: Sequence[float]) -> str:
-    """Whether our median lies in n3fit's spread, and how many half-widths of it away."""
+    """Return whether our median lies in n3fit's spread, and how many half-widths of it away."""
     lower, median, upper = np.percentile(n3fit, CENTRAL_68)
     away = (np.median(n3hyper) - median) / (0.5 * (upper - lower))
     return f"{'yes' if lower <= np.median(n3hyper) <= upper else 'NO':3s} {away:+.1f}"

@@ -18,7 +18,7 @@ SEED = 1
 
 
 def measure(settings: dict, report: Path) -> None:
-    """One entry a size; REPORT has what has been measured so far, since the last ones take long."""
+    """Measure each size; REPORT is written after each, since the last ones take long."""
     import hyperopt
     import numpy as np
     from hyperopt.base import Domain

@@ -1,4 +1,4 @@
-"""n3fit's own scan with clocks at its doors; run by the Python of n3fit's environment.
+"""n3fit's own scan with clocks at its entry points; run by the Python of n3fit's environment.
 
     python measured_n3fit.py REPORT XGRID.json -- ARGUMENTS OF n3fit
 
@@ -31,7 +31,7 @@ def measure(report_file: Path, xgrid: list[float], arguments: list[str]) -> None
     pdf_models: list = []
 
     class Clock(keras.callbacks.Callback):
-        """When each step had been done."""
+        """Clock that records the time at the end of each step."""
 
         def on_train_begin(self, logs=None):
             folds.append({"begin": time.time(), "steps": [], "cpu": []})

@@ -1,4 +1,4 @@
-"""n3hyper's own scan with a clock for a display: ``python -m tests.benchmarks.measured_n3hyper``.
+"""n3hyper's own scan with a clock as display: ``python -m tests.benchmarks.measured_n3hyper``.
 
     python -m tests.benchmarks.measured_n3hyper REPORT -- ARGUMENTS OF n3hyper
 
@@ -21,7 +21,7 @@ from tests.benchmarks.processes import cpu_seconds
 
 
 class Clock(ScanDisplay):
-    """Keeps what it is told, with the time."""
+    """Listener that records events with their times."""
 
     def __init__(self, total: int, done: int = 0) -> None:
         super().__init__(total, done)
@@ -39,7 +39,7 @@ class Clock(ScanDisplay):
 
 
 def measure(report: Path, arguments: list[str]) -> int:
-    """Run n3hyper with `arguments`; its exit status."""
+    """Run n3hyper with `arguments` and return its exit status."""
     clocks: list[Clock] = []
 
     def make_clock(total: int, done: int = 0, quiet: bool = False) -> Clock:
@@ -56,7 +56,7 @@ def measure(report: Path, arguments: list[str]) -> int:
 
 
 def plain(value: Any) -> Any:
-    """What JSON cannot hold, as a list or a number."""
+    """Turn an object that JSON cannot hold into a list or a number."""
     return value.tolist()
 
 

@@ -67,7 +67,7 @@ SPACE: dict[str, Any] = {
 
 
 def make(on_progress: Callable[[Any], None]) -> ModelTrainer:
-    """The trainer of the fits."""
+    """Return the trainer of the fits."""
     problem = synthetic_problem(folds=2, replicas=2)
     kfold = KFold(tuple(Partition(fold.datasets) for fold in problem.folds), threshold=1e30)
     basis = tuple(Flavour(name, (0.9, 1.1), (1.0, 3.0)) for name in FLAVOURS)
@@ -76,7 +76,7 @@ def make(on_progress: Callable[[Any], None]) -> ModelTrainer:
 
 
 def ignore(progress: Any) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""n3fit in a virtual environment of its own, made once from PyPI."""
+"""n3fit in a separate virtual environment, made once from PyPI."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _CHECK: Final = (
 
 
 def default_folder() -> Path:
-    """In the user's cache."""
+    """Return the default folder, in the user's cache."""
     return (cache_folder() or Path(tempfile.gettempdir()) / "n3hyper") / f"n3fit-{VERSION}"
 
 
 def n3fit_python(folder: Path | None, say: Callable[[str], None]) -> Path:
-    """The Python of an environment with n3fit.
+    """Return the Python of an environment with n3fit.
 
     Parameters
     ----------
     folder
-        An environment that there is; None for the default one, which is made where it is missing.
+        An existing environment; None for the default one, which is made if it is missing.
     say
         Is told when something is made that takes time.
 
@@ -56,7 +56,7 @@ def n3fit_python(folder: Path | None, say: Callable[[str], None]) -> Path:
 
 
 def _make(place: Path) -> None:
-    """All of it, or nothing."""
+    """Make the environment completely, or not at all."""
     wanted = [REQUIREMENT]
     if shutil.which("nvidia-smi"):
         wanted.append("tensorflow[and-cuda]")
@@ -71,7 +71,7 @@ def _make(place: Path) -> None:
 
 
 def _output(failure: str, command: list[str | Path]) -> str:
-    """The last line of what a program says; with its last complaint, `failure` is the error."""
+    """Return the last line of a program's output; a failure raises `failure` with its last line."""
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no output"]

@@ -1,4 +1,4 @@
-"""What the machinery of a parallel scan costs, with fits that sleep.
+"""Cost of the machinery of a parallel scan, with fits that sleep.
 
     python -m tests.benchmarks.parallel [--workers 1 8] [--seconds 1.0] [--trials 10000]
 
@@ -34,7 +34,7 @@ RUNCARD = Path(__file__).resolve().parents[2] / "runcards" / "quickstart.yml"
 
 
 def throughput(workers: int, seconds: float, rounds: int = 15) -> float:
-    """Trials a second of a scan with so many workers."""
+    """Return the trials per second of a scan with this many workers."""
     with (
         tempfile.TemporaryDirectory() as folder,
         MongodRunner(dbpath=Path(folder) / "db", db_port=0) as server,
@@ -48,8 +48,8 @@ def throughput(workers: int, seconds: float, rounds: int = 15) -> float:
             stdout=subprocess.DEVNULL,
         )
         records = read_tries(Path(folder) / "out" / "nnfit" / "replica_1" / "tries.json")
-    ends = sorted(datetime.datetime.fromisoformat(each["refresh_time"]) for each in records)
-    owners = {each["owner"] for each in records}
+    ends = sorted(datetime.datetime.fromisoformat(record["refresh_time"]) for record in records)
+    owners = {record["owner"] for record in records}
     # until the last worker has come, and from when the first has nothing more to do
     begun = max(min(e["book_time"] for e in records if e["owner"] == owner) for owner in owners)
     steady = [end for end in ends if end >= datetime.datetime.fromisoformat(begun)]
@@ -58,7 +58,7 @@ def throughput(workers: int, seconds: float, rounds: int = 15) -> float:
 
 
 def finished_jobs(store: MongoFileTrials, number: int) -> list[dict[str, Any]]:
-    """Jobs with results of the toy trainer."""
+    """Return jobs with results of the toy trainer."""
     trainer, scanner, _ = toy()
     space = scanner.as_dict()
     document = plain(Suggester(space, 1, "random").suggest(store, 0)[0])
@@ -83,7 +83,7 @@ def milliseconds(task: Callable[[], None]) -> float:
 
 
 def refresh(trials: int, news: int = 30) -> None:
-    """Print what a refresh costs in a scan with so many finished trials."""
+    """Print the cost of a refresh in a scan with this many finished trials."""
     with (
         tempfile.TemporaryDirectory() as folder,
         MongodRunner(dbpath=Path(folder) / "db", db_port=0) as server,

@@ -1,4 +1,4 @@
-"""Programs that are measured from outside: time, memory, and what they say when they fail."""
+"""Programs that are measured from outside: time, memory, and their last words on failure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ INTERVAL = 0.2
 
 
 class Unavailable(Exception):
-    """A part that cannot be measured here, in one line."""
+    """Error in one line for a part that cannot be measured here."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A program that has ended well."""
+    """Run of a program that has ended well."""
 
     started: float
     """``time.time()`` before it was started."""
@@ -33,7 +33,7 @@ class Run:
 
 
 def resident(process: str = "self") -> float:
-    """Resident memory of a process and of those it started, in MB."""
+    """Return the resident memory of a process and of those it started, in MB."""
     folder = Path("/proc") / process
     lines = (folder / "status").read_text().splitlines()
     own = sum(float(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
@@ -41,7 +41,7 @@ def resident(process: str = "self") -> float:
 
 
 def cpu_seconds(process: str = "self") -> float:
-    """CPU time that a process and those that it started, and that run, have taken."""
+    """Return the CPU time of a process and of its running children."""
     folder = Path("/proc") / process
     # user and system time; the name of the program, in brackets, may hold blanks
     ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
@@ -50,7 +50,7 @@ def cpu_seconds(process: str = "self") -> float:
 
 
 def _of_children(measure: Callable[[str], float], folder: Path) -> Iterator[float]:
-    """What each child of the process of a folder in ``/proc`` has."""
+    """Yield the value of each child of the process of a folder in ``/proc``."""
     for task in folder.glob("task/*/children"):
         with suppress(OSError):  # it has just ended
             for child in task.read_text().split():

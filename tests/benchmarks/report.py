@@ -1,4 +1,4 @@
-"""How long ``n3hyper report`` takes, from the start of Python to its last line.
+"""Duration of ``n3hyper report``, from the start of Python to its last line.
 
     python -m tests.benchmarks.report [TRIALS]
 

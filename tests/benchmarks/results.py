@@ -1,4 +1,4 @@
-"""The rows of a benchmark: numbers of both programs, their ratio, and what was aimed at."""
+"""Rows of a benchmark: numbers of both programs, their ratio, and the target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import n3hyper
 
 @dataclass(frozen=True)
 class Target:
-    """What a row is to reach (DESIGN, section 9)."""
+    """Target that a row is to reach (DESIGN, section 9)."""
 
     at_least: float | None = None
     """Times faster than n3fit."""
@@ -41,7 +41,7 @@ class Target:
         return ours <= theirs * self.no_worse
 
     def text(self, unit: str) -> str:
-        """For the table."""
+        """Return the text of the table."""
         if self.at_most is not None:
             return f"< {self.at_most:g} {unit}"
         if self.at_least is not None:
@@ -51,7 +51,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; smaller numbers are better."""
+    """Line of the table; smaller numbers are better."""
 
     name: str
     unit: str
@@ -71,7 +71,7 @@ class Row:
         return self.target.met(self.ours, self.theirs) if self.target else None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the content for JSON."""
         target = self.target.text(self.unit) if self.target else None
         numbers = {"n3hyper": self.ours, "n3fit": self.theirs, "ratio": self.ratio}
         return {"row": self.name, "unit": self.unit, **numbers, "target": target, "met": self.met}
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass
 class Results:
-    """All that a benchmark has found."""
+    """Results of a benchmark."""
 
     settings: dict[str, Any]
     sections: dict[str, list[Row]] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Results:
         self.sections.setdefault(section, []).extend(rows)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the content for JSON."""
         sections = {name: [row.as_dict() for row in rows] for name, rows in self.sections.items()}
         return {
             "machine": machine(),
@@ -106,13 +106,13 @@ class Results:
         }
 
     def write(self, path: Path) -> None:
-        """As JSON, valid at every instant of a run that takes long."""
+        """Write the results as JSON, valid at any time during a long run."""
         aside = path.with_name(f".{path.name}.tmp")
         aside.write_text(json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n")
         aside.replace(path)
 
     def show(self, console: Console) -> None:
-        """As tables."""
+        """Print the results as tables."""
         found = machine()
         console.print(
             f"{found['processor']}, {found['cores']} cores, {found['memory_gb']} GB", end=""
@@ -143,19 +143,19 @@ def table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def _label(row: Row) -> str:
-    """With the unit, whose brackets are not to be taken for a style."""
+    """Return the label with its unit, whose brackets must not be taken for a style."""
     return f"{row.name} \\[{row.unit}]" if row.unit else row.name
 
 
 def _number(value: float | None, digits: int) -> str:
-    """With so many significant digits, and none of them after a large number's point."""
+    """Return a number with this many significant digits, and no decimals of large numbers."""
     if value is None:
         return "-"
     return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:#.{digits}g}".rstrip(".")
 
 
 def machine() -> dict[str, Any]:
-    """What this is measured on."""
+    """Return a description of this machine."""
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -188,7 +188,7 @@ def _gpus() -> list[str]:
 
 
 def own_versions() -> dict[str, str]:
-    """Of this package and of what it fits with."""
+    """Return the versions of this package and of the libraries it fits with."""
     names = ("tensorflow", "numpy", "hyperopt")
     return {
         "n3hyper": n3hyper.__version__,

@@ -1,4 +1,4 @@
-"""One ruler for the fits of both programs: chi2 per point of what was fitted, and of what was not.
+"""Common measure of both programs' fits: chi2 per point of the fitted data and of the others.
 
 n3fit divides a fold's validation chi2 by the points of all folds, and caches the predictions of its
 first fold for some of the others' numbers. So its PDFs are taken, and what they are worth is
@@ -22,8 +22,7 @@ PLATEAU: Final = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Reached:
-    """What the fits of one trial have reached, (folds, replicas), per point; NaN where a fit has
-    no numbers."""
+    """chi2 per point of the fits of a trial, (folds, replicas); NaN where a fit has no numbers."""
 
     training: Array
     """On the pseudodata that trained."""
@@ -33,7 +32,7 @@ class Reached:
     """On the measured values of the data that the fold leaves out."""
 
     def summary(self) -> dict[str, float]:
-        """Medians over the models, and how many of these are on a plateau.
+        """Return medians over the models, and the number of models on a plateau.
 
         In both programs a few of a hundred models are, which mean values would be made of.
         """
@@ -47,7 +46,7 @@ class Reached:
 
 
 def reached_by_pdfs(problem: FitProblem, pdfs: Array) -> Reached:
-    """Of PDFs on the x-grid of the problem in the evolution basis, (folds, replicas, nx, 14)."""
+    """Return the chi2 of PDFs (folds, replicas, nx, 14) on the x-grid of the problem."""
     folds, replicas = pdfs.shape[:2]
     predictions = problem.theory.predict(pdfs)[..., : problem.ndata]
     training, validation, left_out = np.full((3, folds, replicas), np.nan)
@@ -74,7 +73,7 @@ def reached_by_pdfs(problem: FitProblem, pdfs: Array) -> Reached:
 
 
 def reached_by_record(result: dict[str, Any]) -> Reached:
-    """Of a trial of this package, from its record."""
+    """Return the chi2 of a trial of this package, from its record."""
     meta = result["kfold_meta"]
     return Reached(
         training=np.array(meta["training_losses"], dtype=float),

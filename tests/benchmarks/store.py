@@ -33,7 +33,7 @@ REPEATS = 9
 
 
 def result(rng: np.random.Generator) -> dict[str, Any]:
-    """A result as large as that of a fit with `FOLDS` folds of `REPLICAS` replicas."""
+    """Return a result as large as that of a fit with `FOLDS` folds of `REPLICAS` replicas."""
     scores = ("hyper_losses_chi2", "hyper_losses_phi2", "hyper_losses_logp", "trvl_losses_chi2")
     matrices = ("validation_losses", "experimental_losses", "hyper_losses", "training_losses")
     penalties = ("saturation", "patience", "integrability")
@@ -48,7 +48,7 @@ def result(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def add_trials(trials: FileTrials, suggester: Suggester, number: int) -> None:
-    """`number` finished trials of random points, in memory."""
+    """Add `number` finished trials of random points, in memory."""
     rng = np.random.default_rng(len(trials))
     for tid in trials.new_trial_ids(number):
         (document,) = suggester.suggest(trials, tid)
@@ -59,14 +59,14 @@ def add_trials(trials: FileTrials, suggester: Suggester, number: int) -> None:
 
 
 def milliseconds(task: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """By `clock`."""
+    """Return the milliseconds that an action takes by `clock`."""
     begin = clock()
     task()
     return 1e3 * (clock() - begin)
 
 
 def store_times(trials: FileTrials, random: Suggester, folder: Path) -> dict[str, float]:
-    """In ms: saving one more trial, the raw write, and the store's own work.
+    """Return ms of saving one more trial, of the raw write, and of the store's own work.
 
     The quickest of `REPEATS`: what others write to the disk meanwhile is not the store's.
     """
@@ -88,7 +88,7 @@ def store_times(trials: FileTrials, random: Suggester, folder: Path) -> dict[str
 
 
 def save_nowhere(trials: FileTrials) -> None:
-    """All that the store does but writing."""
+    """Do all that the store does except writing."""
     writer = filetrials.write_atomically
     filetrials.write_atomically = lambda path, chunks: None
     try:
@@ -100,7 +100,7 @@ def save_nowhere(trials: FileTrials) -> None:
 def measure(
     number: int, trials: FileTrials, suggesters: Suggesters, folder: Path
 ) -> dict[str, Any]:
-    """With `number` trials in the store: times in ms, the size of its files in MB."""
+    """Measure a store of `number` trials: times in ms, the size of its files in MB."""
     add_trials(trials, suggesters["random"], number - len(trials))
     times = store_times(trials, suggesters["random"], folder)
     suggestion = min(
@@ -108,14 +108,14 @@ def measure(
         for _ in range(5)
     )
     reading = milliseconds(lambda: FileTrials.from_pkl(folder / "tries.pkl"), time.perf_counter)
-    size = sum((folder / each).stat().st_size for each in ("tries.pkl", "tries.json"))
+    size = sum((folder / name).stat().st_size for name in ("tries.pkl", "tries.json"))
     return {
         "trials": number, **times, "suggestion": suggestion, "reading": reading, "mb": size / 1e6
     }  # fmt: skip
 
 
 def measure_all(sizes: Sequence[int], place: Path | None = None) -> Iterator[dict[str, Any]]:
-    """The measurements of scans of these sizes, the smallest first."""
+    """Yield the measurements of scans of these sizes, the smallest first."""
     space = HyperScanner(PARAMETERS, HYPERSCAN).as_dict()
     suggesters = {algo: Suggester(space, 1, algo) for algo in ("random", "tpe")}
     with tempfile.TemporaryDirectory(dir=place) as name:
@@ -125,7 +125,7 @@ def measure_all(sizes: Sequence[int], place: Path | None = None) -> Iterator[dic
 
 
 def main() -> None:
-    """Print one line a size."""
+    """Print one line per size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1_000, 10_000])

@@ -1,4 +1,4 @@
-"""What the benchmark gives to the programs, and what it makes of their numbers."""
+"""Tests of the benchmark's inputs of the programs, and of what it makes of their numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_toy_set_obeys_the_sum_rules(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Path:
-    """A folder with a theory and a t0 set beside the checkout."""
+    """Return a folder with a theory and a t0 set beside the checkout."""
     folder = tmp_path / "shared"
     (folder / f"theory_{cards.BIG_THEORY}" / "fastkernel").mkdir(parents=True)
     (folder / "lhapdf" / cards.T0_SET).mkdir(parents=True)
@@ -68,7 +68,7 @@ def test_place_of_a_checkout_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "tanh",
         "sigmoid",
     ]
-    tables = {table for each in card.positivity for table in [each.dataset]}
+    tables = {table for positivity in card.positivity for table in [positivity.dataset]}
     assert tables == {f"NNPDF_POS_2P24GEV_{name}" for name in cards.POSITIVITY}
 
 
@@ -120,9 +120,9 @@ def test_models_on_a_plateau_are_counted() -> None:
     assert Reached(training, usual, usual).summary()["on a plateau"] == 2
 
 
-def steps(begin: float, first: float, each: float, number: int) -> dict[str, Any]:
-    """A fold of n3fit's: a first step, which compiles, and the others."""
-    ends = begin + first + each * np.arange(number)
+def steps(begin: float, first: float, step: float, number: int) -> dict[str, Any]:
+    """Return a fold of n3fit's: a first step, which compiles, and the others."""
+    ends = begin + first + step * np.arange(number)
     times = {"steps": ends.tolist(), "cpu": (2 * ends).tolist()}
     return {"begin": begin, **times, "end": float(ends[-1])}
 
@@ -148,7 +148,7 @@ def test_numbers_of_n3fit() -> None:
 
 
 def record(trial: float) -> dict[str, Any]:
-    """A trial of this package that begins at `trial`, two folds of two replicas."""
+    """Return a trial of this package that begins at `trial`, two folds of two replicas."""
     matrix = [[1.0, 1.2], [1.4, None]]
     names = ("training_losses", "validation_losses", "experimental_losses")
     meta = dict.fromkeys(names, matrix)

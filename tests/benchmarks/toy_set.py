@@ -1,4 +1,4 @@
-"""A PDF set in LHAPDF's format, for programs that cannot do without a t0 set.
+"""PDF set in LHAPDF's format, for programs that need a t0 set.
 
 The parton distributions are the toy of the evolution benchmarks of Les Houches 2001
 (hep-ph/0204316, eq. 1.31), the same at every scale: t0 predictions need one scale only, and what a
@@ -25,7 +25,7 @@ XGRID: Final = np.concatenate([np.geomspace(1e-7, 0.1, 60, endpoint=False), np.l
 
 
 def toy_partons(x: Array) -> Array:
-    """x f(x) of each of `PIDS`, (nx, 11)."""
+    """Return x f(x) of each of `PIDS`, shape (nx, 11)."""
     gluon = 1.7 * x**-0.1 * (1 - x) ** 5
     antidown = 0.1939875 * x**-0.1 * (1 - x) ** 6
     antiup = (1 - x) * antidown
@@ -54,7 +54,7 @@ def _line(numbers: Array) -> str:
 
 
 def _block(scales: Array) -> str:
-    """One grid: the nodes in x and Q, the partons, and a line for each pair of nodes."""
+    """Return one grid: the nodes in x and Q, the partons, and a line for each pair of nodes."""
     rows = np.repeat(toy_partons(XGRID), len(scales), axis=0)
     lines = [_line(XGRID), _line(scales), " ".join(map(str, PIDS)), *map(_line, rows)]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What a scan prints: plain lines, and the bars of a terminal."""
+"""Tests of what a scan prints: plain lines, and the bars of a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fit that ends by an error of the program: said at once, counted apart, ready to be reported."""
+"""Tests of fits that end by an error of the program: reported at once, and counted apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ real, Training.train = Training.train, train
 
 
 def n3hyper(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """The command as a user has it, with a fault in the fits."""
+    """Run the command as a user does, with a fault in the fits."""
     path = os.pathsep.join([str(folder / "broken"), *filter(None, sys.path)])
     return subprocess.run(
         [sys.executable, "-m", "n3hyper.cli", *map(str, arguments)],
@@ -57,11 +57,13 @@ def scan(folder: Path) -> subprocess.CompletedProcess[str]:
 def failures(folder: Path) -> dict[int, dict[str, str]]:
     records = json.loads((folder / "a scan/nnfit/replica_1/tries.json").read_text())
     return {
-        each["tid"]: each["result"]["failure"] for each in records if "failure" in each["result"]
+        record["tid"]: record["result"]["failure"]
+        for record in records
+        if "failure" in record["result"]
     }
 
 
-def test_faults_are_said_at_once_and_counted_apart(
+def test_faults_are_reported_at_once_and_counted_apart(
     folder: Path, scan: subprocess.CompletedProcess[str]
 ) -> None:
     failed = failures(folder)
@@ -75,7 +77,7 @@ def test_faults_are_said_at_once_and_counted_apart(
     assert f"{len(failed)} failed: exception" in scan.stdout
 
 
-def test_what_is_to_be_reported_shows_where(
+def test_the_printed_command_shows_where_the_fault_is(
     folder: Path, scan: subprocess.CompletedProcess[str]
 ) -> None:
     command = scan.stderr.split("please report it with what this prints: ")[1].splitlines()[0]
@@ -86,7 +88,9 @@ def test_what_is_to_be_reported_shows_where(
     assert again.stderr.rstrip().splitlines()[-2] == "StopIteration"
 
 
-def test_debug_shows_it_at_once(folder: Path, scan: subprocess.CompletedProcess[str]) -> None:
+def test_debug_shows_the_traceback_at_once(
+    folder: Path, scan: subprocess.CompletedProcess[str]
+) -> None:
     more = n3hyper(folder, "restart", "--pkl", "a scan", "-n", 8, "--debug")
     number = len(failures(folder)) - scan.stderr.count("an error of n3hyper")
     assert number > 0

@@ -1,4 +1,4 @@
-"""What a parallel scan prints, and which options it takes."""
+"""Tests of what a parallel scan prints, and of the options it takes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def shown(kind: type[ParallelDisplay], statuses: list[Status], width: int = 100)
     return console.file.getvalue()
 
 
-def test_lines_where_there_is_no_terminal() -> None:
-    """One when workers come or go, one for each thing that a worker says, one for each trial."""
+def test_without_a_terminal_lines_are_printed() -> None:
+    """Print one line when workers come or go, for each message of a worker, and for each trial."""
     refused = Status(10, 4, 1, 0, 3, workers=0, per_hour=360.0, notes=("scan [x] differs",))
     lines = shown(ParallelDisplay, [STATUS, STATUS, refused, refused]).splitlines()
     assert lines == [
@@ -51,7 +51,7 @@ def test_a_terminal_of_any_width_shows_all(width: int) -> None:
         assert part in words
 
 
-def test_options_of_parallel_scans() -> None:
+def test_options_of_parallel_scans_are_checked() -> None:
     assert parallel_request(False, None, None, None, None) is None
     with pytest.raises(click.UsageError, match="belong to --parallel"):
         parallel_request(False, None, None, None, 5.0)
@@ -63,7 +63,7 @@ def test_options_of_parallel_scans() -> None:
     assert (request.lease, request.database_timeout) == (20.0, 5.0)
 
 
-def test_the_way_to_go_on_is_that_of_the_scan(tmp_path: Path) -> None:
+def test_the_command_that_continues_has_the_options_of_the_scan(tmp_path: Path) -> None:
     request = ScanRequest(tmp_path / "x.yml", tmp_path, max_evals=9)
     request.pickle.parent.mkdir(parents=True)
     request.pickle.touch()

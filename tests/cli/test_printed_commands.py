@@ -1,4 +1,4 @@
-"""Commands that are printed are run when they are pasted into a shell, and hold all they need."""
+"""Tests that printed commands work when pasted into a shell, and contain all they need."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ODD = [
 
 
 def parsed(line: str) -> dict[str, Any]:
-    """The options that a printed command gives, as click reads them."""
+    """Return the options that a printed command gives, as click reads them."""
     program, name, *arguments = shlex.split(line)
     assert program == "n3hyper"
     command = cli.get_command(None, name)  # type: ignore[arg-type]
@@ -97,12 +97,14 @@ def test_the_greeting_of_a_database_can_be_pasted(tmp_path: Path) -> None:
     runner = MongodRunner(db_port=27018, dbpath=tmp_path / "a b")
     lines = greeting(runner).splitlines()
     workers, scan = (line.partition("n3hyper ")[2] for line in lines[2:4])
-    for rest in (workers, scan):
-        assert parsed(f"n3hyper {rest}")["mongo_uri"] == str((tmp_path / "a b" / "uri").resolve())
+    for printed in (workers, scan):
+        assert parsed(f"n3hyper {printed}")["mongo_uri"] == str(
+            (tmp_path / "a b" / "uri").resolve()
+        )
 
 
 def run(*arguments: object) -> int:
-    """The exit status of the command line."""
+    """Run the command line and return its exit status."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert isinstance(ended.value.code, int)
@@ -110,20 +112,20 @@ def run(*arguments: object) -> int:
 
 
 def pasted(line: str) -> int:
-    """The exit status of a printed command."""
+    """Run a printed command and return its exit status."""
     return run(*shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
 def theories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of theories that nobody finds who is not told of it."""
+    """Return a folder of theories that is not found by default."""
     folder = tmp_path_factory.mktemp("my theories")
     shutil.copytree(SHIPPED / "theory_1650", folder / "theory_77")
     return folder
 
 
 def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scan of one trial in a folder with a blank, begun with relative paths."""
+    """Return a scan of one trial in a folder with a blank, begun with relative paths."""
     monkeypatch.chdir(tmp_path)
     write_card(tmp_path / "small card.yml", {**small_card(), "theory": {"theoryid": 77}})
     where = Path(os.path.relpath(theories))
@@ -131,11 +133,11 @@ def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path / "a b" / "o"
 
 
-def last_command(said: str) -> str:
-    return "n3hyper restart" + said.strip().rpartition("n3hyper restart")[2]
+def last_command(text: str) -> str:
+    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2]
 
 
-def test_what_a_scan_prints_is_done_when_pasted(
+def test_commands_that_a_scan_prints_work_when_pasted(
     theories: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""``n3hyper restart`` and ``replay`` on real fits, and what ends a scan before its time."""
+"""Tests of ``n3hyper restart`` and ``replay`` on real fits, and of what ends a scan early."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON = "nnfit/replica_1/tries.json"
 
 
 def run(*arguments: object) -> int:
-    """The exit status of the command line."""
+    """Run the command line and return its exit status."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert isinstance(ended.value.code, int)
@@ -32,7 +32,7 @@ def run(*arguments: object) -> int:
 
 
 def records(scan: Path) -> list[dict[str, Any]]:
-    """Of the trials, times and durations aside."""
+    """Return the records of the trials without times and durations."""
     trials: list[dict[str, Any]] = json.loads((scan / JSON).read_text())
     for trial in trials:
         for name in ("book_time", "refresh_time"):
@@ -43,7 +43,7 @@ def records(scan: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scan of three trials."""
+    """Return the folder of a scan of three trials."""
     folder = tmp_path_factory.mktemp("three")
     card = write_card(folder / "small.yml", small_card())
     assert run("scan", card, "-o", folder / "out", "-n", 3, "-q") == 0
@@ -52,19 +52,19 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scan(three: Path, tmp_path: Path) -> Path:
-    """A copy of it, elsewhere."""
+    """Return a copy of that folder, elsewhere."""
     return Path(shutil.copytree(three, tmp_path / "moved"))
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
-    """The same scan of which two trials have been run."""
+    """Return the folder of the same scan after two trials."""
     card = write_card(tmp_path / "small.yml", small_card())
     assert run("scan", card, "-o", tmp_path / "two", "-n", 2, "-q") == 0
     return tmp_path / "two"
 
 
-def test_three_at_once_and_two_and_one(three: Path, two: Path) -> None:
+def test_two_trials_and_one_more_give_the_records_of_three(three: Path, two: Path) -> None:
     assert run("restart", "--pkl", two, "-n", 3, "-q") == 0
     assert records(two) == records(three)
 
@@ -73,7 +73,7 @@ def test_the_best_so_far_is_that_of_the_whole_scan(
     scan: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("restart", "--pkl", scan, "-n", 6) == 0
-    losses = [each["result"]["loss"] for each in records(scan)]
+    losses = [record["result"]["loss"] for record in records(scan)]
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("trial ")]
     better = [losses[number] < min(losses[:number]) for number in range(3, 6)]
     assert ["best so far" in line for line in lines] == better
@@ -130,7 +130,7 @@ CHANGES: dict[str, tuple[str, Any, str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_differs_is_said(scan: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_differs_is_named(scan: Path, change: str, capsys: pytest.CaptureFixture[str]) -> None:
     key, value, said = CHANGES[change]
     write_card(scan / "filter.yml", {**small_card(), key: value})
     before = (scan / PICKLE).read_bytes()
@@ -149,11 +149,11 @@ class Malice:
         return os.system, (f"touch {self.marker}",)
 
 
-def crafted(kind: str, whole: bytes, marker: Path) -> bytes:
+def crafted(kind: str, content: bytes, marker: Path) -> bytes:
     return {
         "os.system": pickle.dumps(Malice(marker)),
         "another package": pickle.dumps(Path("x")),
-        "truncated": whole[: len(whole) // 2],
+        "truncated": content[: len(content) // 2],
         "empty": b"",
         "another object": pickle.dumps([1, 2, 3]),
     }[kind]
@@ -169,7 +169,7 @@ def crafted(kind: str, whole: bytes, marker: Path) -> bytes:
         ("another object", "not the pickle of a store of trials"),
     ],
 )
-def test_crafted_pickles(
+def test_crafted_pickles_are_refused(
     scan: Path, kind: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marker = tmp_path / "it_ran"
@@ -185,7 +185,7 @@ def test_crafted_pickles(
     assert not marker.exists()
 
 
-def test_a_pickle_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_pickle_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (tmp_path / "no.pkl", tmp_path):
         assert run("restart", "--pkl", path) == 2
         lines = capsys.readouterr().err.strip().splitlines()
@@ -215,8 +215,10 @@ def test_a_second_scan_is_refused(scan: Path, capsys: pytest.CaptureFixture[str]
     assert f"another scan is writing here (process {os.getpid()} on " in lines[0]
 
 
-def test_no_time_for_another_trial(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The trials before the restart tell how long one takes."""
+def test_no_trial_starts_that_the_time_does_not_allow(
+    scan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Durations of the trials before the restart tell how long one takes."""
     assert run("restart", "--pkl", scan / PICKLE, "-n", 9, "--timeout", "0.001s") == 0
     said = capsys.readouterr().err
     assert "ended early: the next trial is expected to take" in said
@@ -224,17 +226,19 @@ def test_no_time_for_another_trial(scan: Path, capsys: pytest.CaptureFixture[str
     assert len(records(scan)) == 3
 
 
-def test_too_many_failures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_many_failures_end_a_scan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     card = small_card()
     card["kfold"]["threshold"] = 1e-30
     path = write_card(tmp_path / "small.yml", card)
     assert run("scan", path, "-o", tmp_path / "out", "-n", 9, "--max-failures", 2) == 1
     said = capsys.readouterr().err
     assert "ended early: 2 trials in a row failed, the last by threshold: fold 1: the loss" in said
-    assert [each["result"]["loss"] for each in records(tmp_path / "out")] == [None, None]
+    assert [record["result"]["loss"] for record in records(tmp_path / "out")] == [None, None]
 
 
-def test_replay(scan: Path, three: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_gives_the_same_bits(
+    scan: Path, three: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (scan / "filter.yml").unlink()
     assert run("replay", 1, "--pkl", scan / PICKLE, "-q") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -246,7 +250,7 @@ def test_replay(scan: Path, three: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "no trial 7: the scan has trials 0 to 2" in capsys.readouterr().err
 
 
-def test_replay_says_what_differs(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replay_names_what_differs(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_card(scan / "filter.yml", {**small_card(), "nnseed": 77})
     assert run("replay", 0, "--pkl", scan, "-q") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -255,7 +259,7 @@ def test_replay_says_what_differs(scan: Path, capsys: pytest.CaptureFixture[str]
 
 
 def started(card: Path, output: Path, until: str) -> subprocess.Popen[str]:
-    """A scan in a process of its own, once it has said `until`."""
+    """Start a scan in a separate process, and return once it has printed `until`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "n3hyper.cli", "scan", card, "-o", output, "-n", "99"],
         stderr=subprocess.PIPE,
@@ -292,7 +296,7 @@ def test_signals_end_a_scan_within_seconds(
 
 
 @pytest.mark.slow
-def test_kill_9_of_a_real_scan(three: Path, tmp_path: Path) -> None:
+def test_a_scan_killed_with_kill_9_can_be_restarted(three: Path, tmp_path: Path) -> None:
     card = write_card(tmp_path / "small.yml", small_card())
     process = started(card, tmp_path / "out", "trial 1/99")
     process.kill()

@@ -1,4 +1,4 @@
-"""``n3hyper scan`` from the command line to the files, on real data."""
+"""Tests of ``n3hyper scan`` from the command line to the files, on real data."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from n3hyper.cli import main
+from n3hyper.hyper_optimization.trial_pdfs import read_pdfs
 from tests.support.small_card import small_card, write_card
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"
 
 
 def run(*arguments: object) -> int:
-    """The exit status of the command line."""
+    """Run the command line and return its exit status."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert isinstance(ended.value.code, int)
@@ -25,7 +27,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a scan of two trials, two replicas in each of two folds."""
+    """Return the folder of a scan of two trials, two replicas in each of two folds."""
     folder = tmp_path_factory.mktemp("scan")
     card = write_card(folder / "small.yml", small_card())
     assert run("scan", card, "-o", folder / "out", "-n", 2, "-r", 2, "-q") == 0
@@ -37,16 +39,16 @@ def trials(scan: Path) -> list[dict[str, Any]]:
     return list(json.loads(text, parse_constant=lambda token: pytest.fail(f"not JSON: {token}")))
 
 
-def test_folder(scan: Path) -> None:
+def test_a_scan_writes_its_files(scan: Path) -> None:
     assert (scan / "out/filter.yml").read_bytes() == (scan / "small.yml").read_bytes()
     names = {path.name for path in (scan / "out/nnfit/replica_1").iterdir()}
     assert {"tries.json", "tries.pkl"} <= names
 
 
-def test_records(scan: Path) -> None:
-    both = trials(scan)
-    assert [trial["tid"] for trial in both] == [0, 1]
-    for trial in both:
+def test_records_hold_setups_and_results(scan: Path) -> None:
+    two_trials = trials(scan)
+    assert [trial["tid"] for trial in two_trials] == [0, 1]
+    for trial in two_trials:
         result, values = trial["result"], trial["misc"]["space_vals"]
         assert result["status"] == "ok"
         assert 20 <= values["epochs"] <= 40
@@ -59,8 +61,19 @@ def test_records(scan: Path) -> None:
         assert set(meta["penalties"]) == {"saturation", "patience", "integrability"}
 
 
+def test_pdfs_of_the_best_trials_are_kept(scan: Path) -> None:
+    """Both trials are among the best five; a trial's PDFs are those of its folds and replicas."""
+    for trial in trials(scan):
+        pdfs = read_pdfs(scan / f"out/nnfit/replica_1/pdfs/trial_{trial['tid']}.npz")
+        assert pdfs.pdf.shape == (2, 2, 196, 14)
+        assert pdfs.loss == trial["result"]["loss"]
+        # the momentum sum rule
+        sigma_and_gluon = pdfs.pdf[..., 1] + pdfs.pdf[..., 2]
+        assert np.trapezoid(sigma_and_gluon, pdfs.xgrid) == pytest.approx(np.ones((2, 2)), rel=2e-3)
+
+
 def test_loss_is_made_of_the_record(scan: Path) -> None:
-    """Left-out chi2 plus penalties, averaged over replicas and folds."""
+    """Add penalties to the left-out chi2, and average over replicas and folds."""
     for trial in trials(scan):
         meta = trial["result"]["kfold_meta"]
         cells = [
@@ -80,7 +93,9 @@ def test_used_folder_is_refused(scan: Path, capsys: pytest.CaptureFixture[str]) 
     assert (scan / "out/nnfit/replica_1/tries.pkl").read_bytes() == before
 
 
-def test_restart_goes_on(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_restart_continues(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import shutil
 
     moved = tmp_path / "elsewhere"
@@ -93,8 +108,8 @@ def test_restart_goes_on(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert after[:2] == trials(scan)
 
 
-def test_trials_of_another_scan(scan: Path, tmp_path: Path) -> None:
-    """They are run first, the best first, and give the same numbers; -n 3 draws one again."""
+def test_trials_of_another_scan_are_run_first(scan: Path, tmp_path: Path) -> None:
+    """Run them first, the best first, with the same numbers; -n 3 then draws another."""
     card = small_card()
     card["hyperscan_config"] = {"use_tries_from": str(scan / "out")}
     path = write_card(tmp_path / "again.yml", card)
@@ -169,7 +184,9 @@ WRONG: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.parametrize("mistake", WRONG)
-def test_wrong_runcard(mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_runcard_is_refused(
+    mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     change, place, right = WRONG[mistake]
     card = small_card()
     change(card)
@@ -179,25 +196,27 @@ def test_wrong_runcard(mistake: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(lines) == 1
     assert place in lines[0]
     assert right in lines[0]
-    assert [each.name for each in tmp_path.iterdir()] == ["card.yml"]
+    assert [file.name for file in tmp_path.iterdir()] == ["card.yml"]
 
 
 @pytest.mark.parametrize(
     "arguments", [["scan"], ["scan", "no.yml"], ["scna"], ["scan", "x", "-n0"]]
 )
-def test_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(*arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_debug_shows_where(tmp_path: Path) -> None:
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="no such file"):
         main(["scan", str(tmp_path / "no.yml"), "--debug"])
 
 
 @pytest.mark.slow
-def test_quickstart(tmp_path: Path) -> None:
-    """The runcard of the README: its second trial is a fit that describes the data."""
+def test_the_quickstart_describes_the_data(tmp_path: Path) -> None:
+    """Run the runcard of the README: its second trial is a fit that describes the data."""
     assert run("scan", QUICKSTART, "-o", tmp_path / "out", "-n", 3, "-q") == 0
     records = json.loads((tmp_path / "out/nnfit/replica_1/tries.json").read_text())
     fitted = [

@@ -1,4 +1,4 @@
-"""``n3hyper scan --skip-missing``: a runcard of more data than a theory has tables for."""
+"""Tests of ``n3hyper scan --skip-missing``: a runcard of more data than a theory has tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CMS, DRELL_YAN = "CMS_WPWM_7TEV_ELECTRON_ASY", "DYE605_Z0_38P8GEV_DW_PXSEC"
 
 
 def larger_card() -> dict[str, Any]:
-    """The small card and what theory 1650 has no tables for."""
+    """Return the small card with sets that theory 1650 has no tables for."""
     card = small_card()
     card["dataset_inputs"][1:1] = [
         {"dataset": CMS},
@@ -38,7 +38,7 @@ def larger_card() -> dict[str, Any]:
 
 
 def reduced(path: Path, **changes: Any) -> tuple[Runcard, str, list[str]]:
-    """The runcard that is scanned, its text, and what the user is told."""
+    """Return the runcard that is scanned, its text, and the messages to the user."""
     request = ScanRequest(path, path.parent / "out", 1, skip_missing=True, **changes)
     told: list[str] = []
     complete = with_what_theory_has(request, told.append)
@@ -48,17 +48,17 @@ def reduced(path: Path, **changes: Any) -> tuple[Runcard, str, list[str]]:
 
 def test_sets_and_folds_without_theory_are_left_out(tmp_path: Path) -> None:
     runcard, text, told = reduced(write_card(tmp_path / "card.yml", larger_card()))
-    assert [one.dataset for one in runcard.dataset_inputs] == [SLAC, HERA]
-    assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
+    assert [entry.dataset for entry in runcard.dataset_inputs] == [SLAC, HERA]
+    assert [entry.datasets for entry in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
     assert runcard.kfold.partitions[1].weight == 2.0
-    assert [one.dataset for one in runcard.positivity] == ["NNPDF_POS_2P24GEV_F2U"]
+    assert [entry.dataset for entry in runcard.positivity] == ["NNPDF_POS_2P24GEV_F2U"]
     assert told == [
         "theory 1650 lacks FK tables of 3 sets, left out: "
         f"{CMS}, {DRELL_YAN}, NNPDF_POS_2P24GEV_DYU"
     ]
     assert f"#   {DRELL_YAN}: no FK table DYE605\n" in text
-    whole = load_runcard(tmp_path / "card.yml")
-    assert (runcard.parameters, runcard.hyperscan) == (whole.parameters, whole.hyperscan)
+    complete = load_runcard(tmp_path / "card.yml")
+    assert (runcard.parameters, runcard.hyperscan) == (complete.parameters, complete.hyperscan)
 
 
 def test_old_spellings_are_understood(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_old_spellings_are_understood(tmp_path: Path) -> None:
     card["hyperscan"] = {**card.pop("hyperscan_config"), "kfold": card.pop("kfold")}
     card["experiments"] = [{"experiment": "ALL", "datasets": card.pop("dataset_inputs")}]
     runcard, _, _ = reduced(write_card(tmp_path / "card.yml", card))
-    assert [one.datasets for one in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
+    assert [entry.datasets for entry in runcard.kfold.partitions] == [(SLAC,), (HERA,)]
 
 
 def test_keys_are_those_of_the_file(tmp_path: Path) -> None:
-    """Also of old spelling, and although sets before them are left out."""
+    """Report keys in the file's spelling and numbering, although sets before them are left out."""
     card = larger_card()
     inputs = card.pop("dataset_inputs")
     card["experiments"] = [{"experiment": "ALL", "datasets": inputs}]
@@ -88,7 +88,7 @@ def test_keys_are_those_of_the_file(tmp_path: Path) -> None:
         reduced(path)
 
 
-def test_a_set_of_another_name_is_told_once(
+def test_a_set_of_another_name_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from n3hyper.data.build import build_problem
@@ -102,19 +102,19 @@ def test_a_set_of_another_name_is_told_once(
     assert caplog.text.count("dataset SLACP_dwsh is now") == 1
 
 
-def test_a_runcard_of_which_nothing_is_missing_stays(tmp_path: Path) -> None:
+def test_a_runcard_without_missing_sets_is_unchanged(tmp_path: Path) -> None:
     path = write_card(tmp_path / "card.yml", small_card())
     _, text, told = reduced(path)
     assert (text, told) == (path.read_text(), [])
 
 
-def test_a_restart_stays(tmp_path: Path) -> None:
+def test_a_restart_is_unchanged(tmp_path: Path) -> None:
     path = write_card(tmp_path / "card.yml", larger_card())
     _, text, told = reduced(path, restart=True)
     assert (text, told) == (path.read_text(), [])
 
 
-def test_something_must_be_left(tmp_path: Path) -> None:
+def test_a_runcard_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     card = larger_card()
     card["kfold"]["partitions"] = [{"datasets": [DRELL_YAN]}, {"datasets": [CMS]}]
     with pytest.raises(RuncardError, match=r"card.yml: kfold.partitions: .* each fold"):
@@ -124,7 +124,7 @@ def test_something_must_be_left(tmp_path: Path) -> None:
         reduced(write_card(tmp_path / "card.yml", card))
 
 
-def test_a_mistake_is_still_a_mistake(tmp_path: Path) -> None:
+def test_mistakes_are_still_reported(tmp_path: Path) -> None:
     card = larger_card()
     card["dataset_inputs"][1]["dataset"] = "CMS_WPWM_7TEV_ELEKTRON_ASY"
     card["kfold"]["partitions"] = [{"datasets": [SLAC]}]
@@ -133,14 +133,14 @@ def test_a_mistake_is_still_a_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nnpdf40_with_the_tables_that_are_there(
+def test_nnpdf40_runs_with_the_tables_of_a_theory(
     tmp_path: Path,
     shared_theory: Path,
     shared_lhapdf: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """From the runcard of all of NNPDF4.0's data to a trial, in two minutes (some epochs only)."""
+    """Run a trial of the runcard of all of NNPDF4.0's data, in two minutes (a few epochs only)."""
     monkeypatch.setenv("LHAPDF_DATA_PATH", str(shared_lhapdf))
     text = (RUNCARDS / "nnpdf40.yml").read_text()
     for old, new in {

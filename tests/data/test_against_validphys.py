@@ -1,4 +1,4 @@
-"""The program `tests.against_validphys`: its parts here, the whole where nnpdf is at hand."""
+"""Tests of the program `tests.against_validphys`: its parts, and all of it where nnpdf exists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PYTHON = os.environ.get("N3HYPER_VALIDPHYS_PYTHON", "")
 GOOD = {"cuts": 0.0, "exp": 1e-12, "t0 cov": 0.0, "t0": 1e-9, "predictions": 1e-9, "masks": 0.0}
 
 
-def test_all_forms_of_the_sets_of_a_theory() -> None:
+def test_sets_of_a_theory_are_compared_in_all_their_forms() -> None:
     inputs, constraints = inputs_of(TheoryFolder(1650, SHIPPED / "theory_1650"))
     assert Input("HERA_NC_318GEV_EP-SIGMARED", "legacy") in inputs
     assert Input("SLAC_NC_NOTFIXED_P_EM-F2", "legacy_dw") in inputs
@@ -35,10 +35,10 @@ def test_all_forms_of_the_sets_of_a_theory() -> None:
     fits = batches(inputs)
     assert sum(len(fit) for fit in fits) == len(inputs)
     for fit in fits:
-        assert len({each.dataset for each in fit}) == len(fit)
+        assert len({entry.dataset for entry in fit}) == len(fit)
 
 
-def test_deviations() -> None:
+def test_deviations_are_relative_to_the_uncertainties() -> None:
     theirs = np.array([[4.0, 1.0], [1.0, 9.0]])
     ours = theirs + np.array([[0.0, 6e-7], [6e-7, 0.0]])
     assert _distance(ours, theirs, slice(0, 1)) == pytest.approx(1e-7)
@@ -47,7 +47,7 @@ def test_deviations() -> None:
     assert np.isnan(_relative(np.array([np.nan, 1.0]), np.ones(2)))
 
 
-def test_verdict() -> None:
+def test_verdict_names_what_deviates() -> None:
     rows = [Row("A", 3, dict(GOOD)), Row("B legacy", 4, {"cuts": 0.0, "predictions": 1e-7})]
     assert verdict(rows)[0] == 0
     assert "| B legacy | 4 | 0 |  |  |  | 1.0e-07 |  |  |" in table(rows)
@@ -56,7 +56,7 @@ def test_verdict() -> None:
         assert (status, line) == (1, f"1 of 3 rows beyond the limits: C: {key}")
 
 
-def test_what_is_missing(tmp_path: Path) -> None:
+def test_missing_programs_are_named(tmp_path: Path) -> None:
     theory, python = tmp_path / "theory_1", Path(sys.executable)
     assert "fastkernel" in missing(python, theory, tmp_path, "set")
     (theory / "fastkernel").mkdir(parents=True)
@@ -67,7 +67,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PYTHON, reason="needs N3HYPER_VALIDPHYS_PYTHON, a Python with nnpdf")
-def test_whole(shared_theory: Path, shared_lhapdf: Path) -> None:
+def test_all_sets_agree_with_validphys(shared_theory: Path, shared_lhapdf: Path) -> None:
     command = [sys.executable, "-m", "tests.against_validphys", "--python", PYTHON]
     command += ["--theory", str(shared_theory), "--lhapdf", str(shared_lhapdf)]
     done = subprocess.run(

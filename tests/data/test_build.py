@@ -1,4 +1,4 @@
-"""From runcards to fit problems, with tables written for the test and with real ones."""
+"""Tests of fit problems built from runcards, with tables written for the test and real ones."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ CARD: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def theory_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tables of the right lengths, with coefficients that give positive predictions."""
+    """Write tables of the right lengths, with coefficients that give positive predictions."""
     folder = tmp_path_factory.mktemp("theories")
     rng = np.random.default_rng(2)
     tables = {
@@ -104,9 +104,9 @@ def problem(theory_path: Path) -> FitProblem:
 
 
 def check_shapes(problem: FitProblem, replicas: int) -> None:
-    """What holds for every fit problem."""
+    """Check what holds for every fit problem."""
     ndata, observables = problem.ndata, problem.theory.observables
-    slices = [each.slice for each in observables]
+    slices = [observable.slice for observable in observables]
     assert slices[0].start == 0
     assert all(a.stop == b.start for a, b in pairwise(slices))
     assert slices[-1].stop == problem.theory.npredictions
@@ -130,7 +130,7 @@ def check_shapes(problem: FitProblem, replicas: int) -> None:
     assert not problem.training_masks.flags.writeable
 
 
-def test_contents(problem: FitProblem) -> None:
+def test_a_problem_holds_the_runcards_sets_and_settings(problem: FitProblem) -> None:
     check_shapes(problem, 2)
     assert [info.ndata for info in problem.datasets] == [33, 42, 26]
     assert [info.group for info in problem.datasets] == ["DEUTERON", "HERACOMB", "HERACOMB"]
@@ -170,11 +170,11 @@ def test_eigenmodes_are_split_on_request(theory_path: Path, problem: FitProblem)
     assert modes.training_masks.all()
     assert not modes.validation_masks.any()
     assert modes.fingerprints["seeds"] != problem.fingerprints["seeds"]
-    # n3fit draws them in one group then
+    # n3fit then draws pseudodata in a single group
     assert not np.allclose(modes.replica_data, problem.replica_data, rtol=1e-6)
 
 
-def test_pseudodata_with_other_fluctuations(theory_path: Path, problem: FitProblem) -> None:
+def test_options_change_how_pseudodata_fluctuate(theory_path: Path, problem: FitProblem) -> None:
     for changes in ({"use_t0_sampling": False}, {"separate_multiplicative": True}):
         other = build(theory_path, **changes)
         assert not np.allclose(other.replica_data, problem.replica_data, rtol=1e-6)
@@ -184,16 +184,16 @@ def test_pseudodata_with_other_fluctuations(theory_path: Path, problem: FitProbl
     np.testing.assert_array_equal(plain.replica_data, without_t0.replica_data)
 
 
-def test_no_pseudodata(theory_path: Path) -> None:
+def test_without_genrep_replicas_are_the_measured_values(theory_path: Path) -> None:
     problem = build(theory_path, genrep=False)
     assert (problem.replica_data == problem.central).all()
 
 
 def test_weights_are_in_the_fit_only(problem: FitProblem, theory_path: Path) -> None:
-    inputs = [{**each, "weight": 1.0} for each in CARD["dataset_inputs"]]
+    inputs = [{**entry, "weight": 1.0} for entry in CARD["dataset_inputs"]]
     plain = build(theory_path, dataset_inputs=inputs)
     hera = problem.datasets[1].slice
-    weighted, unweighted = (each.fit_covariance.dense()[hera, hera] for each in (problem, plain))
+    weighted, unweighted = (built.fit_covariance.dense()[hera, hera] for built in (problem, plain))
     assert np.allclose(weighted, unweighted / 4, rtol=1e-10)
     assert np.allclose(
         problem.exp_covariance.dense(), plain.exp_covariance.dense(), rtol=1e-10, atol=0
@@ -201,7 +201,7 @@ def test_weights_are_in_the_fit_only(problem: FitProblem, theory_path: Path) -> 
 
 
 def test_without_t0_the_fit_has_the_experimental_covariance(theory_path: Path) -> None:
-    inputs = [{**each, "weight": 1.0} for each in CARD["dataset_inputs"]]
+    inputs = [{**entry, "weight": 1.0} for entry in CARD["dataset_inputs"]]
     problem = build(theory_path, dataset_inputs=inputs, datacuts={"use_t0": False})
     assert np.allclose(
         problem.fit_covariance.dense(), problem.exp_covariance.dense(), rtol=1e-12, atol=0
@@ -226,7 +226,7 @@ def test_a_fold_without_points_is_an_error(theory_path: Path) -> None:
         build(theory_path, datacuts={"w2min": 1000.0, "t0pdfset": "tiny"})
 
 
-def test_nothing_is_left(theory_path: Path) -> None:
+def test_cuts_that_leave_no_point_are_an_error(theory_path: Path) -> None:
     with pytest.raises(RuncardError, match="datacuts: no point of any data set"):
         build(theory_path, datacuts={"q2min": 1e9})
 
@@ -243,7 +243,7 @@ def test_user_mistakes_name_their_place(theory_path: Path) -> None:
         build(theory_path, positivity=positivity)
 
 
-def test_missing_theory_table_and_set(theory_path: Path) -> None:
+def test_missing_theory_table_and_set_are_errors(theory_path: Path) -> None:
     with pytest.raises(TheoryError, match="there are theories 77"):
         build(theory_path, theory={"theoryid": 78})
     positivity = {"posdatasets": [{"dataset": "NNPDF_POS_2P24GEV_F2D", "maxlambda": 1.0}]}
@@ -278,7 +278,7 @@ def test_fingerprint_takes_known_types_only() -> None:
         fingerprint(object())
 
 
-def test_baseline_runcards(
+def test_baseline_runcards_give_problems(
     shared_baseline: Path,
     shared_theory: Path,
     shared_lhapdf: Path,
@@ -296,13 +296,13 @@ def test_baseline_runcards(
     assert (asymmetry.operation, asymmetry.ndata) == ("ASY", 11)
 
 
-def test_quickstart() -> None:
+def test_the_quickstart_gives_a_problem() -> None:
     if not (SHIPPED / "theory_1650" / "theory.yml").is_file():
         pytest.skip("the shipped theory is not here")
     check_shapes(build_problem(load_runcard(RUNCARDS / "quickstart.yml"), 2), 2)
 
 
-def test_a_set_by_two_names(theory_path: Path) -> None:
+def test_a_set_given_by_two_names_is_an_error(theory_path: Path) -> None:
     inputs = [{"dataset": SLAC, "variant": "legacy_dw"}, {"dataset": "SLACP_dwsh"}]
     with pytest.raises(
         RuncardError, match=r"dataset_inputs\[1\]\.dataset: the same data set twice"
@@ -310,7 +310,7 @@ def test_a_set_by_two_names(theory_path: Path) -> None:
         build(theory_path, dataset_inputs=inputs, kfold={"partitions": [{"datasets": [SLAC]}]})
 
 
-def test_rules_of_the_runcard(theory_path: Path, problem: FitProblem) -> None:
+def test_rules_of_the_runcard_cut_points(theory_path: Path, problem: FitProblem) -> None:
     rules = [
         {"dataset": SLAC, "rule": "Q2 > 8"},
         {"process_type": "DIS_CC", "rule": "Q2 > low", "local_variables": {"low": 1000}},
@@ -318,13 +318,14 @@ def test_rules_of_the_runcard(theory_path: Path, problem: FitProblem) -> None:
     ]
     changed = build(theory_path, added_filter_rules=rules)
     check_shapes(changed, 2)
-    ndata = [each.ndata for each in changed.datasets]
-    assert all(a < each.ndata for a, each in zip(ndata[:2], problem.datasets[:2], strict=True))
+    ndata = [dataset.ndata for dataset in changed.datasets]
+    uncut = [dataset.ndata for dataset in problem.datasets]
+    assert all(a < b for a, b in zip(ndata[:2], uncut[:2], strict=True))
     assert ndata[2] == problem.datasets[2].ndata
     assert changed.positivity[0].ndata == 5
     assert changed.fingerprints["cuts and t0"] != problem.fingerprints["cuts and t0"]
-    whole = build(theory_path, filter_rules=[{"process_type": "DIS_ALL", "rule": "Q2 > 0"}])
-    assert [each.ndata for each in whole.datasets] == [211, 42, 27]
+    all_of_dis = build(theory_path, filter_rules=[{"process_type": "DIS_ALL", "rule": "Q2 > 0"}])
+    assert [dataset.ndata for dataset in all_of_dis.datasets] == [211, 42, 27]
 
 
 @pytest.mark.parametrize(
@@ -335,15 +336,17 @@ def test_rules_of_the_runcard(theory_path: Path, problem: FitProblem) -> None:
     ],
     ids=["variable", "nothing"],
 )
-def test_rules_that_cannot_be_applied(
+def test_rules_that_cannot_be_applied_are_errors(
     theory_path: Path, rules: list[dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(RuncardError, match=message):
         build(theory_path, added_filter_rules=rules)
 
 
-def test_closure_test(theory_path: Path, problem: FitProblem) -> None:
-    """Predictions of the fakepdf are the data; noise of the fit's own size comes on top."""
+def test_closure_data_are_predictions_with_noise_on_top(
+    theory_path: Path, problem: FitProblem
+) -> None:
+    """Take predictions of the fakepdf as data; noise of the fit's own size comes on top."""
     closure = {"fakedata": True, "fakepdf": "tiny"}
     level0 = build(theory_path, closuretest=closure)
     check_shapes(level0, 2)
@@ -356,15 +359,15 @@ def test_closure_test(theory_path: Path, problem: FitProblem) -> None:
     assert 0.5 < np.abs(pulls).mean() < 1.2  # 0.8 for a normal distribution
     other = build(theory_path, closuretest={**closure, "fakenoise": True, "filterseed": 5})
     assert not np.allclose(level1.central, other.central)
-    hashes = {each.fingerprints["data"] for each in (problem, level0, level1, other)}
+    hashes = {built.fingerprints["data"] for built in (problem, level0, level1, other)}
     assert len(hashes) == 4
     # the t0 covariance has one of the t0 set's predictions, which are the same here
-    masks = [each.training_masks for each in (problem, level0, level1)]
+    masks = [built.training_masks for built in (problem, level0, level1)]
     assert np.array_equal(masks[0], masks[1])
     assert np.array_equal(masks[0], masks[2])
 
 
-def test_closure_test_of_another_theory(theory_path: Path, tmp_path: Path) -> None:
+def test_closure_data_may_come_from_another_theory(theory_path: Path, tmp_path: Path) -> None:
     for number in (77, 78):
         (tmp_path / f"theory_{number}").symlink_to(theory_path / "theory_77")
     closure = {"fakedata": True, "fakepdf": "tiny", "faketheoryid": 78}

@@ -1,4 +1,4 @@
-"""Fake data of closure tests against those that vp-setupfit writes and n3fit reads."""
+"""Tests of closure-test data against those that vp-setupfit writes and n3fit reads."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ def levels(fit_case: ReferenceCase, reference: dict[str, np.ndarray]) -> Levels:
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_central_values(levels: Levels, reference: dict[str, np.ndarray], level: int) -> None:
-    central = np.concatenate([each.central for each in levels[level]])
+def test_central_values_are_those_of_vp_setupfit(
+    levels: Levels, reference: dict[str, np.ndarray], level: int
+) -> None:
+    central = np.concatenate([dataset.central for dataset in levels[level]])
     np.testing.assert_allclose(central, reference[f"level{level}"], rtol=1e-10)
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_covariance(levels: Levels, reference: dict[str, np.ndarray], level: int) -> None:
+def test_covariance_is_that_of_n3fit(
+    levels: Levels, reference: dict[str, np.ndarray], level: int
+) -> None:
     covariance = dense_covariance(levels[level])
     diagonal = reference[f"exp{level}_diagonal"]
     np.testing.assert_allclose(np.diag(covariance), diagonal, rtol=1e-10)
@@ -55,21 +59,21 @@ def test_covariance(levels: Levels, reference: dict[str, np.ndarray], level: int
 
 
 def test_noise_starts_anew_in_each_experiment(levels: Levels) -> None:
-    """An experiment's noise is the same whichever others are there."""
+    """Noise of an experiment is the same whichever others are in the fit."""
     level0, level1 = levels
-    experiment = next(each.experiment for each in level0 if each.name.startswith("SLAC"))
-    members = [i for i, each in enumerate(level0) if each.experiment == experiment]
+    experiment = next(dataset.experiment for dataset in level0 if dataset.name.startswith("SLAC"))
+    members = [i for i, dataset in enumerate(level0) if dataset.experiment == experiment]
     assert len(members) > 1
     central = np.concatenate([level0[i].central for i in members])
     alone = make_fake_data([level0[i] for i in members], central, 7)
-    for i, each in zip(members, alone, strict=True):
-        np.testing.assert_allclose(each.central, level1[i].central, rtol=1e-13)
+    for i, dataset in zip(members, alone, strict=True):
+        np.testing.assert_allclose(dataset.central, level1[i].central, rtol=1e-13)
 
 
-def test_other_central_values(fit_case: ReferenceCase) -> None:
+def test_other_central_values_scale_multiplicative_uncertainties(fit_case: ReferenceCase) -> None:
     data = fit_case.datasets[0]
     twice = with_central(data, 2 * data.central)
-    many = data.multiplicative
-    np.testing.assert_allclose(twice.sys[:, many], 2 * data.sys[:, many])
-    np.testing.assert_array_equal(twice.sys[:, ~many], data.sys[:, ~many])
+    multiplicative = data.multiplicative
+    np.testing.assert_allclose(twice.sys[:, multiplicative], 2 * data.sys[:, multiplicative])
+    np.testing.assert_array_equal(twice.sys[:, ~multiplicative], data.sys[:, ~multiplicative])
     np.testing.assert_array_equal(twice.stat, data.stat)

@@ -1,4 +1,4 @@
-"""Loading of measurements: values against validphys, names, variants, errors, the cache."""
+"""Tests of loading measurements: values against validphys, names, variants, errors, the cache."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_metadata_are_those_of_validphys(case: ReferenceCase) -> None:
         assert found == {**expected, "legacy_names": tuple(expected["legacy_names"])}
 
 
-def test_what_a_set_holds() -> None:
+def test_a_set_holds_points_kinematics_and_uncertainties() -> None:
     cd = load_commondata(SMALL)
     assert (cd.name, cd.requested, cd.variant) == (SMALL, SMALL, None)
     assert cd.theory is not None
@@ -68,9 +68,9 @@ def test_arrays_are_read_only() -> None:
 
 def test_cut_keeps_points_and_columns() -> None:
     cd = load_commondata(SMALL)
-    some = cut(cd, [1, 4])
-    again = cut(some, np.array([False, True]))
-    assert some.points.tolist() == [1, 4]
+    part = cut(cd, [1, 4])
+    again = cut(part, np.array([False, True]))
+    assert part.points.tolist() == [1, 4]
     assert again.points.tolist() == [4]
     assert again.central[0] == cd.central[4]
     np.testing.assert_array_equal(again.sys[0], cd.sys[4])
@@ -87,7 +87,7 @@ def test_legacy_name_is_translated_and_noted(caplog: pytest.LogCaptureFixture) -
     assert SMALL in caplog.text
 
 
-def test_names_are_said_where_data_are_read_and_nowhere_else(
+def test_new_names_are_logged_only_where_data_are_read(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -168,7 +168,7 @@ def assert_same(a: CommonData, b: CommonData) -> None:
             assert first == second
 
 
-def test_cached_set_is_the_parsed_set(cache_folder: Path) -> None:
+def test_cached_set_equals_the_parsed_set(cache_folder: Path) -> None:
     parsed = load_commondata(SMALL)
     (entry,) = entries(cache_folder)
     assert entry.suffix == ".npz"
@@ -213,7 +213,9 @@ def test_cache_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert cache.cache_folder() == tmp_path / "n3hyper"
 
 
-def test_entry_counts_only_while_its_files_are_the_same(cache_folder: Path, tmp_path: Path) -> None:
+def test_entry_is_valid_only_while_its_files_are_the_same(
+    cache_folder: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "source.yaml"
     source.write_text("a: 1")
     cache.write_entry("kind", "key", tmp_path, [source], {"x": np.arange(3)}, {"note": "a"})

@@ -1,4 +1,4 @@
-"""Covariances against validphys, element by element, and blocks that need a diagonal."""
+"""Tests of covariances against validphys, element by element, and blocks without a diagonal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rows_of(case: ReferenceCase, sets: list[int]) -> np.ndarray:
 
 
 def compare_brief(matrix: np.ndarray, case: ReferenceCase, kind: str) -> None:
-    """With the diagonal, 20,000 elements, and products with fixed vectors (make_reference)."""
+    """Compare the diagonal, 20,000 elements and products with fixed vectors (make_reference)."""
     n = len(matrix)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(n, 3))
@@ -54,7 +54,9 @@ def compare_brief(matrix: np.ndarray, case: ReferenceCase, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["exp", "fit"])
 @pytest.mark.parametrize("name", ["fit_case", "other_case"])
-def test_whole_matrix(name: str, kind: str, request: pytest.FixtureRequest) -> None:
+def test_large_matrices_are_those_of_validphys(
+    name: str, kind: str, request: pytest.FixtureRequest
+) -> None:
     case: ReferenceCase = request.getfixturevalue(name)
     covariance = factored(case, kind)
     assert (covariance.diag > 0).all()
@@ -63,21 +65,25 @@ def test_whole_matrix(name: str, kind: str, request: pytest.FixtureRequest) -> N
 
 
 @pytest.mark.parametrize("kind", ["exp", "fit"])
-def test_every_element_of_small_sets(fit_case: ReferenceCase, kind: str) -> None:
+def test_every_element_of_small_sets_is_that_of_validphys(
+    fit_case: ReferenceCase, kind: str
+) -> None:
     rows = rows_of(fit_case, fit_case.numbers["small"].tolist())
     found = factored(fit_case, kind).masked(rows).dense()[np.triu_indices(len(rows))]
     np.testing.assert_allclose(found, fit_case.numbers[f"{kind}_small"], rtol=RELATIVE)
 
 
-def test_every_element_of_hera_and_nmc(fit_case: ReferenceCase) -> None:
+def test_every_element_of_hera_and_nmc_is_that_of_validphys(fit_case: ReferenceCase) -> None:
     rows = rows_of(fit_case, [1, 2, 7])
     found = factored(fit_case, "fit").masked(rows).dense()[np.triu_indices(len(rows))]
     np.testing.assert_allclose(found, fit_case.numbers["fit_hera_nmc"], rtol=RELATIVE)
 
 
 @pytest.mark.parametrize("kind", ["exp", "fit"])
-def test_every_element_with_artificial_systematics(other_case: ReferenceCase, kind: str) -> None:
-    """Published matrices make elements that are zero but for rounding, of either program."""
+def test_every_element_with_artificial_systematics_is_that_of_validphys(
+    other_case: ReferenceCase, kind: str
+) -> None:
+    """Published matrices make elements that are zero up to rounding, in either program."""
     rows = rows_of(other_case, list(range(1, len(other_case.datasets))))
     found = factored(other_case, kind).masked(rows).dense()
     deviation = np.sqrt(np.diag(found))
@@ -87,8 +93,8 @@ def test_every_element_with_artificial_systematics(other_case: ReferenceCase, ki
     assert (np.abs(found[triangle] - expected) <= allowed).all()
 
 
-def test_columns_are_few(fit_case: ReferenceCase) -> None:
-    """1,000 nuclear uncertainties of 161 points in all are no more than 161 columns."""
+def test_there_are_no_more_columns_than_points(fit_case: ReferenceCase) -> None:
+    """Columns of 1,000 nuclear uncertainties of 161 points are at most 161."""
     nuclear = [cd for cd in fit_case.datasets if cd.experiment == "NUCLEAR"]
     covariance = build_covariance(nuclear)
     assert sum(cd.sys.shape[1] for cd in nuclear) > 1000
@@ -96,7 +102,7 @@ def test_columns_are_few(fit_case: ReferenceCase) -> None:
     np.testing.assert_allclose(covariance.dense(), dense_covariance(nuclear), rtol=1e-9)
 
 
-def test_result_is_read_only(fit_case: ReferenceCase) -> None:
+def test_covariances_are_read_only(fit_case: ReferenceCase) -> None:
     covariance = build_covariance(fit_case.datasets[:1])
     assert not covariance.diag.flags.writeable
     assert not covariance.sys.flags.writeable
@@ -106,7 +112,7 @@ def test_result_is_read_only(fit_case: ReferenceCase) -> None:
 
 
 @pytest.mark.parametrize("name", ["five", "one"])
-def test_scores_of_n3fit(scores_case: ReferenceCase, name: str) -> None:
+def test_scores_are_those_of_n3fit(scores_case: ReferenceCase, name: str) -> None:
     data = np.concatenate([cd.central for cd in scores_case.datasets])
     covariance = build_covariance(scores_case.datasets)
     predictions = scores_case.numbers[f"{name}_predictions"]
@@ -149,14 +155,16 @@ def check(datasets: list[CommonData]) -> FactoredCovariance:
     return covariance
 
 
-def test_kinds_of_uncertainties() -> None:
+def test_names_of_uncertainties_say_what_they_correlate() -> None:
     sys = np.array([[1.0, 2.0, 3.0, 4.0, 5.0], [1.0, -2.0, 3.0, 4.0, -5.0]])
     names = ("UNCORR", "THEORYUNCORR", "CORR", "THEORYCORR", "SHARED")
-    one, two = made_up("ONE", sys, names, stat=1.0), made_up("TWO", sys, names, stat=1.0)
+    first, second = made_up("ONE", sys, names, stat=1.0), made_up("TWO", sys, names, stat=1.0)
     expected = np.array([[56.0, 0.0], [0.0, 56.0]])
     across = np.array([[25.0, -25.0], [-25.0, 25.0]])
     np.testing.assert_allclose(
-        check([one, two]).dense(), np.block([[expected, across], [across, expected]]), atol=1e-12
+        check([first, second]).dense(),
+        np.block([[expected, across], [across, expected]]),
+        atol=1e-12,
     )
 
 
@@ -170,7 +178,7 @@ def test_multiplicative_ones_scale_with_t0() -> None:
     np.testing.assert_allclose(found, [[1.05, 0.08], [0.08, 1.2]])
 
 
-def test_weights_divide() -> None:
+def test_weights_divide_the_covariance() -> None:
     sys = np.ones((2, 1))
     sets = [made_up("ONE", sys, ("A",), stat=1.0), made_up("TWO", sys, ("A",), stat=1.0)]
     found = build_covariance(sets, weights=[4.0, 1.0]).dense()
@@ -180,7 +188,7 @@ def test_weights_divide() -> None:
         build_covariance(sets, weights=[1.0, 0.0])
 
 
-def test_artificial_systematics_alone() -> None:
+def test_artificial_systematics_alone_get_a_diagonal() -> None:
     sys = np.random.default_rng(0).normal(size=(5, 5))
     covariance = check([made_up("ONE", sys, ("CORR",) * 5)])
     correlations = np.linalg.eigvalsh(sys @ sys.T / np.outer(*[np.linalg.norm(sys, axis=1)] * 2))
@@ -188,11 +196,11 @@ def test_artificial_systematics_alone() -> None:
     np.testing.assert_allclose(covariance.diag, correlations[0] * variance, rtol=1e-9)
 
 
-def test_artificial_systematics_beside_shared_ones() -> None:
+def test_artificial_systematics_beside_shared_ones_get_a_diagonal() -> None:
     rng = np.random.default_rng(1)
-    one = made_up("ONE", rng.normal(size=(4, 5)), ("CORR",) * 4 + ("LUMI",))
-    two = made_up("TWO", rng.normal(size=(3, 1)), ("LUMI",), stat=1.0)
-    covariance = check([one, two])
+    first = made_up("ONE", rng.normal(size=(4, 5)), ("CORR",) * 4 + ("LUMI",))
+    second = made_up("TWO", rng.normal(size=(3, 1)), ("LUMI",), stat=1.0)
+    covariance = check([first, second])
     assert covariance.sys.shape[1] <= 5
 
 
@@ -200,18 +208,18 @@ def test_systematics_that_make_two_sets_regular_only_together() -> None:
     """Statistical correlations across two sets: neither has a regular block of its own."""
     rng = np.random.default_rng(2)
     names = tuple(f"STAT{i}" for i in range(6))
-    one, two = (made_up(name, rng.normal(size=(3, 6)), names) for name in ("ONE", "TWO"))
+    first, second = (made_up(name, rng.normal(size=(3, 6)), names) for name in ("ONE", "TWO"))
     third = made_up("THREE", np.zeros((2, 0)), (), stat=1.0)
-    check([one, third, two])
+    check([first, third, second])
 
 
 def test_set_that_is_regular_only_with_a_regular_one() -> None:
-    """ONE's matrix is singular without what it shares with TWO, which is regular alone."""
+    """Matrix of ONE is singular without what it shares with TWO, which is regular by itself."""
     rng = np.random.default_rng(3)
     names = ("STAT0", "STAT1", "STAT2")
-    one = made_up("ONE", rng.normal(size=(3, 3)), names)
-    two = made_up("TWO", rng.normal(size=(2, 3)), names, stat=1.0)
-    check([one, two])
+    first = made_up("ONE", rng.normal(size=(3, 3)), names)
+    second = made_up("TWO", rng.normal(size=(2, 3)), names, stat=1.0)
+    check([first, second])
 
 
 def test_singular_covariance_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""Kept points against validphys for every set that NNPDF's rules cut."""
+"""Tests of kept points against validphys, for every set that NNPDF's rules cut."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def compare(entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("entry", sets(in_fits=True), ids=lambda entry: entry["dataset"])
-def test_fixed_target_and_hera(entry: dict[str, Any]) -> None:
+def test_points_of_fixed_target_and_hera_sets_are_those_of_validphys(entry: dict[str, Any]) -> None:
     compare(entry)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", sets(in_fits=False), ids=lambda entry: entry["dataset"])
-def test_all_other_sets_with_cuts(entry: dict[str, Any]) -> None:
+def test_points_of_all_other_sets_with_cuts_are_those_of_validphys(entry: dict[str, Any]) -> None:
     compare(entry)
 
 
@@ -53,7 +53,7 @@ def test_every_cut_has_a_reference() -> None:
 
 
 @pytest.mark.parametrize("name", ["fit_case", "other_case"])
-def test_points_of_a_fit(name: str, request: pytest.FixtureRequest) -> None:
+def test_points_of_a_fit_are_those_of_validphys(name: str, request: pytest.FixtureRequest) -> None:
     case: ReferenceCase = request.getfixturevalue(name)
     kept = np.concatenate([cd.points for cd in case.datasets])
     np.testing.assert_array_equal(kept, case.numbers["kept"])

@@ -1,4 +1,4 @@
-"""Rules of a runcard against validphys, for a set of every process; and what is wrong with some."""
+"""Tests of a runcard's rules against validphys, for a set of every process; and of wrong rules."""
 
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ def compare(name: str) -> None:
         card = TheoryCard(
             1, theory["PTO"], q0=1.65, fns=theory["FNS"], intrinsic_charm=theory["IC"]
         )
-        for some, kept in zip([*([rule] for rule in rules), rules], entry["kept"], strict=True):
-            runcard = runcard_with(some, **REFERENCE["defaults"])
+        for applied, kept in zip([*([rule] for rule in rules), rules], entry["kept"], strict=True):
+            runcard = runcard_with(applied, **REFERENCE["defaults"])
             expected = [point for first, end in kept for point in range(first, end)]
-            assert np.flatnonzero(passing(data, runcard, card)).tolist() == expected, some
+            assert np.flatnonzero(passing(data, runcard, card)).tolist() == expected, applied
 
 
 @pytest.mark.parametrize("name", sets(in_fits=True))
-def test_dis_and_positivity(name: str) -> None:
+def test_points_of_dis_and_positivity_are_those_of_validphys(name: str) -> None:
     compare(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sets(in_fits=False))
-def test_all_other_processes(name: str) -> None:
+def test_points_of_all_other_processes_are_those_of_validphys(name: str) -> None:
     compare(name)
 
 
-def test_rules_by_an_earlier_name() -> None:
+def test_rules_by_an_earlier_name_apply() -> None:
     data = load_commondata("HERA_NC_318GEV_EM-SIGMARED", "legacy")
     runcard = runcard_with([{"dataset": data.legacy_names[0], "rule": "idat >= 100"}])
     assert passing(data, runcard, NNLO).sum() == data.ndata - 100
 
 
-def test_rules_in_place_of_nnpdfs_own() -> None:
+def test_rules_replace_nnpdfs_own() -> None:
     data = load_commondata(CHARM, "legacy")
     card = good_card()
     card["filter_rules"] = [{"process_type": "DIS_NC_CHARM", "rule": "Q2 > 8"}]
@@ -102,7 +102,7 @@ def test_dropped_rules_and_largest_tau() -> None:
     ],
     ids=["rule", "variable"],
 )
-def test_a_variable_that_is_not_there(
+def test_an_unknown_variable_is_an_error(
     rule: dict[str, Any], place: str, value: str, hint: str
 ) -> None:
     data = load_commondata(CHARM, "legacy")
@@ -121,14 +121,14 @@ def test_a_variable_that_is_not_there(
     ],
     ids=["process", "dataset"],
 )
-def test_names_that_are_not_there(rule: dict[str, Any], place: str, hint: str) -> None:
+def test_unknown_sets_and_processes_are_errors(rule: dict[str, Any], place: str, hint: str) -> None:
     with pytest.raises(RuncardError) as error:
         check_rules(runcard_with([rule]), [])
     assert str(error.value).startswith(f"datacuts.added_filter_rules[0].{place}: unknown name")
     assert hint in str(error.value)
 
 
-def test_a_dropped_name_that_is_not_there() -> None:
+def test_an_unknown_dropped_name_is_an_error() -> None:
     with pytest.raises(RuncardError, match=r"datacuts\.drop_internal_rules\[0\]: unknown name"):
         check_rules(runcard_with([], drop_internal_rules=["CMS_Z0_13TEV"]), [])
 
@@ -154,7 +154,7 @@ def _bracketed(parts: tuple[str, ...]) -> list[str]:
 
 @given(_EXPRESSIONS, st.lists(st.floats(-4, 4), min_size=1, max_size=4))
 def test_expressions_mean_what_they_mean_in_python(text: str, xs: list[float]) -> None:
-    """All points at once, and Python's own evaluation point by point (of text made above)."""
+    """Compare all points at once with Python's own evaluation point by point."""
     x = np.array(xs)
     values = {"x": x, "y": x**2}
     found = np.broadcast_to(evaluate(parse_expression(text), values), x.shape)
@@ -163,7 +163,7 @@ def test_expressions_mean_what_they_mean_in_python(text: str, xs: list[float]) -
     np.testing.assert_allclose(found, np.array(expected, dtype=float), rtol=1e-12)
 
 
-def test_what_is_no_number_is_cut() -> None:
+def test_points_where_a_rule_is_not_a_number_are_cut() -> None:
     x = np.array([-1.0, 0.0, 4.0])
     assert evaluate(parse_expression("sqrt(x) >= 0"), {"x": x}).tolist() == [0.0, 1.0, 1.0]
     assert evaluate(parse_expression("1 / x < 1e9"), {"x": x}).tolist() == [1.0, 0.0, 1.0]

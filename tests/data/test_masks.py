@@ -1,4 +1,4 @@
-"""Training/validation splits against validphys; folds."""
+"""Tests of training/validation splits against validphys, and of folds."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_groups_are_those_of_validphys(fit_case: ReferenceCase) -> None:
     assert names == fit_case.record["groups"]
 
 
-def test_split_of_a_fit(fit_case: ReferenceCase) -> None:
+def test_split_of_a_fit_is_that_of_validphys(fit_case: ReferenceCase) -> None:
     seeds = trvl_seeds(fit_case.record["runcard_seeds"]["trvlseed"], 3)
     training, validation = training_validation_masks(fit_case.datasets, fit_case.fracs, seeds)
     np.testing.assert_array_equal(training, unpacked(fit_case))
     np.testing.assert_array_equal(validation, ~training)
 
 
-def test_split_with_sets_of_one_point(other_case: ReferenceCase) -> None:
+def test_split_with_sets_of_one_point_is_that_of_validphys(other_case: ReferenceCase) -> None:
     datasets = other_case.datasets
     training, _ = training_validation_masks(
         datasets,
@@ -68,7 +68,7 @@ def test_folds_leave_out_whole_sets(fit_case: ReferenceCase) -> None:
     assert masks[2, slices[3]].all()
 
 
-def test_split_of_eigenmodes_is_that_of_n3fit() -> None:
+def test_split_of_eigenmodes_is_that_of_validphys() -> None:
     # validphys 4.1.5's diagonal_masks("ALL", seed, covariance of so many points, 0.75)
     expected = {
         (5, 40): [159, 235, 247, 234, 250],

@@ -1,4 +1,4 @@
-"""The quick reader against ruamel.yaml."""
+"""Tests of the quick reader against ruamel.yaml."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from n3hyper.data.commondata import commondata_folder, load_commondata
-from n3hyper.data.quick_yaml import _from_events, quick_nnpdf_data, read_plain_yaml
+from n3hyper.data.quick_yaml import quick_nnpdf_data, read_plain_yaml
 from n3hyper.errors import DataError
+from n3hyper.foreign.yaml_text import from_events
 
 SCALARS = (
     "1", "-1", "+1", "007", "0", "-0", "1_000", "0x1F", "0o17", "1:30", "2020-01-31",
@@ -23,19 +24,19 @@ SCALARS = (
 )  # fmt: skip
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal with the types, NaN to NaN, the order of keys included."""
-    if type(one) is not type(other):
+def same(left: Any, right: Any) -> bool:
+    """Return whether two values are equal: types, NaN and the order of keys included."""
+    if type(left) is not type(right):
         return False
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other or (isinstance(one, float) and math.isnan(one) and math.isnan(other))
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right or (isinstance(left, float) and math.isnan(left) and math.isnan(right))
 
 
 def result(reader: Any, text: str) -> Any:
-    """What a reader says, an error by its kind."""
+    """Return what a reader gives, or the type of its error."""
     try:
         return reader(text)
     except (YAMLError, ValueError) as error:
@@ -47,7 +48,7 @@ def agree(text: str) -> bool:
 
 
 @pytest.mark.parametrize("scalar", SCALARS)
-def test_scalars(scalar: str) -> None:
+def test_scalars_are_read_as_ruamel_reads_them(scalar: str) -> None:
     assert agree(f"- {scalar}\n- {{key: {scalar}}}\n")
     assert agree(f"{scalar}: {scalar}\n")
 
@@ -69,7 +70,7 @@ def test_scalars(scalar: str) -> None:
         "[[], {}, '']",
     ],
 )
-def test_documents(text: str) -> None:
+def test_documents_are_read_as_ruamel_reads_them(text: str) -> None:
     assert agree(text)
 
 
@@ -82,7 +83,7 @@ def test_documents(text: str) -> None:
         max_leaves=8,
     )
 )
-def test_any_document(document: Any) -> None:
+def test_any_document_is_read_as_ruamel_reads_it(document: Any) -> None:
     from io import StringIO
 
     stream = StringIO()
@@ -90,17 +91,17 @@ def test_any_document(document: Any) -> None:
     assert agree(stream.getvalue())
 
 
-def test_files_of_measurements() -> None:
-    """They are plain, so that it is the quick way that is compared."""
+def test_files_of_measurements_are_read_as_ruamel_reads_them() -> None:
+    """Measurements are plain YAML, so that the quick way is the one that is compared."""
     folder = commondata_folder() / "NMC_NC_NOTFIXED_P"
     files = [file for file in folder.glob("*.yaml") if file.name != "metadata.yaml"]
     assert files
     for file in files:
         text = file.read_text(encoding="utf-8")
-        assert same(_from_events(text), YAML(typ="safe").load(text))
+        assert same(from_events(text), YAML(typ="safe").load(text))
 
 
-def test_nnpdf_data_gets_its_reader_back() -> None:
+def test_nnpdf_data_gets_its_own_reader_back() -> None:
     from nnpdf_data import utils
 
     before = utils.yaml_fast

@@ -1,4 +1,4 @@
-"""Seeds and pseudodata against n3fit and validphys."""
+"""Tests of seeds and pseudodata against n3fit and validphys."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_group_seed_is_that_of_validphys(other_case: ReferenceCase) -> None:
     assert seed == other_case.record["group_mcseed"]
 
 
-def test_replicas_of_a_fit(fit_case: ReferenceCase) -> None:
+def test_replicas_of_a_fit_are_those_of_validphys(fit_case: ReferenceCase) -> None:
     covariance = build_covariance(fit_case.datasets, fit_case.numbers["t0"], fit_case.weights)
     seeds = mc_seeds(fit_case.record["runcard_seeds"]["mcseed"], 3)
     replicas = make_replica_data(fit_case.datasets, covariance, seeds)
     np.testing.assert_allclose(replicas, fit_case.numbers["replicas"], rtol=1e-10)
 
 
-def test_replica_of_one_group(other_case: ReferenceCase) -> None:
+def test_replica_of_one_group_is_that_of_validphys(other_case: ReferenceCase) -> None:
     datasets = other_case.datasets
     covariance = build_covariance(datasets, other_case.numbers["t0"])
     seeds, groups = [other_case.record["mcseed"]], ["ALL"] * len(datasets)
@@ -47,7 +47,9 @@ def test_replica_of_one_group(other_case: ReferenceCase) -> None:
     np.testing.assert_allclose(replica, other_case.numbers["replica"], rtol=1e-10)
 
 
-def test_replica_with_separate_multiplicative_uncertainties(fit_case: ReferenceCase) -> None:
+def test_replica_with_separate_multiplicative_uncertainties_is_that_of_validphys(
+    fit_case: ReferenceCase,
+) -> None:
     with np.load(REFERENCE / "separate.npz") as stored:
         expected = stored["replica"]
     additive = [additive_part(cd) for cd in fit_case.datasets]
@@ -78,9 +80,9 @@ def test_a_normalisation_moves_all_points_alike() -> None:
 def test_a_replica_does_not_depend_on_the_others(fit_case: ReferenceCase) -> None:
     datasets = fit_case.datasets[:4]
     covariance = build_covariance(datasets)
-    many = make_replica_data(datasets, covariance, [3, 1, 4])
+    together = make_replica_data(datasets, covariance, [3, 1, 4])
     alone = make_replica_data(datasets, covariance, [4])
-    np.testing.assert_array_equal(many[2], alone[0])
+    np.testing.assert_array_equal(together[2], alone[0])
 
 
 def test_replicas_scatter_as_the_covariance_says() -> None:

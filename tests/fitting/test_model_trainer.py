@@ -43,14 +43,14 @@ def fit(trainer):
 
 def one_model(problem, fold, replica):
     """The problem of one fold and one replica."""
-    one = slice(replica, replica + 1)
+    chosen = slice(replica, replica + 1)
     return dataclasses.replace(
         problem,
         folds=problem.folds[fold : fold + 1],
-        replica_data=problem.replica_data[one],
-        training_masks=problem.training_masks[one],
-        validation_masks=problem.validation_masks[one],
-        nn_seeds=problem.nn_seeds[one],
+        replica_data=problem.replica_data[chosen],
+        training_masks=problem.training_masks[chosen],
+        validation_masks=problem.validation_masks[chosen],
+        nn_seeds=problem.nn_seeds[chosen],
     )
 
 
@@ -129,11 +129,11 @@ def test_chunks_do_not_matter(problem):
     start = engine.start(
         loop.program, tf.constant(trial.initial_weights(), "float32"), trial.settings.epochs
     )
-    whole, pieces = loop.run(arrays, start, 121), start
+    at_once, pieces = loop.run(arrays, start, 121), start
     for steps in (1, 7, 50, 63):
         pieces = loop.run(arrays, pieces, steps)
-    for one, other in zip(tf.nest.flatten(whole), tf.nest.flatten(pieces), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for expected, found in zip(tf.nest.flatten(at_once), tf.nest.flatten(pieces), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("layer_type", ["dense", "dense_per_flavour"])
@@ -280,8 +280,8 @@ def test_progress_and_interruption(problem):
     trainer = ModelTrainer(problem, runcard(), on_progress=interrupt)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(parameters(epochs=1000, stopping_patience=1.0))
-    assert [each.stage for each in seen] == ["compile", "train", "train"]
-    assert [each.epoch for each in seen] == [0, 99, 199]
+    assert [progress.stage for progress in seen] == ["compile", "train", "train"]
+    assert [progress.epoch for progress in seen] == [0, 99, 199]
     assert seen[-1].active == 4
 
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 import n3hyper
 from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.penalties import (
-    INTEGRABLE_FLAVOURS,
     find_penalties,
     integrability,
     patience,
     saturation,
 )
 from n3hyper.physics.bases import FK_FLAVOURS
+from n3hyper.physics.distributions import INTEGRABLE_FLAVOURS
 from n3hyper.runcard.names import PENALTIES as NAMES
 from tests.support.toy_trainer import ToyPDF
 

@@ -1,4 +1,4 @@
-"""Fits in a process of their own: the same results, and a scan that outlives them."""
+"""Tests of fits in a separate process: the same results, and a scan that outlives them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from tests.support.waiting import until_ended
 def scan(
     folder: Path, trials: int, make_fits: Any = None, growth: float = 1e9, **deeds: Any
 ) -> list[int]:
-    """A scan; the processes of its fits, in order."""
+    """Run a scan; return the processes of its fits, in order."""
     processes: list[int] = []
     make_fits = make_fits or partial(make, deeds={int(k[1:]): v for k, v in deeds.items()})
-    there = (folder / "tries.pkl").exists()
+    exists = (folder / "tries.pkl").exists()
     with IsolatedTrainer(processes.append, growth=growth) as trainer:
         trainer.prepare(make_fits)
         scanner = HyperScanner(PARAMETERS, HYPERSCAN)
-        run_scan(folder, trainer, scanner, trials, restart=there, fingerprint=FINGERPRINT)
+        run_scan(folder, trainer, scanner, trials, restart=exists, fingerprint=FINGERPRINT)
     return processes
 
 
 def failures(folder: Path) -> list[tuple[str, str]]:
-    found = [each["result"].get("failure") for each in outcome(folder)]
-    return [(each["reason"], each["text"]) for each in found if each]
+    found = [record["result"].get("failure") for record in outcome(folder)]
+    return [(failure["reason"], failure["text"]) for failure in found if failure]
 
 
 def alive(process: int) -> bool:
@@ -50,7 +50,7 @@ def alive(process: int) -> bool:
     return True
 
 
-def test_the_same_results_as_here(tmp_path: Path) -> None:
+def test_results_are_those_of_fits_in_this_process(tmp_path: Path) -> None:
     processes = scan(tmp_path / "apart", 6)
     assert len(processes) == 6
     assert len(set(processes)) == 1
@@ -63,7 +63,7 @@ def test_the_same_results_as_here(tmp_path: Path) -> None:
 def test_a_process_that_has_grown_is_replaced(tmp_path: Path) -> None:
     processes = scan(tmp_path / "apart", 6, growth=100.0, _0="eat")
     # the first fit is where growth is counted from
-    assert [processes.count(each) for each in dict.fromkeys(processes)] == [4, 2]
+    assert [processes.count(pid) for pid in dict.fromkeys(processes)] == [4, 2]
     toy_scan(tmp_path / "here", 6)
     assert outcome(tmp_path / "apart") == outcome(tmp_path / "here")
 
@@ -85,22 +85,22 @@ def test_a_process_that_has_grown_is_replaced(tmp_path: Path) -> None:
 def test_a_process_that_dies_fails_its_trial_alone(
     tmp_path: Path, deed: Any, failure: tuple[str, str]
 ) -> None:
-    """Those with four layers."""
+    """Trials with four layers are those whose process dies."""
     processes = scan(tmp_path / "apart", 5, _4=deed)
     toy_scan(tmp_path / "here", 5)
     here, apart = outcome(tmp_path / "here"), outcome(tmp_path / "apart")
-    deep = [len(each["misc"]["space_vals"]["nodes_per_layer"]) == 4 for each in here]
+    deep = [len(record["misc"]["space_vals"]["nodes_per_layer"]) == 4 for record in here]
     assert 0 < sum(deep) < 5
     assert len(set(processes)) == sum(deep) + (not deep[-1])
-    for one, other, died in zip(here, apart, deep, strict=True):
+    for trial_here, trial_apart, died in zip(here, apart, deep, strict=True):
         if died:
-            assert tuple(other["result"]["failure"].values()) == failure
+            assert tuple(trial_apart["result"]["failure"].values()) == failure
         else:
-            assert one == other
+            assert trial_here == trial_apart
 
 
 def test_a_signal_that_ends_the_job_is_no_failure(tmp_path: Path) -> None:
-    """Batch systems send it to all processes, and that of the fit may be the first to go."""
+    """Batch systems send a signal to all processes, and that of the fit may be the first to end."""
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         scan(tmp_path, 3, _0=signal.SIGTERM)
     assert not (tmp_path / "tries.pkl").exists()
@@ -123,7 +123,7 @@ def test_a_trainer_that_is_started_says_whether_it_can_fit() -> None:
         assert said == []
 
 
-def test_a_process_that_dies_between_two_fits_is_nobodys_failure() -> None:
+def test_a_process_that_dies_between_two_fits_fails_no_trial() -> None:
     processes: list[int] = []
     setup = {**PARAMETERS, "optimizer": {**PARAMETERS["optimizer"], "learning_rate": 0.05}}
     with IsolatedTrainer(processes.append) as trainer:

@@ -1,4 +1,4 @@
-"""What a runcard takes from another scan: setups of its trials, or its ranges."""
+"""Tests of what a runcard takes from another scan: setups of its trials, or its ranges."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _record(tid: int, loss: float | None) -> dict[str, Any]:
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """A folder as n3fit leaves it."""
+    """Return the folder of a scan as n3fit leaves it."""
     tries = tmp_path / "before" / "nnfit" / "replica_1" / "tries.json"
     tries.parent.mkdir(parents=True)
     tries.write_text(json.dumps([_record(tid, loss) for tid, loss in enumerate(LOSSES)]))
@@ -63,12 +63,12 @@ def _with_specs(**specs: Any) -> dict[str, Any]:
         "threshold_chi2": 3.5,
         "stopping_delta": 0.1,
     }
-    whole = {"hyperscan": "before", "thermalization": 1, "number_of_trials": 3, **specs}
-    card["trial_specs"] = whole
+    all_specs = {"hyperscan": "before", "thermalization": 1, "number_of_trials": 3, **specs}
+    card["trial_specs"] = all_specs
     return card
 
 
-def test_the_best_trials_after_the_first_ones(scan: Path) -> None:
+def test_the_best_trials_after_the_first_ones_are_taken(scan: Path) -> None:
     runcard = _complete(scan.parent, _with_specs())
     setups = runcard.hyperscan["parameters"]
     assert [setup["epochs"] for setup in setups] == [1003, 1005, 1004]
@@ -87,7 +87,7 @@ def test_the_best_trials_after_the_first_ones(scan: Path) -> None:
     assert "trial_specs" not in runcard.raw
 
 
-def test_overrides(scan: Path) -> None:
+def test_overrides_replace_parameters_of_the_trials(scan: Path) -> None:
     override = {
         "epochs": 77,
         "initial": 9.0,
@@ -108,13 +108,15 @@ def test_overrides(scan: Path) -> None:
         }
 
 
-def test_fewer_trials_than_asked_for_are_told(scan: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_fewer_trials_than_asked_for_give_a_warning(
+    scan: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     runcard = _complete(scan.parent, _with_specs(number_of_trials=10))
     assert len(runcard.hyperscan["parameters"]) == 4
     assert "only 4 of 10 trials of before succeeded" in caplog.text
 
 
-def test_parameters_of_old_below_fitting(scan: Path) -> None:
+def test_old_parameters_below_fitting_are_replaced(scan: Path) -> None:
     card = _with_specs()
     card["fitting"]["parameters"] = card.pop("parameters")
     assert _complete(scan.parent, card).parameters["epochs"] == 1003
@@ -128,13 +130,15 @@ def test_parameters_of_old_below_fitting(scan: Path) -> None:
         ({"override": {"epochs": 0}}, r"card.yml: trial_specs.override.epochs: out of range: 0"),
     ],
 )
-def test_specs_that_cannot_be_met(scan: Path, specs: dict[str, Any], message: str) -> None:
+def test_specs_that_cannot_be_met_are_refused(
+    scan: Path, specs: dict[str, Any], message: str
+) -> None:
     with pytest.raises(RuncardError, match=message):
         _complete(scan.parent, _with_specs(**specs))
 
 
 def test_ranges_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Path) -> None:
-    """And what is advised is accepted."""
+    """Refuse such ranges, and accept what the error advises."""
     card = good_card()
     old = copy.deepcopy(card)
     del old["hyperscan_config"]["architecture"]["activations"]
@@ -150,10 +154,10 @@ def test_ranges_that_do_not_go_with_the_runcard_are_said_by_its_own_key(scan: Pa
     )
     assert "add hyperscan_config.architecture.activations: [tanh]" in line
     card["hyperscan_config"]["architecture"] = {"activations": ["tanh"]}
-    whole = _complete(scan.parent, card).hyperscan
-    assert whole["architecture"]["activations"] == ["tanh"]
-    assert whole["architecture"]["n_layers"] == [3]
-    assert whole["stopping"] == old["hyperscan_config"]["stopping"]
+    completed = _complete(scan.parent, card).hyperscan
+    assert completed["architecture"]["activations"] == ["tanh"]
+    assert completed["architecture"]["n_layers"] == [3]
+    assert completed["stopping"] == old["hyperscan_config"]["stopping"]
     # what stands beside is the user's own
     card["hyperscan_config"]["architecture"]["activations"] = ["tahn"]
     with pytest.raises(RuncardError, match=r"architecture.activations\[0\]: .*did you mean 'tanh'"):
@@ -185,7 +189,7 @@ def test_a_scan_that_has_its_ranges_from_another_one(scan: Path) -> None:
     assert _complete(scan.parent, card).hyperscan["stopping"]["max_epochs"] == 500
 
 
-def test_ranges_of_another_scan(scan: Path) -> None:
+def test_ranges_of_another_scan_are_taken(scan: Path) -> None:
     card = copy.deepcopy(good_card())
     card["hyperscan_config"] = {"from_hyperscan": "before"}
     runcard = _complete(scan.parent, card)

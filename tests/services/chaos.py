@@ -1,4 +1,4 @@
-"""Kills the processes of a parallel scan at random and starts them again, until the scan is done.
+"""Chaos: random kills and restarts of a parallel scan's processes until the scan is done.
 
     python -m tests.services.chaos RUNCARD -n 100 --workers 4 -o FOLDER
 
@@ -32,7 +32,7 @@ killed alone is taken for one that lacked memory, and its trial fails."""
 
 
 def children(pid: int) -> list[int]:
-    """Processes that `pid` has started."""
+    """Return the processes that `pid` has started."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -50,7 +50,7 @@ def kill(pid: int) -> None:
 
 @dataclass
 class Chaos:
-    """A database, a fleet and a scan, of which something dies now and then.
+    """Chaos of a database, a fleet and a scan, any of which is killed now and then.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Chaos:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def run(self, timeout: float) -> None:
-        """Until the scan has ended well.
+        """Run until the scan has ended well.
 
         Raises
         ------
@@ -117,25 +117,25 @@ class Chaos:
             process.wait()
 
     def strike(self) -> None:
-        """Kill something."""
-        what = self.chance.choice(KINDS)
-        self.done[what] += 1
+        """Kill a process at random."""
+        target = self.chance.choice(KINDS)
+        self.done[target] += 1
         fleet, database = self.processes["fleet"].pid, self.processes["database"].pid
-        if what in ("fleet", "scan", "database"):
-            kill(self.processes[what].pid)
-        elif what == "server":
+        if target in ("fleet", "scan", "database"):
+            kill(self.processes[target].pid)
+        elif target == "server":
             for pid in children(database):
                 kill(pid)
         elif workers := children(fleet):
-            some = workers if what == "workers" else [self.chance.choice(workers)]
-            for pid in children(some[0]) if what == "fit" else some:
+            victims = workers if target == "workers" else [self.chance.choice(workers)]
+            for pid in children(victims[0]) if target == "fit" else victims:
                 kill(pid)
 
 
 def commands(
     folder: Path, runcard: Path, n: int, workers: int, lease: float, *options: str
 ) -> dict[str, Callable[[], list[str]]]:
-    """The real commands."""
+    """Return the real commands."""
     port, output = free_port(), folder / "out"
     uri, pickle = folder / "db" / "uri", output / REPLICA_FOLDER / PICKLE
 
@@ -163,7 +163,7 @@ def commands(
 
 
 def check(folder: Path, n: int) -> Counter[str]:
-    """That the scan has `n` trials, each once and finished; how they ended."""
+    """Check that the scan has `n` finished trials, each once, and return how they ended."""
     records = read_tries(folder / REPLICA_FOLDER / "tries.json")
     assert sorted(record["tid"] for record in records) == list(range(n))
     assert {record["state"] for record in records} <= {2, 3}

@@ -1,4 +1,4 @@
-"""Objectives of a user's own, as workers import them by name."""
+"""User's own objectives, which workers import by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parabola(x: float) -> float:
 
 
 def typed(point: Any) -> dict[str, Any]:
-    """Its loss, and what it was given."""
+    """Return a loss, and the point it was given."""
     return {
         "status": "ok",
         "loss": point["number"],
@@ -26,7 +26,7 @@ def typed(point: Any) -> dict[str, Any]:
 
 
 def troubled(x: float) -> Any:
-    """Fails in each way there is, by the size of x."""
+    """Fail in every possible way, depending on the size of x."""
     if x < 1:
         raise ValueError("below one")
     if x < 2:
@@ -43,7 +43,7 @@ def troubled(x: float) -> Any:
 
 
 def deadly_once(folder: str) -> float:
-    """Kills its worker the first time that it is asked."""
+    """Kill the worker at the first call."""
     marker = Path(folder) / "was here"
     if not marker.exists():
         marker.touch()

@@ -1,4 +1,4 @@
-"""What each worker of a host gets of it, and what happens when one dies."""
+"""Tests of the share of a host that each worker gets, and of what happens when one dies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_cores_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TF_NUM_INTRAOP_THREADS" not in worker_environment(0, 2, cores=6, gpus=[])
 
 
-def test_gpus_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_assigned_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-7")
     gpus = usable_gpus()
     given = [worker_environment(n, 3, 8, gpus)["CUDA_VISIBLE_DEVICES"] for n in range(3)]
@@ -36,7 +36,7 @@ def test_gpus_go_round(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fleet(script: str, folder: Path, workers: int = 1, failures: int = 3) -> tuple[int, list[str]]:
-    """A fleet of processes that run `script`; its exit status and what it has said."""
+    """Run a fleet of processes of `script`; return its exit status and its messages."""
     file = folder / "worker.py"
     file.write_text(script)
     said: list[str] = []
@@ -64,8 +64,8 @@ def test_a_worker_that_is_killed_is_started_again_but_not_for_ever(tmp_path: Pat
     ]
 
 
-def test_settings_come_unseen(tmp_path: Path) -> None:
-    """The password is neither in the arguments nor in the environment of a worker."""
+def test_settings_do_not_show_in_arguments_or_environment(tmp_path: Path) -> None:
+    """Passwords are neither in the arguments nor in the environment of a worker."""
     out = tmp_path / "out"
     script = (
         "import os, sys\n"
@@ -79,7 +79,7 @@ def test_settings_come_unseen(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_jumps_makes_no_job_stale() -> None:
-    """Hosts may differ by minutes, and the server's clock may be set: only silence counts."""
+    """Clocks of hosts may differ by minutes, and the server's may be set: only silence counts."""
     now = [0.0]
     stale = StaleJobs(60.0, clock=lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""Whole parallel scans with real processes and a real database; only the fits are toys."""
+"""Tests of complete parallel scans with real processes and a real database; the fits are toys."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def scan(output: Path, n: int, *options: str) -> list[str]:
     return [*SCAN, str(RUNCARD), str(output), "-n", str(n), *options]
 
 
-def test_a_scan_of_its_own_is_a_serial_one_with_workers(tmp_path: Path) -> None:
-    """The same records, key by key; it goes on as a serial scan, and that one in parallel again."""
+def test_a_parallel_scan_gives_the_records_of_a_serial_one(tmp_path: Path) -> None:
+    """Compare records key by key; continue as a serial scan, and that one in parallel again."""
     out = tmp_path / "out"
     trainer, scanner, identity = toy()
     run_scan(tmp_path / "serial", trainer, scanner, 6, fingerprint=identity)
@@ -78,13 +78,13 @@ def test_a_scan_of_its_own_is_a_serial_one_with_workers(tmp_path: Path) -> None:
     assert "interrupted" in (out / REPLICA / "workers.log").read_text()
     serial = read_tries(tmp_path / "serial" / "tries.json")
     parallel = read_tries(out / REPLICA / "tries.json")
-    for one, other in zip(serial, parallel, strict=True):
-        assert set(one["result"]) == set(other["result"])
-        for record in (one, other):
+    for serial_trial, parallel_trial in zip(serial, parallel, strict=True):
+        assert set(serial_trial["result"]) == set(parallel_trial["result"])
+        for record in (serial_trial, parallel_trial):
             for key in ("book_time", "refresh_time", "owner", "version", "exp_key"):
                 record.pop(key)
             record["result"].pop("seconds")
-        assert one == other
+        assert serial_trial == parallel_trial
     stores = [FileTrials.from_pkl(at / "tries.pkl") for at in (out / REPLICA, tmp_path / "serial")]
     assert stores[0].rstate.bit_generator.state == stores[1].rstate.bit_generator.state
     outcome = run_scan(out / REPLICA, trainer, scanner, 7, restart=True, fingerprint=identity)
@@ -95,7 +95,7 @@ def test_a_scan_of_its_own_is_a_serial_one_with_workers(tmp_path: Path) -> None:
 
 
 def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> None:
-    """A worker that was there before the scan, one that comes later; the scan is interrupted."""
+    """Start one worker before the scan and one later; then interrupt the scan."""
     where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
     out, fleet, slow = tmp_path / "out", [*FLEET, *where], {"TOY_SECONDS": "0.1"}
     database = open_database(mongo_uri)
@@ -115,25 +115,25 @@ def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> N
 
 
 def test_two_scan_processes_make_n_trials_together(tmp_path: Path, mongo_uri: str) -> None:
-    """The second goes on in a copy of the folder, while the first still runs."""
+    """Continue the scan in a copy of the folder while the first still runs."""
     where = ["--mongo-uri", uri_file(tmp_path, mongo_uri)]
-    one, other = tmp_path / "one", tmp_path / "other"
+    one_folder, other_folder = tmp_path / "one", tmp_path / "other"
     fleet = [*FLEET, *where, "--workers", "2"]
     with (
-        process(scan(one, 20, *where), tmp_path / "one.log") as first,
+        process(scan(one_folder, 20, *where), tmp_path / "one.log") as first,
         process(fleet, tmp_path / "fleet.log", TOY_SECONDS="0.3"),
     ):
-        until(lambda: (one / REPLICA / "tries.json").exists())
-        (other / REPLICA).mkdir(parents=True)
+        until(lambda: (one_folder / REPLICA / "tries.json").exists())
+        (other_folder / REPLICA).mkdir(parents=True)
         for name in (Path("filter.yml"), REPLICA / "tries.pkl"):
-            shutil.copy(one / name, other / name)
-        done = run(scan(other, 20, *where))
+            shutil.copy(one_folder / name, other_folder / name)
+        done = run(scan(other_folder, 20, *where))
         assert done.returncode == 0, done.stdout + done.stderr
         assert first.wait(HANGS) == 0, (tmp_path / "one.log").read_text()
-    assert check(one, 20) == check(other, 20) == {"ok": 20}
+    assert check(one_folder, 20) == check(other_folder, 20) == {"ok": 20}
     trials = [
-        {each["tid"]: each for each in read_tries(at / REPLICA / "tries.json")}
-        for at in (one, other)
+        {record["tid"]: record for record in read_tries(at / REPLICA / "tries.json")}
+        for at in (one_folder, other_folder)
     ]
     assert trials[0] == trials[1]
 
@@ -157,15 +157,15 @@ def test_a_worker_that_would_fit_something_else_refuses(tmp_path: Path, mongo_ur
 
 @linux
 def test_a_job_that_kills_its_worker_three_times_is_lost(tmp_path: Path) -> None:
-    """One that kills the process of the fits alone has failed at once, as for lack of memory."""
+    """A job that kills only the process of the fits fails at once, as for lack of memory."""
     out = tmp_path / "out"
     done = run(scan(out, 6, "--workers", "2", "--lease", "2"), TOY_DEADLY="40", TOY_HUNGRY="30")
     assert done.returncode == 0, done.stdout + done.stderr
     ends = check(out, 6)
     records = read_tries(out / REPLICA / "tries.json")
     epochs = [record["misc"]["space_vals"]["epochs"] for record in records]
-    assert ends["lost"] == sum(each >= 40 for each in epochs) > 0
-    assert ends["memory"] == sum(30 <= each < 40 for each in epochs) > 0
+    assert ends["lost"] == sum(number >= 40 for number in epochs) > 0
+    assert ends["memory"] == sum(30 <= number < 40 for number in epochs) > 0
     texts = [record["result"].get("failure", {}).get("text", "") for record in records]
     assert sum("died 3 times" in text for text in texts) == ends["lost"]
 
@@ -201,46 +201,46 @@ def test_what_a_scan_started_ends_with_it_even_when_it_is_killed(tmp_path: Path)
         log = tmp_path / "out" / REPLICA / "workers.log"
         until(lambda: log.exists() and "loss" in log.read_text())
         family = children(driver.pid)
-        for each in family:
-            family += children(each)
+        for pid in family:
+            family += children(pid)
         assert len(family) == 4  # the server, the fleet, its worker and the process of its fits
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        for each in family:
-            until_ended(each)
+        for pid in family:
+            until_ended(pid)
 
 
-def test_the_database_of_another_scan_is_let_alone(
+def test_the_private_database_of_another_scan_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends with that scan; but it is found where it was when that scan goes on."""
+    """A private database ends with its scan, and is found again when that scan continues."""
     port = free_port()
     usual = f"mongodb://localhost:{port}/hyperopt-db"
     monkeypatch.setattr(parallel_session, "PORT", port)
     monkeypatch.setattr(parallel_session, "DEFAULT_URI", usual)
     monkeypatch.setattr("n3hyper.hyper_optimization.mongo.address.DEFAULT_URI", usual)
-    one, other, third = (
+    first, second, third = (
         ScanRequest(RUNCARD, tmp_path / name, max_evals=1) for name in ("one", "other", "third")
     )
 
     def in_use(request: ScanRequest) -> str | None:
-        return parallel_session._database_in_use(request, ParallelRequest(), Printer())
+        return parallel_session.database_in_use(request, ParallelRequest(), Printer())
 
-    assert in_use(one) is None
-    with parallel_session._database(None, one, Printer()) as (uri, _):
+    assert in_use(first) is None
+    with parallel_session._database(None, first, Printer()) as (uri, _):
         assert uri == usual.replace("localhost", "127.0.0.1")
-        assert in_use(other) is None
-        with parallel_session._database(None, other, Printer()) as (another, _):
+        assert in_use(second) is None
+        with parallel_session._database(None, second, Printer()) as (another, _):
             assert another != uri
-    assert in_use(other) is None
-    with parallel_session._database(None, other, Printer()) as (again, _):
+    assert in_use(second) is None
+    with parallel_session._database(None, second, Printer()) as (again, _):
         assert again == another
     with MongodRunner(dbpath=tmp_path / "db", db_port=port):
         assert in_use(third) == usual
 
 
-def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
-    """Nothing has been written: the same command will do when it is there."""
+def test_a_database_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    """Nothing is written, so that the same command works once the database answers."""
     address = uri_file(tmp_path, f"mongodb://127.0.0.1:{free_port()}/x")
     done = run(scan(tmp_path / "out", 2, "--mongo-uri", address, "--database-timeout", "1"))
     assert done.returncode == 1
@@ -251,7 +251,7 @@ def test_a_database_that_is_never_there_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_database_that_stays_away_is_given_up(tmp_path: Path) -> None:
-    """What had finished is in the files, from which a restart goes on."""
+    """Finished trials are in the files, from which a restart continues."""
     out, log = tmp_path / "out", tmp_path / "log"
     with MongodRunner(dbpath=tmp_path / "db", db_port=0) as server:
         where = ["--mongo-uri", str(server.uri_file)]

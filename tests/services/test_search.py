@@ -1,4 +1,4 @@
-"""A user's own hyperopt.fmin on a database, with real workers that run its objective by name."""
+"""Tests of a user's hyperopt.fmin on a database, with workers that run its objective by name."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def search(objective: Any, trials: Any, space: Any = X, n: int = 6, **options: A
 
 @contextmanager
 def searching(folder: Path, uri: str, *objectives: Any, **options: Any) -> Iterator[Any]:
-    """A store with workers that are allowed some objectives."""
+    """Provide a store with workers that may run some objectives."""
     trials = MongoFileTrials(folder, uri=uri, **options)
     trials.start_mongo_workers(objectives=objectives, poll_interval=0.05)
     try:
@@ -65,7 +65,7 @@ def searching(folder: Path, uri: str, *objectives: Any, **options: Any) -> Itera
 
 
 def test_workers_find_what_a_search_in_one_process_finds(tmp_path: Path, uri: str) -> None:
-    """The same points, losses and best point, in the files and in the database."""
+    """Compare points, losses and the best point, in the files and in the database."""
     with searching(tmp_path, uri, parabola, num_workers=2, parameters=X) as trials:
         best = search(parabola, trials)
         again = MongoFileTrials(None, exp_key=trials.exp_key, parameters=X, uri=uri)
@@ -75,7 +75,7 @@ def test_workers_find_what_a_search_in_one_process_finds(tmp_path: Path, uri: st
     assert best == search(parabola, alone)
     assert trials.losses() == alone.losses()
     records = read_tries(tmp_path / "tries.json")
-    assert [each["misc"]["space_vals"] for each in records] == alone.vals["x"]
+    assert [record["misc"]["space_vals"] for record in records] == alone.vals["x"]
     assert "point" not in records[0]["misc"]
 
 
@@ -87,7 +87,7 @@ SPACE = {
 
 
 def test_an_objective_is_given_the_point_as_hyperopt_gives_it(tmp_path: Path, uri: str) -> None:
-    """Tuples, whole numbers and keys of any kind; what it attaches is kept with its trial."""
+    """Pass tuples, integers and keys of any type; attachments are kept with the trial."""
     with searching(tmp_path, uri, f"{MODULE}:typed", parameters=SPACE) as trials:
         search(typed, trials, SPACE, n=4)
         attached = [dict(trials.trial_attachments(trial)) for trial in trials.trials]
@@ -96,7 +96,7 @@ def test_an_objective_is_given_the_point_as_hyperopt_gives_it(tmp_path: Path, ur
         assert not list(trials.handle.db["fs.files"].find())
     alone = Trials()
     search(typed, alone, SPACE, n=4)
-    given = [each["result"]["given"] for each in read_tries(tmp_path / "tries.json")]
+    given = [record["result"]["given"] for record in read_tries(tmp_path / "tries.json")]
     assert given == [result["given"] for result in alone.results]
     assert attached == [{"text": "é".encode(), "blob": bytes([0, 255])}] * 4
 
@@ -292,7 +292,7 @@ def test_points_that_anybody_may_have_written_are_refused(text: Any) -> None:
 
 
 def test_arguments_may_be_positional_as_documented(tmp_path: Path, uri: str) -> None:
-    """As hyperopt's MongoTrials has them: exp_key, cmd, workdir, refresh."""
+    """Use the order of hyperopt's MongoTrials: exp_key, cmd, workdir, refresh."""
     trials = MongoFileTrials(
         tmp_path, "localhost", 1, "none", 3, X, "a name", None, None, False, uri=uri
     )

@@ -1,4 +1,4 @@
-"""The scripts for SLURM as they stand: the batch system starts them with bash, and so does this."""
+"""Tests of the scripts for SLURM, started with bash as the batch system does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ main()
 
 
 @pytest.mark.slow
-def test_server_and_workers_with_a_walltime(tmp_path: Path) -> None:
+def test_server_and_workers_run_and_end_at_their_walltime(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "n3hyper"
     program.parent.mkdir()
     program.write_text(PROGRAM)

@@ -1,4 +1,4 @@
-"""A fit of a few seconds: its basis, its runcard and its hyperparameters."""
+"""Fit of a few seconds: its basis, its runcard and its hyperparameters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def runcard(**changes: Any) -> Any:
 
 
 def parameters(**changes: Any) -> dict[str, Any]:
-    """Hyperparameters with n3fit's keys."""
+    """Return hyperparameters with n3fit's keys."""
     return {
         "nodes_per_layer": [9, 7, 8],
         "activation_per_layer": ["tanh", "tanh", "linear"],
@@ -55,12 +55,12 @@ def parameters(**changes: Any) -> dict[str, Any]:
 
 
 def small_problem(**changes: Any) -> FitProblem:
-    """Two folds and two replicas, quotients and hadronic tables, 66 points."""
+    """Return a problem of two folds, two replicas, 66 points, with ratios and hadronic tables."""
     return synthetic_problem(**changes)
 
 
 def make_trial(problem: FitProblem, accuracy: float | None = None, **changes: Any) -> Trial:
-    """A trial of a problem, with tables without loss unless an accuracy is given."""
+    """Return a trial of a problem, with tables without loss unless an accuracy is given."""
     fitting = runcard().fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, "All", accuracy)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
@@ -72,21 +72,21 @@ def arrays_of_step(trial: Trial) -> StepArrays:
     return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
 
 
-def assert_same_bits(one: BatchFit, other: BatchFit) -> None:
+def assert_same_bits(first: BatchFit, second: BatchFit) -> None:
     """Whether two fits are the same to the last bit."""
     for field in dataclasses.fields(BatchFit):
-        if isinstance(getattr(one, field.name), np.ndarray):
+        if isinstance(getattr(first, field.name), np.ndarray):
             np.testing.assert_array_equal(
-                getattr(one, field.name), getattr(other, field.name), field.name
+                getattr(first, field.name), getattr(second, field.name), field.name
             )
-    for fold in range(one.folds):
+    for fold in range(first.folds):
         x = np.geomspace(1e-5, 0.9, 7)
-        np.testing.assert_array_equal(one.pdf_grid(x, fold), other.pdf_grid(x, fold))
-    assert one.epochs_run == other.epochs_run
+        np.testing.assert_array_equal(first.pdf_grid(x, fold), second.pdf_grid(x, fold))
+    assert first.epochs_run == second.epochs_run
 
 
 def problem_of_modes(**changes):
-    """A small problem with its eigenmodes split, three of four."""
+    """Return a small problem with split eigenmodes, three of four for training."""
     problem = small_problem(**changes)
     kept = np.stack([~fold.mask for fold in problem.folds])
     return dataclasses.replace(

@@ -18,7 +18,7 @@ def write_table(
     evolution: bool = True,
     hadron: int = 2212,
 ) -> None:
-    """Write coefficients of f (not x f) as a FK table.
+    """Write coefficients of f (not x f) as an FK table.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""The tests' own signals, and an end of all that they have started, whatever ends the tests.
+"""Signals of the tests, and an end to all processes that they have started, however they end.
 
 A shell script starts its background commands with SIGINT ignored, nohup with SIGHUP ignored, and
-both are handed down to every process that the tests start. They are set here as a terminal has
-them. And all processes that come from the tests carry a mark in their environment, by which a
-watcher, a process of its own, finds and kills them when the tests are gone.
+every process that the tests start inherits both. They are set here as a terminal sets them. All
+processes that the tests start carry a mark in their environment, by which a watcher, a separate
+process, finds and kills them when the tests are gone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
 def hear_signals() -> None:
-    """Have the dispositions of a program that was started from a terminal."""
+    """Set the signal dispositions of a program that was started from a terminal."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
         number = getattr(signal, name)
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -36,13 +36,13 @@ def hear_signals() -> None:
 
 
 def mark() -> str:
-    """Mark all processes that are started from now on; what the mark is."""
+    """Mark all processes that are started from now on, and return the mark."""
     os.environ[VARIABLE] = uuid.uuid4().hex
     return os.environ[VARIABLE]
 
 
 def marked(text: str) -> list[psutil.Process]:
-    """The other processes that have the mark."""
+    """Return the other processes that carry the mark."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -54,7 +54,7 @@ def marked(text: str) -> list[psutil.Process]:
 
 
 def still_there(text: str, seconds: float = 20.0) -> list[str]:
-    """Kill what has the mark, and say what it was; what is just ending is let end."""
+    """Kill the processes that carry the mark, except those just ending, and return their names."""
     _, left = psutil.wait_procs(marked(text), seconds)
     said = []
     for process in left:
@@ -66,7 +66,7 @@ def still_there(text: str, seconds: float = 20.0) -> list[str]:
 
 @contextmanager
 def watched(text: str) -> Iterator[None]:
-    """Have a watcher for the time of the block."""
+    """Run a watcher during the block."""
     with subprocess.Popen(
         [sys.executable, __file__, str(os.getpid()), text],
         env={name: value for name, value in os.environ.items() if name != VARIABLE},
@@ -79,7 +79,7 @@ def watched(text: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """The watcher: ``python leftovers.py PROCESS MARK``."""
+    """Run the watcher: ``python leftovers.py PROCESS MARK``."""
     with suppress(ProcessLookupError):  # it may have ended before the watcher was there
         process = os.pidfd_open(int(sys.argv[1]))
         select.select([process], [], [])

@@ -1,8 +1,8 @@
-"""A theory folder with made-up FK tables for all unpolarised data sets of nnpdf_data.
+"""Theory folder with made-up FK tables for all unpolarised data sets of nnpdf_data.
 
-Two programs can be compared on it where real tables are not at hand: operations of up to 20
-operands, tables in a row, shifts, factors of tables and of data sets, totals that divide. Of each
-table the rows give about the size of the data that ask for it, with a given PDF.
+It lets two programs be compared where real tables are not available: operations of up to 20
+operands, tables in a row, shifts, factors of tables and of data sets, totals that divide. With a
+given PDF, the rows of a table give about the size of the data that need it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Q0 = 1.65
 
 @dataclass
 class _Wanted:
-    """What the data sets ask of a table."""
+    """Rows and size that the data sets need of a table."""
 
     rows: int
     hadronic: bool
@@ -40,13 +40,13 @@ class _Wanted:
 
 
 def usable_sets() -> Iterator[tuple[str, str | None, Any]]:
-    """Name, variant and metadata of all data sets with theory metadata, in all their variants."""
+    """Yield name, variant and metadata of all data sets with theory, in all their variants."""
     from nnpdf_data.commondataparser import parse_new_metadata, parse_set_metadata
 
     for file in sorted(commondata_folder().glob("*/metadata.yaml")):
-        whole = parse_set_metadata(file)
-        for observable in whole.implemented_observables:
-            name = f"{whole.setname}_{observable.observable_name}"
+        set_metadata = parse_set_metadata(file)
+        for observable in set_metadata.implemented_observables:
+            name = f"{set_metadata.setname}_{observable.observable_name}"
             for variant in (None, *observable.variants):
                 data = parse_new_metadata(file, observable.observable_name, variant=variant)
                 usable = data.is_nnpdf_special or data.data_uncertainties
@@ -55,7 +55,7 @@ def usable_sets() -> Iterator[tuple[str, str | None, Any]]:
 
 
 def write_theory(folder: Path, pdf: str) -> None:
-    """Write the tables of all sets that `load_commondata` gives, polarised ones excepted.
+    """Write the tables of all sets that `load_commondata` reads, except polarised ones.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def write_theory(folder: Path, pdf: str) -> None:
 
 
 def _ask(wanted: dict[str, _Wanted], data: CommonData) -> None:
-    """Rows of all tables of a set, each operand's as evenly as they go."""
+    """Request rows of all tables of a set, divided evenly among the tables of each operand."""
     recipe = data.theory
     assert recipe is not None
     hadronic = not data.process.startswith(ONE_HADRON)
@@ -91,15 +91,15 @@ def _ask(wanted: dict[str, _Wanted], data: CommonData) -> None:
         # a total cross section divides all points
         total = number == 1 and recipe.operation == "RATIO" and len(names) == 1
         single = total and any(word in names[0].upper() for word in ("TOT", "INTEGRATED"))
-        for some, points in _rows_in_turn(names, data):
-            rows = 1 if single else -(-points // len(some))
-            for name in some:
+        for tables, points in _rows_in_turn(names, data):
+            rows = 1 if single else -(-points // len(tables))
+            for name in tables:
                 table = wanted.setdefault(name, _Wanted(rows, hadronic, size))
                 table.rows = max(table.rows, rows)
 
 
 def _rows_in_turn(names: Sequence[str], data: CommonData) -> list[tuple[list[str], int]]:
-    """Tables that follow one another without a shift, and how many points are theirs."""
+    """Return the tables that follow one another without a shift, with their number of points."""
     shifts = dict(data.theory.shifts) if data.theory else {}
     groups: list[list[str]] = [[]]
     for name in names:
@@ -117,7 +117,7 @@ def _rows_in_turn(names: Sequence[str], data: CommonData) -> list[tuple[list[str
 def _coefficients(
     table: _Wanted, xf: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[list[int]]]:
-    """Coefficients of f, and the channels."""
+    """Return coefficients of f, and the channels."""
     channels = PAIRS if table.hadronic else SINGLE
     nodes = (len(NODES),) * len(channels[0])
     values = rng.uniform(0.5, 1.5, (table.rows, len(channels), *nodes))

@@ -37,7 +37,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def draw(rng: np.random.Generator, best: dict[str, Any] | None) -> dict[str, Any]:
-    """A setup; once there is a `best` one, often near it, as TPE would draw."""
+    """Draw a setup; with a `best` one, often near it, as TPE would."""
     near = best is not None and rng.random() < 0.6
     name = best["optimizer"]["optimizer_name"] if near else str(rng.choice(list(OPTIMIZERS)))
     _, rates, norms, _ = OPTIMIZERS[name]
@@ -73,7 +73,7 @@ def draw(rng: np.random.Generator, best: dict[str, Any] | None) -> dict[str, Any
 
 
 def quality(parameters: dict[str, Any]) -> float:
-    """What the setup adds to the chi2 of the best one."""
+    """Return the chi2 that the setup adds to that of the best one."""
     name = parameters["optimizer"]["optimizer_name"]
     best_rate, _, _, offset = OPTIMIZERS[name]
     off = abs(np.log(parameters["optimizer"]["learning_rate"] / best_rate))
@@ -93,7 +93,7 @@ def quality(parameters: dict[str, Any]) -> float:
 def result_of(
     rng: np.random.Generator, parameters: dict[str, Any], folds: int, replicas: int
 ) -> dict[str, Any]:
-    """The result of a trial, as the scorer writes it."""
+    """Return the result of a trial, as the scorer writes it."""
     excess = quality(parameters)
     level = 1.15 + 0.15 * np.sin(1 + np.arange(folds))[:, None] + excess
     experimental = level + rng.gamma(2.0, 0.08 + 0.15 * excess, (folds, replicas))
@@ -106,7 +106,7 @@ def result_of(
         "patience": validation * np.exp(rng.random((folds, replicas)) * 0.2) * 0.05,
         "integrability": np.where(rng.random((folds, replicas)) < 0.1, 0.7, 0.0),
     }
-    penalties = {name: np.where(used, each, np.nan) for name, each in penalties.items()}
+    penalties = {name: np.where(used, values, np.nan) for name, values in penalties.items()}
     extra = sum(penalties.values())
     fold_losses = np.array([(experimental + extra)[k][used[k]].mean() for k in range(folds)])
     best = rng.integers(500, parameters["epochs"], (folds, replicas))
@@ -152,7 +152,7 @@ def result_of(
 def make_records(
     trials: int, seed: int = 1, folds: int = 4, replicas: int = 10
 ) -> list[dict[str, Any]]:
-    """The records of a scan."""
+    """Return the records of a scan."""
     rng = np.random.default_rng(seed)
     records: list[dict[str, Any]] = []
     best: dict[str, Any] | None = None
@@ -202,14 +202,14 @@ def make_records(
 
 
 def write_tries(path: Path, records: list[dict[str, Any]]) -> Path:
-    """``tries.json`` as a scan writes it."""
+    """Write ``tries.json`` as a scan does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("[" + ",\n".join(to_json(each) for each in records) + "]\n")
+    path.write_text("[" + ",\n".join(to_json(record) for record in records) + "]\n")
     return path
 
 
 def write_scan(folder: Path, trials: int, runcard: Path = RUNCARD, **options: Any) -> Path:
-    """The output folder of a scan."""
+    """Write the output folder of a scan and return it."""
     write_tries(folder / "nnfit" / "replica_1" / "tries.json", make_records(trials, **options))
     (folder / "filter.yml").write_text(runcard.read_text())
     return folder

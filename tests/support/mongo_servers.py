@@ -1,4 +1,4 @@
-"""Database servers for the tests: the embedded one, and the `mongod` on PATH where there is one."""
+"""Database servers for the tests: the embedded one, and the `mongod` on PATH if there is one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from n3hyper.hyper_optimization.mongo.server import MongodRunner
 
 
 def engines() -> list[str]:
-    """All that can be had; the embedded one belongs to the `test` extra."""
+    """Return the available servers; the embedded one belongs to the `test` extra."""
     return ["embedded", *(["mongod"] if shutil.which("mongod") else [])]
 
 
 @contextmanager
 def running(engine: str, dbpath: Path, **options: Any) -> Iterator[MongodRunner]:
-    """A server on a free port, for the length of a block."""
+    """Run a server on a free port during the block."""
     with MongodRunner(dbpath=dbpath, engine=engine, **{"db_port": 0, **options}) as server:
         yield server
 
 
 def fresh_database(server: MongodRunner) -> str:
-    """The URI of a database that nobody has used."""
+    """Return the URI of an unused database."""
     return urlunsplit(urlsplit(server.uri)._replace(path=f"/t{uuid.uuid4().hex[:12]}"))
 
 

@@ -1,4 +1,4 @@
-"""Data sets with validphys' numbers of them, from `tests/data/reference`."""
+"""Data sets with validphys' numbers for them, from `tests/data/reference`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFERENCE = Path(__file__).parents[1] / "data" / "reference"
 
 @dataclass(frozen=True)
 class ReferenceCase:
-    """Data sets as loaded here, and what validphys 4.1.5 makes of them."""
+    """Data sets as loaded here, with validphys 4.1.5's numbers for them."""
 
     datasets: list[CommonData]
     """After cuts (q2min 3.49, w2min 12.5, NNLO)."""
@@ -38,6 +38,6 @@ def reference_case(name: str) -> ReferenceCase:
     record = json.loads((_REFERENCE / f"{name}.json").read_text())
     with np.load(_REFERENCE / f"{name}.npz") as stored:
         numbers = {key: stored[key] for key in stored.files}
-    whole = [load_commondata(e["dataset"], e.get("variant")) for e in record["inputs"]]
-    datasets = [cut(cd, kept_points(cd, 3.49, 12.5, 2)) for cd in whole]
+    uncut = [load_commondata(e["dataset"], e.get("variant")) for e in record["inputs"]]
+    datasets = [cut(cd, kept_points(cd, 3.49, 12.5, 2)) for cd in uncut]
     return ReferenceCase(datasets, record, numbers)

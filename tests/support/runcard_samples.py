@@ -1,4 +1,4 @@
-"""A runcard that is right in every part, to be spoilt by the tests."""
+"""Runcard that is right in every part, for tests to introduce mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLAVOURS = ("sng", "g", "v", "v3", "v8", "t3", "t8", "cp")
 
 
 def good_card() -> dict[str, Any]:
-    """A new copy of the runcard; it uses most of the keys there are."""
+    """Return a new copy of the runcard, which uses most of the existing keys."""
     return {
         "description": "three data sets, two folds",
         "dataset_inputs": [

@@ -1,4 +1,4 @@
-"""The smallest scan of real data: two sets, two folds, the shipped theory, a few epochs."""
+"""Smallest scan of real data: two sets, two folds, the shipped theory, a few epochs."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ CARD: dict[str, Any] = {
 
 
 def small_card() -> dict[str, Any]:
-    """A new copy, to be changed at will."""
+    """Return a new copy of the runcard, which may be changed."""
     return copy.deepcopy(CARD)
 
 
 def write_card(path: Path, card: dict[str, Any]) -> Path:
-    """JSON is YAML."""
+    """Write the runcard as JSON, which is YAML."""
     path.write_text(json.dumps(card, indent=1))
     return path

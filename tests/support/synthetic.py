@@ -1,4 +1,4 @@
-"""A small made-up fit problem with everything a real one has, in milliseconds and NumPy only.
+"""Small made-up fit problem with everything that a real one has, in milliseconds and NumPy only.
 
 The tables are smooth kernels with the quark charges of the processes they stand for, the data are
 their predictions with `toy_pdf` plus fluctuations, so that a fit can describe them (chi2 near 1).
@@ -28,24 +28,24 @@ _FROM_EVOLUTION = np.linalg.inv(_NONSINGLET)
 
 
 def toy_pdf(xgrid: Array) -> Array:
-    """x f of the Les Houches toy proton with a little charm, (nx, 14) in the evolution basis."""
-    x, rest = xgrid, 1 - xgrid
-    sea = 0.1939875 * x**-0.1 * rest**6
-    up, down = 5.107200 * x**0.8 * rest**3, 3.064320 * x**0.8 * rest**4
-    strange = 0.2 * (sea + sea * rest)
+    """Return x f (nx, 14) of the Les Houches toy proton with some charm, in the evolution basis."""
+    x, one_minus_x = xgrid, 1 - xgrid
+    sea = 0.1939875 * x**-0.1 * one_minus_x**6
+    up, down = 5.107200 * x**0.8 * one_minus_x**3, 3.064320 * x**0.8 * one_minus_x**4
+    strange = 0.2 * (sea + sea * one_minus_x)
     minus = np.stack([up, down, 0 * x, 0 * x])
-    plus = minus + 2 * np.stack([sea * rest, sea, strange, 0.2 * strange])
+    plus = minus + 2 * np.stack([sea * one_minus_x, sea, strange, 0.2 * strange])
     pdf = np.zeros((x.size, 14))
     pdf[:, _PLUS] = (_NONSINGLET @ plus).T
     pdf[:, _MINUS] = (_NONSINGLET @ minus).T
-    pdf[:, 2] = 1.7 * x**-0.1 * rest**5
+    pdf[:, 2] = 1.7 * x**-0.1 * one_minus_x**5
     pdf[:, [7, 8]] = pdf[:, [3]]
     pdf[:, [12, 13]] = pdf[:, [1]]
     return pdf
 
 
 def quark(flavour: int, sign: int) -> Array:
-    """The quark (sign 1) or antiquark (-1) u d s c as a combination of the 14 flavours."""
+    """Return the quark (sign 1) or antiquark (-1) u d s c as a combination of the 14 flavours."""
     combination = np.zeros(14)
     combination[_PLUS] = 0.5 * _FROM_EVOLUTION[flavour]
     combination[_MINUS] = 0.5 * sign * _FROM_EVOLUTION[flavour]
@@ -53,7 +53,7 @@ def quark(flavour: int, sign: int) -> Array:
 
 
 def make_xgrid(nx: int, xmin: float = 2e-5) -> Array:
-    """Half of the nodes logarithmic below 0.1, half linear above; none at x = 1."""
+    """Return nodes, half of them logarithmic below 0.1, half linear above; none at x = 1."""
     low = nx // 2
     return np.concatenate(
         [np.geomspace(xmin, 0.1, low, endpoint=False), np.linspace(0.1, 0.95, nx - low)]
@@ -62,7 +62,7 @@ def make_xgrid(nx: int, xmin: float = 2e-5) -> Array:
 
 @dataclass
 class _Stack:
-    """Tables and observables as they are added."""
+    """Stack of tables and observables while they are added."""
 
     xgrid: Array
     dis: list[Array]
@@ -72,7 +72,7 @@ class _Stack:
     def add_dis(self, name: str, operation: str, tables: list[Array]) -> None:
         operands = []
         for table in tables:
-            start = sum(len(each) for each in self.dis)
+            start = sum(len(rows) for rows in self.dis)
             self.dis.append(table)
             operands.append((-1, start + np.arange(len(table))))
         self.kinds.append((name, operation, operands))
@@ -107,14 +107,14 @@ class _Stack:
 
 
 def _kernel(xgrid: Array, x0: Array, width: float = 0.4) -> Array:
-    """(points, nx): weights around and above x0 in log x, normalised."""
+    """Return weights (points, nx) around and above x0 in log x, normalised."""
     distance = np.log(xgrid / x0[:, None])
     weights = np.exp(-0.5 * (distance / width) ** 2) + 0.05 * (distance > 0) * xgrid**0.5
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _f2(xgrid: Array, x0: Array, charges: Array, gluon: float) -> Array:
-    """(points, nx, 14): sum of charge x (q + qbar), and some gluon at small x."""
+    """Return (points, nx, 14): the sum of charge x (q + qbar), and some gluon at small x."""
     kernel = _kernel(xgrid, x0)
     combination = np.zeros(14)
     for flavour, charge in enumerate(charges):
@@ -124,7 +124,7 @@ def _f2(xgrid: Array, x0: Array, charges: Array, gluon: float) -> Array:
 
 
 def _drell_yan(xgrid: Array, points: Array, pairs: list[tuple[Array, Array]]) -> HadronicTable:
-    """q qbar -> boson around (x1, x2) = `points` (n, 2), symmetrised over the two protons."""
+    """Return q qbar -> boson around (x1, x2) = `points` (n, 2), symmetrised over the protons."""
     lumi = sum(np.outer(a, b) + np.outer(b, a) for a, b in pairs)
     channels = np.argwhere(np.abs(lumi) > 1e-14)
     shape = _kernel(xgrid, points[:, 0])[:, :, None] * _kernel(xgrid, points[:, 1])[:, None, :]
@@ -142,7 +142,9 @@ def synthetic_theory(
     integrability: int = 1,
     nx: int = 30,
 ) -> TheoryStack:
-    """DIS sets (proton, deuteron, their ratio, ... in turn), an asymmetry ASY and a normalised
+    """Return a theory of made-up tables.
+
+    It has DIS sets (proton, deuteron, their ratio, ... in turn), an asymmetry ASY and a normalised
     distribution RATIO with `hadronic` points each (none when 0), one positivity and one
     integrability set."""
     xgrid = make_xgrid(nx)
@@ -178,7 +180,7 @@ def synthetic_theory(
 def _covariance(
     central: Array, slices: list[slice], systematics: int, rng: np.random.Generator
 ) -> FactoredCovariance:
-    """2 % uncorrelated, `systematics` of about 1 % in each set, and one shared by all."""
+    """Return 2 % uncorrelated, `systematics` of about 1 % in each set, and one shared by all."""
     sys = np.zeros((central.size, systematics * len(slices) + 1))
     for number, where in enumerate(slices):
         columns = slice(number * systematics, (number + 1) * systematics)
@@ -209,7 +211,7 @@ def synthetic_problem(
     frac: float = 0.75,
     seed: int = 0,
 ) -> FitProblem:
-    """A fit problem of the sizes asked for; the same arguments give the same bits.
+    """Return a fit problem of the given sizes; the same arguments give the same bits.
 
     Parameters
     ----------

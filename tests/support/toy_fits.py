@@ -1,4 +1,4 @@
-"""Toy trainers for a process of their own, and what may happen to it.
+"""Toy trainers for a separate process, and what may happen to it.
 
 A module of its own, which that process finds by its name.
 """
@@ -18,14 +18,14 @@ from tests.support.waiting import HANGS
 
 
 def eat(megabytes: int) -> bytearray:
-    """So much memory, touched."""
+    """Allocate this much memory, and touch it."""
     block = bytearray(megabytes << 20)
     block[::4096] = b"x" * len(block[::4096])
     return block
 
 
 class Fits(ToyTrainer):
-    """A toy that tells its process, and does what the number of epochs says."""
+    """Toy that reports its process, and does what the number of epochs says."""
 
     def __init__(self, on_progress: Callable[[Any], None], deeds: dict[int, Any]) -> None:
         super().__init__(PROBLEM, make_scorer(PROBLEM, KFOLD), sometimes_fails)

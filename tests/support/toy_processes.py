@@ -1,12 +1,12 @@
-"""The processes of a parallel scan with the toy trainer, for tests and benchmarks.
+"""Processes of a parallel scan with the toy trainer, for tests and benchmarks.
 
     python -m tests.support.toy_processes worker          what a fleet starts
     python -m tests.support.toy_processes fleet ...       n3hyper mongo-worker
     python -m tests.support.toy_processes scan ...        n3hyper scan --parallel, or restart
 
-Everything is as in the real commands but for the fits. Environment: TOY_SECONDS, what a fit takes;
-TOY_DEADLY, from how many epochs on a fit kills its worker, TOY_HUNGRY, from how many on it is
-killed itself; TOY_IDENTITY, what this host's data are said to be.
+Everything but the fits is as in the real commands. Environment: TOY_SECONDS, the time of a fit;
+TOY_DEADLY, the number of epochs from which a fit kills its worker; TOY_HUNGRY, the number from
+which it is killed itself; TOY_IDENTITY, the identity claimed for this host's data.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.hyper_optimization.mongo.address import find_uri
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import PreparedScan
 from n3hyper.services.fleet import Fleet, run_fleet
@@ -36,13 +37,13 @@ SCAN = (sys.executable, "-m", MODULE, "scan")
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """In which the commands above find the tests."""
+    """Return an environment in which the commands above find the tests."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, "PYTHONPATH": path, **variables}
 
 
 def misbehave(setup: dict[str, Any]) -> None:
-    """Take time, or die."""
+    """Take time, or end the process."""
     for variable, victim in (("TOY_DEADLY", os.getppid()), ("TOY_HUNGRY", os.getpid())):
         if setup["epochs"] >= float(os.environ.get(variable, "inf")):
             os.kill(victim, signal.SIGKILL)
@@ -50,7 +51,7 @@ def misbehave(setup: dict[str, Any]) -> None:
 
 
 def make_toy(on_progress: Callable[[Any], None]) -> Any:
-    """A trainer without a network."""
+    """Return a trainer without a network."""
     from n3hyper.hyper_optimization.scoring import make_scorer
     from n3hyper.runcard.model import KFold, Partition
     from tests.support.synthetic import synthetic_problem
@@ -64,7 +65,7 @@ def make_toy(on_progress: Callable[[Any], None]) -> Any:
 
 
 def toy() -> PreparedScan:
-    """What `n3hyper.scanning.prepare.prepare_scan` gives, without a network."""
+    """Return the same as `n3hyper.scanning.prepare.prepare_scan`, without a network."""
     from n3hyper.hyper_optimization.hyper_scan import HyperScanner
     from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
@@ -74,15 +75,25 @@ def toy() -> PreparedScan:
 
 
 def toy_fits() -> PreparedScan:
-    """The same with fits in a process of their own, as a worker has them."""
+    """Return the same with fits in a separate process, as in a worker."""
     _, scanner, identity = toy()
     fits = IsolatedTrainer(lambda progress: None)
     fits.prepare(make_toy)
     return PreparedScan(fits, scanner, identity)
 
 
+def toy_jobs(document: ScanDocument) -> PreparedScan:
+    """The same of a fit, whose jobs are replicas."""
+    from n3hyper.replicas.card import parse_fit_card
+    from n3hyper.replicas.jobs import JobSpace
+    from tests.support.toy_replicas import IDENTITY, ToyReplicas
+
+    setups = len(parse_fit_card(document.runcard, Path("runcard")).setups)
+    return PreparedScan(ToyReplicas(setups, misbehave), JobSpace(), IDENTITY)
+
+
 class Printer:
-    """Tells on the standard output how a scan goes."""
+    """Listener that prints the progress of a scan to the standard output."""
 
     def stage(self, text: str) -> None:
         print(text, flush=True)
@@ -159,7 +170,9 @@ def main() -> int:
         # what the process of the fits is told must have a name that it knows
         from tests.support.toy_processes import toy_fits as fits
 
-        return worker_main(prepare=lambda *_: fits())
+        return worker_main(
+            prepare=lambda document, *_: toy_jobs(document) if document.kind == FIT else fits()
+        )
     try:
         with interrupted_by_signals(lambda: "does not end", grace=30.0):
             return {"scan": scan, "fleet": fleet}[mode](arguments)

@@ -29,24 +29,24 @@ FINGERPRINT = {"data": PROBLEM.fingerprint, "replicas": "2", "version": "0"}
 
 
 def sometimes_fails(setup: dict[str, Any]) -> Any:
-    """One trial in four raises, so that failures are part of what is repeated."""
+    """Raise in one trial of four, so that failures are repeated as well."""
     if setup["epochs"] % 4 == 0:
         raise ValueError(f"{setup['epochs']} epochs are not to my liking")
     return None
 
 
 def toy_scan(folder: Path, trials: int, fail: Any = sometimes_fails, **options: Any) -> ScanOutcome:
-    """Begin a scan in `folder`, or go on with the one that is there."""
-    there = any((folder / name).exists() for name in ("tries.pkl", "tries.json"))
+    """Begin a scan in `folder`, or continue the existing one."""
+    exists = any((folder / name).exists() for name in ("tries.pkl", "tries.json"))
     trainer = ToyTrainer(PROBLEM, make_scorer(PROBLEM, KFOLD), fail)
     scanner = HyperScanner(PARAMETERS, HYPERSCAN)
     return run_scan(
-        folder, trainer, scanner, trials, restart=there, fingerprint=FINGERPRINT, **options
+        folder, trainer, scanner, trials, restart=exists, fingerprint=FINGERPRINT, **options
     )
 
 
 def outcome(folder: Path) -> list[dict[str, Any]]:
-    """The records of ``tries.json``, times and tracebacks aside."""
+    """Return the records of ``tries.json`` without times and tracebacks."""
     records = read_tries(folder / "tries.json")
     for record in records:
         for name in ("book_time", "refresh_time"):
@@ -57,7 +57,7 @@ def outcome(folder: Path) -> list[dict[str, Any]]:
 
 
 def in_child(task: Callable[[], None], delay: float | None = None) -> int:
-    """Run `task` in a process of its own, killed (-9) after `delay` seconds.
+    """Run `task` in a separate process, killed (-9) after `delay` seconds.
 
     Returns
     -------

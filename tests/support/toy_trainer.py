@@ -1,4 +1,4 @@
-"""A trainer whose fits take a millisecond: the toy proton, off by what its parameters say.
+"""Trainer whose fits take a millisecond: the toy proton, distorted by its parameters.
 
 It has no network, but everything behind the fit is real: predictions of the synthetic problem,
 scores, penalties, failures.
@@ -63,13 +63,13 @@ HYPERSCAN: dict[str, Any] = {
 
 
 def tilted(x: np.ndarray, pdf: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """x f (nx, 14) times s x^((s - 1)/2) for each of the scales (...,): (..., nx, 14)."""
+    """Return x f (nx, 14) times s x^((s - 1)/2) for each of the scales (...,): (..., nx, 14)."""
     scales = scales[..., None, None]
     return pdf * scales * x[:, None] ** (0.5 * (scales - 1.0))
 
 
 class ToyPDF:
-    """The toy proton of each replica, off by a scale and a tilt."""
+    """Toy proton of each replica, distorted by a scale and a tilt."""
 
     def __init__(self, scales: np.ndarray) -> None:
         self.scales = scales
@@ -80,7 +80,7 @@ class ToyPDF:
 
 
 def toy_fit(problem: FitProblem, scales: np.ndarray, epochs: int = 100, **changes: Any) -> BatchFit:
-    """Fits that give the toy proton `tilted` by `scales` (k, R)."""
+    """Return fits that give the toy proton `tilted` by `scales` (k, R)."""
     folds, replicas = scales.shape
     xgrid = problem.theory.xgrid
     predictions = problem.theory.predict(tilted(xgrid, toy_pdf(xgrid), scales))
@@ -112,7 +112,7 @@ def toy_fit(problem: FitProblem, scales: np.ndarray, epochs: int = 100, **change
 
 
 class ToyTrainer:
-    """Fits better the closer its parameters are to those of a good network.
+    """Trainer that fits better the closer its parameters are to those of a good network.
 
     Parameters
     ----------

@@ -7,19 +7,21 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, TypeVar
 
 HANGS: Final = 900.0
 """Seconds after which a test gives up on an event."""
 
+Result = TypeVar("Result")
 
-def until(true: Callable[[], Any]) -> Any:
-    """Wait for something that comes of itself."""
+
+def until(condition: Callable[[], Result]) -> Result:
+    """Wait until `condition` gives something true, and return that."""
     end = time.monotonic() + HANGS
-    while not (found := true()):
+    while not (result := condition()):
         assert time.monotonic() < end, "it does not come"
         time.sleep(0.05)
-    return found
+    return result
 
 
 def until_ended(pid: int) -> None:

@@ -1,4 +1,4 @@
-"""What yadism is asked for, in the tests that compare with it."""
+"""Cards of yadism for the tests that compare with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from n3hyper.theory_maker.bases import X_GRID
 def yadism_card(
     observable: str, process: str, points: Iterable[tuple[float, float]]
 ) -> dict[str, Any]:
-    """Structure functions of electrons on protons at some (x, Q2 in GeV^2)."""
+    """Return the card of structure functions of electrons on protons at (x, Q2 in GeV^2)."""
     return {
         "observables": {observable: [{"x": x, "Q2": q2} for x, q2 in points]},
         "prDIS": process,

@@ -1,4 +1,4 @@
-"""One writer to a folder; the lock file leads nowhere and destroys nothing."""
+"""Tests of the lock that gives a folder one writer; its file leads nowhere, destroys nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_folder_is_held_by_one_process_and_freed_by_its_death(tmp_path: Path) 
         pass
 
 
-def test_a_file_system_without_locks_is_said(
+def test_a_file_system_without_locks_gives_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:

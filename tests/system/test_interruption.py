@@ -1,4 +1,4 @@
-"""Signals: at once, within seconds when nothing else helps, and never in the middle of saving."""
+"""Tests of signals, which act at once or within seconds, and never in the middle of saving."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_failure_while_saving_is_not_hidden_by_a_signal() -> None:
     assert isinstance(caught.value.__context__, OSError)
 
 
-def test_saving_outside_of_the_main_thread() -> None:
+def test_saving_works_outside_the_main_thread() -> None:
     done = threading.Event()
 
     def save() -> None:
@@ -115,7 +115,7 @@ with interrupted_by_signals(lambda: "last words", grace=0.2):
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("state", ["deaf", "swallowing", "saving"])
-def test_a_process_ends_whatever_it_does(state: str, number: signal.Signals) -> None:
+def test_a_signal_ends_a_process_whatever_it_does(state: str, number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", DEAF, state],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The memory that a process may take, with limits of batch systems and containers."""
+"""Tests of the memory that a process may use, with limits of batch systems and containers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from n3hyper.system import memory
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_limits_of_control_groups(tmp_path, version):
-    """A job of a batch system may take less than the machine has."""
+def test_limits_of_control_groups_bound_the_free_memory(tmp_path, version):
+    """Limits of a batch system are below what the machine has."""
     names = ("memory.max", "memory.current")
     if version == 1:
         names = ("memory.limit_in_bytes", "memory.usage_in_bytes")

@@ -1,4 +1,4 @@
-"""Nothing is written through links, nor into what is no file of ours."""
+"""Tests that nothing is written through links, nor into files of others."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_link_to_nothing_makes_nothing(
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_second_name_of_a_file(
+def test_a_file_with_a_second_name_is_refused(
     folder: Path, precious: Path, write: Callable[[Path], None]
 ) -> None:
     path = folder / LOCK_FILE
@@ -86,14 +86,16 @@ def test_a_second_name_of_a_file(
     assert precious.read_text() == PRECIOUS
 
 
-def test_a_pipe_keeps_nobody_waiting(folder: Path) -> None:
+def test_a_pipe_is_refused_without_waiting(folder: Path) -> None:
     os.mkfifo(folder / LOCK_FILE)
     for write in (lock, log):
         with pytest.raises(ForeignFileError):
             write(folder / LOCK_FILE)
 
 
-def test_a_folder_in_the_place_of_a_file(folder: Path, write: Callable[[Path], None]) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(
+    folder: Path, write: Callable[[Path], None]
+) -> None:
     (folder / LOCK_FILE).mkdir()
     with pytest.raises(StoreError, match=str(folder)):
         write(folder / LOCK_FILE)
@@ -133,7 +135,7 @@ def test_outputs_are_whole_and_may_be_devices(folder: Path) -> None:
     for content in (b"a" * 100, b"b"):
         write_output(path, content)
         assert path.read_bytes() == content
-    assert [each.name for each in path.parent.iterdir()] == ["page"]
+    assert [file.name for file in path.parent.iterdir()] == ["page"]
     write_output(Path(os.devnull), b"x")
     with pytest.raises(StoreError, match="cannot be written"):
         write_output(path / "below a file", b"x")

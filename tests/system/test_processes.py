@@ -1,4 +1,4 @@
-"""Processes end with the one that started them."""
+"""Tests that processes end with the one that started them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_leashed_process_ends_with_its_parent(number: signal.Signals) -> None:
 
 
 def test_a_stopped_process_ends_as_it_is_asked() -> None:
-    """It can still do what it has to do at its end."""
+    """Let a stopped process do what it has to do at its end."""
     code = (
         "import signal, sys\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
@@ -65,7 +65,7 @@ def test_a_process_that_does_not_end_is_killed() -> None:
 
 
 @linux
-def test_who_listens_on_a_port_and_how_to_end_it() -> None:
+def test_the_listener_on_a_port_is_found_with_the_command_that_ends_it() -> None:
     code = (
         "import signal, socket\n"
         "probe = socket.create_server(('127.0.0.1', 0))\n"
@@ -91,7 +91,7 @@ def test_who_listens_on_a_port_and_how_to_end_it() -> None:
     assert ending(psutil.Process()) == f"kill {os.getpid()}"
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener_gives_none() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         assert listener(probe.getsockname()[1]) is None

@@ -1,4 +1,4 @@
-"""Stacks of tables written for the test, against plain loops over their coefficients."""
+"""Tests of stacks of tables written for the test, against loops over their coefficients."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Theory:
         self.tables[name] = values, channels, xgrid
 
     def row(self, name: str, row: int) -> float:
-        """One number of one table with the toy proton, by loops."""
+        """Return one number of one table with the toy proton, by loops."""
         values, channels, xgrid = self.tables[name]
         xf, total = toy_pdf(xgrid), 0.0
         for c, channel in enumerate(channels):
@@ -82,7 +82,7 @@ def predict(theory: Theory, *sources: ObservableSource) -> np.ndarray:
     return stack.predict(toy_pdf(stack.xgrid))
 
 
-def test_null_with_cuts(theory: Theory) -> None:
+def test_cut_points_have_no_rows(theory: Theory) -> None:
     expected = [theory.row("A", row) for row in (1, 4)]
     assert np.allclose(predict(theory, source("NULL", [["A"]], [1, 4])), expected, rtol=1e-12)
 
@@ -100,7 +100,7 @@ def test_grids_are_united(theory: Theory) -> None:
     assert np.allclose(stack.predict(toy_pdf(stack.xgrid)), expected, rtol=1e-12)
 
 
-def test_operands_of_two_tables(theory: Theory) -> None:
+def test_an_operation_combines_two_tables(theory: Theory) -> None:
     made = predict(theory, source("ASY", [["A"], ["B"]], [0, 2]))
     a = np.array([theory.row("A", row) for row in (0, 2)])
     b = np.array([theory.row("B", row) for row in (0, 2)])
@@ -113,7 +113,7 @@ def test_one_number_divides_all_points(theory: Theory) -> None:
     assert np.allclose(made, expected, rtol=1e-12)
 
 
-def test_tables_that_follow_one_another(theory: Theory) -> None:
+def test_rows_of_tables_follow_one_another(theory: Theory) -> None:
     made = predict(theory, source("NULL", [["A", "C"]], [4, 5, 7]))
     expected = [theory.row("A", 4), theory.row("C", 0), theory.row("C", 2)]
     assert np.allclose(made, expected, rtol=1e-12)
@@ -127,7 +127,7 @@ def test_shifts_leave_points_out(theory: Theory) -> None:
         predict(theory, source("NULL", [["A", "C"]], [4, 5], **recipe))
 
 
-def test_factors(theory: Theory) -> None:
+def test_factors_multiply_rows(theory: Theory) -> None:
     folder = theory.folder.path / "cfactor"
     folder.mkdir(exist_ok=True)
     numbers = "\n".join(f"{1 + row} 0.0" for row in range(5))
@@ -139,14 +139,14 @@ def test_factors(theory: Theory) -> None:
         source("NULL", [["A"]], [1], normalization=(("A", 10.0),)),
         source("NULL", [["A"]], [1]),
     )
-    one, three = theory.row("A", 1), theory.row("A", 3)
-    assert np.allclose(made, [0.5 * 4 * one, 0.5 * 16 * three, 10 * one, one], rtol=1e-12)
+    first, second = theory.row("A", 1), theory.row("A", 3)
+    assert np.allclose(made, [0.5 * 4 * first, 0.5 * 16 * second, 10 * first, first], rtol=1e-12)
     (folder / "CF_QCD_B.dat").write_text("***\n***\n1.0 0.0\n")
     with pytest.raises(TheoryError, match="1 K-factors for a table of 5 rows"):
         predict(theory, source("NULL", [["B"]], [0], cfac=("QCD",)))
 
 
-def test_hadronic(theory: Theory) -> None:
+def test_hadronic_predictions_are_those_of_loops(theory: Theory) -> None:
     made = predict(
         theory,
         source("NULL", [["C"]], [2]),
@@ -189,7 +189,7 @@ def test_rounding_noise_is_dropped(tmp_path: Path) -> None:
     assert stack.xgrid.tolist() == LOW[1:].tolist()
 
 
-def test_tables_at_different_scales(tmp_path: Path) -> None:
+def test_tables_at_different_scales_are_an_error(tmp_path: Path) -> None:
     folder = TheoryFolder(77, tmp_path / "theory_77")
     for name, q0 in (("A", 1.65), ("B", 1.0)):
         path = folder.path / "fastkernel" / f"{name}.pineappl.lz4"
@@ -198,7 +198,7 @@ def test_tables_at_different_scales(tmp_path: Path) -> None:
         build_stack([source("ADD", [["A"], ["B"]], [0])], folder)
 
 
-def test_nothing_asked_for(theory: Theory) -> None:
+def test_a_stack_without_points_is_an_error(theory: Theory) -> None:
     with pytest.raises(TheoryError, match="nothing is left after cuts"):
         build_stack([source("NULL", [["A"]], [])], theory.folder)
 
@@ -257,7 +257,7 @@ def test_nodes_are_those_of_n3fit(fit_case: ReferenceCase, shared_theory: Path) 
         sources.append(ObservableSource(name, cd.theory, cd.points))
 
     def grid(names: tuple[str, ...]) -> np.ndarray:
-        return np.unique(np.concatenate([_xgrid(folder, each) for each in names]))
+        return np.unique(np.concatenate([_xgrid(folder, name) for name in names]))
 
     values, counts = np.unique(table_nodes(sources, grid), return_counts=True)
     np.testing.assert_allclose(values, record["nodes"], rtol=1e-9)

@@ -1,4 +1,4 @@
-"""FK tables written for the test, read back, with PineAPPL's own convolution as the oracle."""
+"""Tests of FK tables that are written and read back; PineAPPL's convolution is the oracle."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ RNG = np.random.default_rng(3)
 
 
 def partons(x: float) -> dict[int, float]:
-    """x f of each parton of the toy proton."""
+    """Return x f of each parton of the toy proton."""
     pids, matrix = evolution_matrix()
     return dict(zip(pids.tolist(), np.linalg.solve(matrix, toy_pdf(np.array([x]))[0]), strict=True))
 
 
 def convolve(path: Path) -> np.ndarray:
-    """PineAPPL's prediction with the toy proton."""
+    """Return PineAPPL's prediction with the toy proton."""
     from pineappl.fk_table import FkTable
 
     table = FkTable.read(str(path))
@@ -38,7 +38,7 @@ def convolve(path: Path) -> np.ndarray:
 
 
 def predict(path: Path) -> np.ndarray:
-    """The same with the table as it was read."""
+    """Return the prediction with the table as it was read."""
     fk = read_fktable(path)
     xf = toy_pdf(fk.xgrid)
     if not fk.hadronic:
@@ -56,7 +56,9 @@ def predict(path: Path) -> np.ndarray:
         ([[2, -1], [-1, 2], [21, 3], [4, 4]], False),
     ],
 )
-def test_agrees_with_pineappl(tmp_path: Path, channels: list[list[int]], evolution: bool) -> None:
+def test_predictions_agree_with_pineappl(
+    tmp_path: Path, channels: list[list[int]], evolution: bool
+) -> None:
     path = tmp_path / "table.pineappl.lz4"
     shape = (3, len(channels), *[XGRID.size] * len(channels[0]))
     values = RNG.normal(size=shape)
@@ -65,7 +67,7 @@ def test_agrees_with_pineappl(tmp_path: Path, channels: list[list[int]], evoluti
     assert np.allclose(predict(path), convolve(path), rtol=1e-12)
 
 
-def test_contents(tmp_path: Path) -> None:
+def test_tables_hold_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "SET.pineappl.lz4"
     write_table(path, RNG.normal(size=(2, 3, 4)), [[103], [21], [100]], XGRID, q0=1.3)
     fk = read_fktable(path)
@@ -76,7 +78,7 @@ def test_contents(tmp_path: Path) -> None:
     assert not fk.table.flags.writeable
 
 
-def test_each_pid_is_itself() -> None:
+def test_each_evolution_flavour_is_itself() -> None:
     for index, pid in enumerate(EVOLUTION_PIDS):
         assert np.flatnonzero(pid_to_evolution(pid)).tolist() == [index]
     pids, matrix = evolution_matrix()
@@ -84,14 +86,14 @@ def test_each_pid_is_itself() -> None:
     assert np.allclose(combinations @ matrix, np.eye(14), atol=1e-14)
 
 
-def test_only_proton_pdfs(tmp_path: Path) -> None:
+def test_tables_of_other_hadrons_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.pineappl.lz4"
     write_table(path, np.ones((1, 1, 4)), [[100]], XGRID, hadron=211)
     with pytest.raises(TheoryError, match="only PDFs of unpolarised protons"):
         read_fktable(path)
 
 
-def test_unknown_parton(tmp_path: Path) -> None:
+def test_an_unknown_parton_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "table.pineappl.lz4"
     write_table(path, np.ones((1, 1, 4)), [[11]], XGRID, evolution=False)
     with pytest.raises(TheoryError, match="unknown parton 11"):
@@ -99,7 +101,7 @@ def test_unknown_parton(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x04\x22\x4d\x18 cut short"])
-def test_not_a_table(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_table_is_an_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "table.pineappl.lz4"
     path.write_bytes(content)
     with pytest.raises(TheoryError, match=r"table\.pineappl\.lz4") as error:
@@ -107,12 +109,12 @@ def test_not_a_table(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TheoryError, match="No such file"):
         read_fktable(tmp_path / "none.pineappl.lz4")
 
 
-def test_cfactor(tmp_path: Path) -> None:
+def test_cfactors_are_the_first_column(tmp_path: Path) -> None:
     path = tmp_path / "CF_QCD_SET.dat"
     path.write_text("****\nSetName: SET\n1 2\n****\n1.5 0.0\n  0.5\t0.1\n")
     assert read_cfactor(path).tolist() == [1.5, 0.5]

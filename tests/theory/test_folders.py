@@ -1,4 +1,4 @@
-"""Finding theories in folders made for the test."""
+"""Tests of finding theories, in folders made for the test."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ def make_theory(folder: Path, theoryid: int, tables: tuple[str, ...] = ()) -> Pa
 
 @pytest.fixture(autouse=True)
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No theory but those of the test and the shipped ones."""
+    """Leave no theory to be found but those of the test and the shipped ones."""
     for name in ("NNPDF_SHARE", "NNPDF_PROFILE_PATH", theories.ENVIRONMENT):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
-def test_explicit_path_in_all_its_forms(tmp_path: Path) -> None:
+def test_the_path_of_a_theory_or_its_folder_finds_it(tmp_path: Path) -> None:
     path = make_theory(tmp_path / "theories", 77)
     for given in (path, path.parent, tmp_path):
         assert find_theory(77, given).path == path
 
 
-def test_links_and_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_and_relative_paths_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = make_theory(tmp_path, 77)
     link = tmp_path / "theory_78"
     link.symlink_to(path)
@@ -52,12 +54,14 @@ def test_environment_goes_before_nnpdf(tmp_path: Path, monkeypatch: pytest.Monke
     assert find_theory(77).path == named
 
 
-def test_share_folder_of_the_user(tmp_path: Path) -> None:
+def test_the_share_folder_of_the_user_is_searched(tmp_path: Path) -> None:
     path = make_theory(tmp_path / "data" / "NNPDF" / "theories", 77)
     assert find_theory(77).path == path
 
 
-def test_share_folder_of_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_folder_of_the_profile_is_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = make_theory(tmp_path / "elsewhere" / "tables", 77)
     profile = tmp_path / "profile.yaml"
     profile.write_text(f"nnpdf_share: {tmp_path / 'elsewhere'}\ntheories_path: tables\n")
@@ -71,7 +75,7 @@ def test_shipped_theories_come_last() -> None:
     assert list(search_path())[-1] == theories.SHIPPED
 
 
-def test_missing_theory_says_where_and_what_is_there(tmp_path: Path) -> None:
+def test_a_missing_theory_is_an_error_that_names_those_found(tmp_path: Path) -> None:
     make_theory(tmp_path, 77)
     make_theory(tmp_path, 8)
     with pytest.raises(TheoryError) as error:
@@ -82,7 +86,7 @@ def test_missing_theory_says_where_and_what_is_there(tmp_path: Path) -> None:
     assert "\n" not in message
 
 
-def test_missing_folder(tmp_path: Path) -> None:
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(TheoryError, match=r"nothing \(no such folder\)"):
         find_theory(9, tmp_path / "nothing")
 
@@ -97,7 +101,7 @@ def test_missing_table_names_the_nearest(tmp_path: Path) -> None:
         theory.table_path("XYZ")
 
 
-def test_card_of_the_folder_and_of_nnpdf(tmp_path: Path) -> None:
+def test_the_card_is_the_folders_own_or_nnpdfs(tmp_path: Path) -> None:
     path = make_theory(tmp_path, 77)
     (path / "theory.yml").write_text(CARD)
     card = find_theory(77, path).card()
@@ -107,7 +111,7 @@ def test_card_of_the_folder_and_of_nnpdf(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["PTO: 1\n", "PTO: [\n", "- PTO\n", "PTO: one\nQ0: 1.65\n"])
-def test_bad_card(tmp_path: Path, text: str) -> None:
+def test_a_bad_card_is_an_error(tmp_path: Path, text: str) -> None:
     path = make_theory(tmp_path, 77)
     (path / "theory.yml").write_text(text)
     with pytest.raises(TheoryError, match=r"theory\.yml") as error:
@@ -115,7 +119,7 @@ def test_bad_card(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_no_card(tmp_path: Path) -> None:
+def test_a_theory_without_a_card_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TheoryError, match="theory 987654321 has no card"):
         find_theory(987654321, make_theory(tmp_path, 987654321)).card()
 

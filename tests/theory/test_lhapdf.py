@@ -1,4 +1,4 @@
-"""LHAPDF grids against pdfflow and neopdf (stored numbers; see reference/README.md)."""
+"""Tests of LHAPDF grids against pdfflow and neopdf (stored numbers; see reference/README.md)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tiny_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("q", [1.65, 1.7, 2.5, 4.8, 5.0, 30.0])
-def test_interpolation(reference: dict[str, Any], q: float) -> None:
+def test_interpolation_is_that_of_pdfflow_and_neopdf(reference: dict[str, Any], q: float) -> None:
     grids = read_member(find_set("tiny"))
     grid = grids[0] if q < THRESHOLD else grids[1]
     assert grid.pids.tolist() == reference["pids"]
@@ -38,14 +38,14 @@ def test_interpolation(reference: dict[str, Any], q: float) -> None:
 
 
 @pytest.mark.parametrize("q", [1.65, 2.5, 30.0])
-def test_continuation_to_small_x(reference: dict[str, Any], q: float) -> None:
+def test_continuation_to_small_x_is_that_of_lhapdf(reference: dict[str, Any], q: float) -> None:
     grids = read_member(find_set("tiny"))
     grid = grids[0] if q < THRESHOLD else grids[1]
     values = grid.evaluate(np.array(reference["small x"]), q)
     assert np.allclose(values, reference["below"][str(q)], rtol=1e-12, atol=0)
 
 
-def test_evolution_basis() -> None:
+def test_partons_are_rotated_to_the_evolution_basis() -> None:
     x = np.array([1e-3, 0.1, 0.7])
     grid = read_member(find_set("tiny"))[0]
     values = dict(zip(grid.pids.tolist(), grid.evaluate(x, 1.65).T, strict=True))
@@ -70,8 +70,8 @@ def test_evolution_basis() -> None:
         12: singlet,
         13: singlet,
     }
-    for flavour, each in expected.items():
-        assert np.allclose(evolution[:, flavour], each, rtol=1e-12, atol=1e-15)
+    for flavour, combination in expected.items():
+        assert np.allclose(evolution[:, flavour], combination, rtol=1e-12, atol=1e-15)
 
 
 def test_knots_are_reproduced() -> None:
@@ -89,7 +89,7 @@ def test_cubic_is_exact_for_parabolas() -> None:
 def test_at_a_threshold_the_upper_grid_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in LHAPDF, where the two grids that meet there differ."""
+    """Use LHAPDF's choice where the two grids that meet at a threshold differ."""
     x = np.array([1e-3, 0.01, 0.1, 1.0])
     text = ["Format: lhagrid1\n---"]
     for scales, height in (([1.65, THRESHOLD], 1.0), ([THRESHOLD, 100.0], 2.0)):
@@ -102,7 +102,7 @@ def test_at_a_threshold_the_upper_grid_counts(
         assert evolution_grid("jump", np.array([0.05]), q)[0, 2] == pytest.approx(height)
 
 
-def test_missing_set() -> None:
+def test_a_missing_set_is_an_error_that_names_folders() -> None:
     with pytest.raises(DataError, match=r"for fakepdf not found .*`fakedata: false`"):
         find_set("NNPDF99_nlo", "fakepdf")
     with pytest.raises(DataError) as error:
@@ -115,12 +115,12 @@ def test_missing_set() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
-def test_not_a_name(name: str) -> None:
+def test_a_path_is_refused_as_the_name_of_a_set(name: str) -> None:
     with pytest.raises(DataError):
         find_set(name)
 
 
-def test_set_that_begins_above_q0() -> None:
+def test_a_set_that_begins_above_q0_is_an_error() -> None:
     with pytest.raises(DataError, match=r"begins at Q = 1\.65 GeV, above Q0 = 1 GeV"):
         evolution_grid("tiny", np.array([0.1]), 1.0)
 
@@ -128,14 +128,16 @@ def test_set_that_begins_above_q0() -> None:
 @pytest.mark.parametrize(
     "text", ["", "Format: other\n---\n", "Format: lhagrid1\n---\n1 2 3 4\n1 2\n21\n0.0\n---\n"]
 )
-def test_unreadable(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_grid_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "set_0000.dat"
     path.write_text(text)
     with pytest.raises(DataError, match=r"set_0000\.dat cannot be read"):
         read_member(path)
 
 
-def test_order_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_sets_are_searched_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LHAPDF_DATA_PATH", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
     monkeypatch.setenv("LHAPATH", str(tmp_path / "c"))
     folders = lhapdf_folders()

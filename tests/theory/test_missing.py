@@ -1,4 +1,4 @@
-"""What a theory lacks is said of all sets at once."""
+"""Tests of the error that names all that a theory lacks at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from n3hyper.theory.recipe import ObservableSource, TheoryRecipe
 
 @pytest.fixture
 def folder(tmp_path: Path) -> TheoryFolder:
-    """A theory with two tables and a K-factor."""
+    """Return a theory with two tables and a K-factor."""
     for name in ("fastkernel/A.pineappl.lz4", "fastkernel/B.pineappl", "cfactor/CF_QCD_A.dat"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -33,7 +33,7 @@ def source(name: str, *tables: str, cfac: tuple[str, ...] = ()) -> ObservableSou
     return ObservableSource(name, recipe(tables), np.arange(1), cfac)
 
 
-def test_all_is_there(folder: TheoryFolder) -> None:
+def test_nothing_is_lacking_when_all_files_exist(folder: TheoryFolder) -> None:
     assert lacking("SET", recipe(("A",), ("B",)), (), folder) is None
     assert lacking("SET", recipe(("A",)), ("QCD",), folder) is None
 
@@ -51,7 +51,7 @@ def test_factors_of_nnpdf_data_count(folder: TheoryFolder) -> None:
     assert lacking("SET", table, ("MAS",), folder).cfactors == ()
 
 
-def test_one_line_names_them_all(folder: TheoryFolder) -> None:
+def test_one_line_names_all_missing_tables_and_factors(folder: TheoryFolder) -> None:
     sources = [
         source("ONE", "A"),
         source("TWO", "C"),
@@ -66,7 +66,7 @@ def test_one_line_names_them_all(folder: TheoryFolder) -> None:
     )
 
 
-def test_one_alone_gets_a_hint(folder: TheoryFolder) -> None:
+def test_a_single_missing_table_gets_a_hint(folder: TheoryFolder) -> None:
     with pytest.raises(TheoryError, match=r"^TWO: theory 5 has no FK table 'AA'.*did you mean"):
         refuse_missing([source("ONE", "A"), source("TWO", "AA")], folder)
     with pytest.raises(TheoryError, match=r"^TWO: no K-factor 'NRM' for FK table A"):

@@ -1,4 +1,4 @@
-"""Operations against plain formulas and nnpdf_data's metadata."""
+"""Tests of operations against plain formulas and nnpdf_data's metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def random_operands(name: str, ndata: int = 3) -> list[np.ndarray]:
     return list(rng.uniform(0.5, 2.0, size=(OPERATIONS[name][0], ndata)))
 
 
-def test_each_operation() -> None:
+def test_each_operation_is_its_formula() -> None:
     a, b, c, d = np.array([1.0]), np.array([-2.0]), np.array([4.0]), np.array([-7.0])
     assert apply_operation("NULL", [a]) == 1.0
     assert apply_operation("ADD", [a, b]) == -1.0
@@ -31,7 +31,7 @@ def test_each_operation() -> None:
     assert apply_operation("SUBTRACT_ABSPAIR", [a, b, c, d]) == -4.0
 
 
-def test_sums_of_many() -> None:
+def test_operations_sum_many_operands() -> None:
     ten = random_operands("SMT")
     assert np.allclose(apply_operation("SMT", ten), np.sum(ten, axis=0), rtol=1e-15)
     twenty = random_operands("COM")
@@ -62,7 +62,7 @@ def test_all_operations_of_nnpdf_data_are_known() -> None:
     assert {name.upper() for name in found} <= set(OPERATIONS)
 
 
-def test_wrong_operations() -> None:
+def test_wrong_operations_are_errors() -> None:
     with pytest.raises(TheoryError, match=r"SET: unknown operation 'RATIOS'; did you mean 'RATIO'"):
         check_operation("RATIOS", 2, "SET")
     with pytest.raises(TheoryError, match="SET: operation ASY takes 2 operands, not 3"):

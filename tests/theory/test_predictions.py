@@ -1,4 +1,4 @@
-"""Predictions against validphys (stored numbers; see reference/README.md)."""
+"""Tests of predictions against validphys (stored numbers; see reference/README.md)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def load_reference(theory: str) -> dict[str, Any]:
 
 
 def read_stack(folder: TheoryFolder, reference: dict[str, Any]) -> tuple[TheoryStack, float]:
-    """All sets of the reference, with this package's own cuts."""
+    """Return all sets of the reference, with this package's own cuts."""
     card, sources = folder.card(), []
-    for each in reference["sets"]:
-        data = load_commondata(each["name"], each["variant"])
+    for entry in reference["sets"]:
+        data = load_commondata(entry["name"], entry["variant"])
         scheme = {"fns": card.fns, "intrinsic_charm": card.intrinsic_charm}
         points = kept_points(data, 3.49, 12.5, card.pto, **scheme)
-        assert points.tolist() == each["points"], each["name"]
-        sources.append(ObservableSource(each["name"], data.theory, points, tuple(each["cfac"])))
+        assert points.tolist() == entry["points"], entry["name"]
+        sources.append(ObservableSource(entry["name"], data.theory, points, tuple(entry["cfac"])))
     return build_stack(sources, folder)
 
 
 def reference_pdf(reference: dict[str, Any], xgrid: np.ndarray) -> np.ndarray:
-    """validphys' x f on the nodes of `xgrid`."""
+    """Return validphys' x f on the nodes of `xgrid`."""
     nodes = np.array(reference["xgrid"])
     index = np.abs(np.log(nodes) - np.log(xgrid)[:, np.newaxis]).argmin(axis=1)
     assert np.allclose(nodes[index], xgrid, rtol=1e-9)
@@ -46,7 +46,7 @@ def reference_pdf(reference: dict[str, Any], xgrid: np.ndarray) -> np.ndarray:
 
 
 def check(folder: TheoryFolder, reference: dict[str, Any]) -> TheoryStack:
-    """Compare all predictions; tables that have changed since need new numbers."""
+    """Compare all predictions; tables that have changed since then need new numbers."""
     for name in folder.tables():
         file = folder.table_path(name)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -56,9 +56,9 @@ def check(folder: TheoryFolder, reference: dict[str, Any]) -> TheoryStack:
     stack, q0 = read_stack(folder, reference)
     assert q0 == pytest.approx(reference["q0"], rel=1e-9)
     predictions = stack.predict(reference_pdf(reference, stack.xgrid))
-    for each, observable in zip(reference["sets"], stack.observables, strict=True):
-        difference = predictions[observable.slice] / np.array(each["predictions"]) - 1
-        assert np.abs(difference).max() < 1e-8, each["name"]
+    for entry, observable in zip(reference["sets"], stack.observables, strict=True):
+        difference = predictions[observable.slice] / np.array(entry["predictions"]) - 1
+        assert np.abs(difference).max() < 1e-8, entry["name"]
     return stack
 
 
@@ -67,7 +67,9 @@ def nnlo(shared_theory: Path) -> tuple[TheoryFolder, dict[str, Any]]:
     return TheoryFolder(40000000, shared_theory), load_reference("theory_40000000")
 
 
-def test_nnlo_theory(nnlo: tuple[TheoryFolder, dict[str, Any]]) -> None:
+def test_predictions_of_the_nnlo_theory_are_those_of_validphys(
+    nnlo: tuple[TheoryFolder, dict[str, Any]],
+) -> None:
     stack = check(*nnlo)
     operations = {observable.operation for observable in stack.observables}
     assert {"NULL", "RATIO", "ASY"} <= operations
@@ -76,7 +78,7 @@ def test_nnlo_theory(nnlo: tuple[TheoryFolder, dict[str, Any]]) -> None:
     assert len(stack.hadronic) >= 3
 
 
-def test_t0_predictions(
+def test_t0_predictions_are_those_of_validphys(
     nnlo: tuple[TheoryFolder, dict[str, Any]],
     shared_lhapdf: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -85,9 +87,9 @@ def test_t0_predictions(
     folder, reference = nnlo
     stack, q0 = read_stack(folder, reference)
     t0 = t0_predictions(stack, q0, reference["pdf"], stack.npredictions)
-    expected = np.concatenate([each["predictions"] for each in reference["sets"]])
+    expected = np.concatenate([entry["predictions"] for entry in reference["sets"]])
     assert np.allclose(t0, expected, rtol=1e-8, atol=0)
 
 
-def test_shipped_theory() -> None:
+def test_predictions_of_the_shipped_theory_are_those_of_validphys() -> None:
     check(TheoryFolder(1650, SHIPPED / "theory_1650"), load_reference("theory_1650"))

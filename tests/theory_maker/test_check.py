@@ -1,4 +1,4 @@
-"""Tables against what the maker computes: which points, at which scales, and what is said."""
+"""Tests of the check of tables: which points are compared, at which scales, what is reported."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_scales_that_tables_share_come_first() -> None:
 
 
 def test_the_middle_of_a_scale_is_taken_first() -> None:
-    one = table("A", [5.0] * 5)
+    request = table("A", [5.0] * 5)
     x = np.array([0.2, 0.001, 0.01, 0.1, 0.0001])
-    one = TableRequest("A", one.content, x, one.q2, one.y)
-    assert few_points([one], 1)["A"].tolist() == [2]
-    assert few_points([one], 3)["A"].tolist() == [1, 2, 3]
-    assert few_points([one], 9)["A"].tolist() == [0, 1, 2, 3, 4]
+    request = TableRequest("A", request.content, x, request.q2, request.y)
+    assert few_points([request], 1)["A"].tolist() == [2]
+    assert few_points([request], 3)["A"].tolist() == [1, 2, 3]
+    assert few_points([request], 9)["A"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_points_that_fits_cut_are_not_compared() -> None:
@@ -89,8 +89,8 @@ def test_scales_are_those_of_the_terms() -> None:
     assert needed_scales([table("A", [1.65**2], content=Parton(103))], card) == []
 
 
-def test_operators_at_the_scales_themselves() -> None:
-    """Each row is multiplied with the operator of its scale, and no other."""
+def test_operators_are_those_of_the_scales_themselves() -> None:
+    """Multiply each row by the operator of its scale, and no other."""
     operators = {4: np.stack([np.full((14, 50, 14, 50), value) for value in (1.0, 2.0)])}
     scales = {4: np.array([5.0, 12.0])}
     evolution = Evolution(CalculationCard(), operators, None, scales)
@@ -104,8 +104,8 @@ def test_operators_at_the_scales_themselves() -> None:
 
 
 def test_largest_deviation_keeps_its_sign_and_its_place() -> None:
-    one = table("A", [5.0, 6.0, 7.0])
-    found = deviation(one, np.array([1.0, 0.99, 0.0]), np.array([1.001, 1.0, 0.0]))
+    request = table("A", [5.0, 6.0, 7.0])
+    found = deviation(request, np.array([1.0, 0.99, 0.0]), np.array([1.001, 1.0, 0.0]))
     assert (found.points, found.q2) == (3, 6.0)
     assert found.largest == pytest.approx(-0.01)
     assert found.overall == pytest.approx(0.01, rel=2e-3)
@@ -113,13 +113,13 @@ def test_largest_deviation_keeps_its_sign_and_its_place() -> None:
 
 
 def test_small_predictions_count_little_overall() -> None:
-    one = table("A", [5.0, 6.0])
-    found = deviation(one, np.array([2.002, 1e-6]), np.array([2.0, -1e-6]))
+    request = table("A", [5.0, 6.0])
+    found = deviation(request, np.array([2.002, 1e-6]), np.array([2.0, -1e-6]))
     assert found.largest == pytest.approx(-2.0)
     assert found.overall == pytest.approx(1e-3)
 
 
-def test_cards_that_differ_are_told() -> None:
+def test_differences_between_cards_are_listed() -> None:
     assert differences(CalculationCard(), SHIPPED_THEORY) == []
     card = CalculationCard(ID=5, PTO=2, FNS="FONLL-C")
     assert differences(card, SHIPPED_THEORY) == [
@@ -136,14 +136,14 @@ def test_cards_that_differ_are_told() -> None:
         ("DYE605_Z0_38P8GEV_DW_PXSEC", SHIPPED_THEORY, "cannot be made here"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_computed(
+def test_mistakes_are_errors_before_anything_is_computed(
     dataset: str, folder: Path, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status("make-theory", dataset, "--check-against", folder) == 2
     assert message in capsys.readouterr().err
 
 
-def test_options_that_go_together(capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_need_one_another_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert status("make-theory") == 2
     assert "--list says what there is" in capsys.readouterr().err
     assert status("make-theory", "NNPDF_INTEG_3GEV_XT3", "--points", 2) == 2
@@ -184,7 +184,7 @@ def test_two_theories_do_not_share_a_folder(tmp_path: Path) -> None:
 # --- the shipped theory by its own recipe
 
 
-def test_shipped_integrability(tmp_path: Path) -> None:
+def test_shipped_integrability_tables_are_reproduced(tmp_path: Path) -> None:
     pytest.importorskip("eko")
     pytest.importorskip("yadism")
     (found,) = check_theory(
@@ -195,7 +195,7 @@ def test_shipped_integrability(tmp_path: Path) -> None:
 
 @pytest.fixture
 def maker_cache(request: pytest.FixtureRequest) -> Path:
-    """Where eko, if it is there, stays compiled from one run of the tests to the next."""
+    """Return where eko, if it is there, stays compiled from one run of the tests to the next."""
     pytest.importorskip("eko")
     pytest.importorskip("yadism")
     assert request.config.cache is not None
@@ -203,33 +203,37 @@ def maker_cache(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.mark.slow
-def test_shipped_tables_at_one_scale(maker_cache: Path) -> None:
-    """A minute or two for two operators of eko, and as much as it takes to compile it."""
+def test_shipped_tables_at_one_scale_are_reproduced(maker_cache: Path) -> None:
+    """Take a minute or two for two operators of eko, and the time to compile it."""
     names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XGL", "NNPDF_POS_2P24GEV_F2U"]
     found = check_theory(names, SHIPPED_THEORY, points=2, cache=maker_cache, report=lambda _: None)
-    assert [each.points for each in found] == [2, 2, 2]
-    assert max(abs(each.largest) for each in found) < 1e-4
+    assert [compared.points for compared in found] == [2, 2, 2]
+    assert max(abs(compared.largest) for compared in found) < 1e-4
 
 
 @pytest.mark.slow
-def test_nnlo_positivity_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
-    """One operator at NNLO; the tables were made without eko's kernels."""
+def test_nnlo_positivity_of_theory_40000000_is_reproduced(
+    shared_theory: Path, maker_cache: Path
+) -> None:
+    """Compare one operator at NNLO with tables that were made without eko's kernels."""
     names = ["NNPDF_POS_2P24GEV_XUQ", "NNPDF_POS_2P24GEV_XSB", "NNPDF_POS_2P24GEV_XGL"]
     found = check_theory(
         names, shared_theory, points=None, cache=maker_cache, report=lambda _: None
     )
-    assert [each.points for each in found] == [20, 20, 20]
-    assert max(abs(each.largest) for each in found) < 1e-6
+    assert [compared.points for compared in found] == [20, 20, 20]
+    assert max(abs(compared.largest) for compared in found) < 1e-6
 
 
 @pytest.mark.slow
-def test_structure_functions_of_theory_40000000(shared_theory: Path, maker_cache: Path) -> None:
-    """FONLL-C with a single set of PDFs, and no more operators than above."""
+def test_structure_functions_of_theory_40000000_are_reproduced(
+    shared_theory: Path, maker_cache: Path
+) -> None:
+    """Compare FONLL-C with a single set of PDFs, and no more operators than above."""
     said: list[str] = []
     names = ["NNPDF_POS_2P24GEV_F2U", "NNPDF_POS_2P24GEV_F2C", "NNPDF_POS_2P24GEV_FLL"]
     found = check_theory(names, shared_theory, points=None, cache=maker_cache, report=said.append)
     assert "made with FONLLPDFs: single, TMC: 0" in said[0]
-    up, charm, longitudinal = (each.overall for each in found)
+    up, charm, longitudinal = (compared.overall for compared in found)
     assert up < 1.5e-3  # light quarks of yadism 0.12, see docs/theory.md
     assert charm < 5e-3
     assert longitudinal < 1.5e-2
@@ -239,7 +243,7 @@ def test_structure_functions_of_theory_40000000(shared_theory: Path, maker_cache
 
 
 def ratios(folder: Path, case: str) -> dict[str, np.ndarray]:
-    """Positivity tables of PDFs over stored numbers, less one, at 12 points x of each."""
+    """Return positivity tables of PDFs over stored numbers, minus one, at 12 points x of each."""
     reference = json.loads((REFERENCE / "evolution.json").read_text())
     found = {}
     for name, expected in reference[case].items():
@@ -258,16 +262,16 @@ def test_shipped_evolution_is_that_without_a_grid() -> None:
         assert np.abs(ratio).max() < 5e-4, name
 
 
-def test_evolution_of_theory_40000000(shared_theory: Path) -> None:
-    """NNLO, of other programs than eko."""
+def test_evolution_of_theory_40000000_is_reproduced(shared_theory: Path) -> None:
+    """Compare NNLO tables made by programs other than eko."""
     for name, ratio in ratios(shared_theory, "nnlo").items():
         assert np.abs(ratio).max() < 5e-4, name
 
 
 def test_truncated_solution_has_no_poles_of_its_own() -> None:
-    """Where eigenvalues of the anomalous dimensions differ by beta_0 or twice that, terms blow up.
+    """Terms diverge where eigenvalues of the anomalous dimensions differ by (twice) beta_0.
 
-    Their sum must not: its integral around the point vanishes. That of eko 0.15.7 does not at NNLO.
+    Their sum must not: its integral around the point vanishes. eko 0.15.7's does not at NNLO.
     """
     eko = pytest.importorskip("eko.kernels.singlet")
     plain = [
@@ -279,14 +283,14 @@ def test_truncated_solution_has_no_poles_of_its_own() -> None:
     gamma = np.array([[[2.0, 1.0], [0.5, 9.0]], [[3.0, 8.0], [5.0, 2.0]], [[90.0, 7], [40, 60.0]]])
 
     def around(k: int, function: Callable[..., np.ndarray]) -> float:
-        """The integral over the element gamma_gg around the value at which they differ by k."""
+        """Integrate over the element gamma_gg around the value at which they differ by k."""
         split = np.sqrt((k * beta[0]) ** 2 - 4 * 0.5)
         circle = radius * np.exp(2j * np.pi * np.arange(points) / points)
         total = np.zeros((2, 2), dtype=complex)
         for step in circle:
-            here = gamma.astype(complex)
-            here[0, 1, 1] = 2.0 + split + step
-            total += step * function(here, 0.02, 0.03, beta, order) / points
+            shifted = gamma.astype(complex)
+            shifted[0, 1, 1] = 2.0 + split + step
+            total += step * function(shifted, 0.02, 0.03, beta, order) / points
         return float(np.abs(total).max())
 
     for k in (1, 2):

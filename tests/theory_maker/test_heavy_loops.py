@@ -1,4 +1,4 @@
-"""Massive quarks from light ones: the massive calculation of yadism, mended, and its limit."""
+"""Tests of massive quarks from light ones: yadism's corrected massive calculation and its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CARD = CalculationCard(PTO=2, FNS="FONLL-C")
 
 
 def channels(scheme: str, kind: str, q2: float, nf: int = 3) -> list[Any]:
-    """What yadism has beside the massless calculation of light quarks, at x = 0.0258."""
+    """Return yadism's channels beside the massless calculation of light quarks, at x = 0.0258."""
     runner = pytest.importorskip("yadism.runner")
     combiner = pytest.importorskip("yadism.coefficient_functions").Combiner
     pytest.importorskip("yadism.log").silent_mode = True
@@ -33,7 +33,7 @@ def channels(scheme: str, kind: str, q2: float, nf: int = 3) -> list[Any]:
 
 
 def second_order(scheme: str, kind: str, q2: float) -> float:
-    """Their O(alpha_s^2) for quarks that fall like x^-0.2 (1 - x)^3."""
+    """Return their O(alpha_s^2) for quarks that fall like x^-0.2 (1 - x)^3."""
     quarks = X_GRID**-0.2 * (1 - X_GRID) ** 3
     found = [channel.coeff[2]() for channel in channels(scheme, kind, q2)]
     return float(sum(fold(part, 0.0258) @ quarks for part in found if part is not None))
@@ -41,7 +41,7 @@ def second_order(scheme: str, kind: str, q2: float) -> float:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["F2", "FL"])
-def test_massive_calculation_has_its_limit(kind: str) -> None:
+def test_massive_calculation_approaches_its_limit(kind: str) -> None:
     both = [
         [second_order(scheme, kind, q2) for scheme in ("FONLL-FFNS", "FONLL-FFN0")]
         for q2 in (10.0, 1e5)
@@ -70,7 +70,7 @@ def test_mending_twice_changes_nothing_more() -> None:
     assert limits.generate_missing_asy is once
 
 
-def test_only_the_local_part_goes() -> None:
+def test_only_the_local_part_is_removed() -> None:
     class Parts:
         reg, loc = "radiation", "loops"
 

@@ -1,6 +1,6 @@
-"""The maker of theories, and the theory that ships with the package.
+"""Tests of the maker of theories, and of the theory that ships with the package.
 
-Nothing here needs yadism or eko but the tests marked slow, which skip where they are missing.
+Only the tests marked slow need yadism or eko; they are skipped where these are missing.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def shipped(name: str) -> FKTable:
 
 
 def predictions(table: FKTable) -> np.ndarray:
-    """The table folded with x f of the toy PDFs: (rows,)."""
+    """Return the table folded with x f of the toy PDFs: (rows,)."""
     pdfs = les_houches(table.xgrid) * table.xgrid
     return np.einsum("nci,ci->n", table.table, pdfs[table.channels])
 
@@ -151,7 +151,7 @@ def test_shipped_positivity_is_positive_for_toy_pdfs() -> None:
 
 
 def test_shipped_predictions_are_near_the_data() -> None:
-    """Gross mistakes of sign, factor or order of rows would show even with toy PDFs."""
+    """Mistakes of sign, factor or order of rows would show even with toy PDFs."""
     from n3hyper.data.commondata import load_commondata
 
     for name in ("BCDMS_NC_NOTFIXED_P_EM-F2", "HERA_NC_318GEV_EP-SIGMARED"):
@@ -206,14 +206,16 @@ def content(dataset: str) -> StructureFunctions | Parton:
         ("NNPDF_INTEG_3GEV_XV8", Parton(208)),
     ],
 )
-def test_content_of_a_dataset(dataset: str, expected: StructureFunctions | Parton) -> None:
+def test_the_content_of_tables_follows_from_their_names(
+    dataset: str, expected: StructureFunctions | Parton
+) -> None:
     assert content(dataset) == expected
 
 
 def test_light_structure_functions_are_those_of_light_quarks() -> None:
-    """At any scale, so that light, charm and bottom add up to the total."""
+    """Light quarks are the same at any scale: light, charm and bottom add up to the total."""
     light = Probe("EM", "electron", "light", "all")
-    assert [each.charge for each in coupled(light)] == ["down", "up", "strange"]
+    assert [part.charge for part in coupled(light)] == ["down", "up", "strange"]
     for other in (Probe("EM", "electron", "light", "up"), Probe("NC", "electron", "total", None)):
         assert coupled(other) == [other]
 
@@ -234,7 +236,7 @@ def test_bcdms_is_split_by_beam_energy() -> None:
     assert [len(table.x) for table in tables] == [97, 99, 79, 76]
 
 
-def test_ratios_need_both_tables() -> None:
+def test_a_ratio_requests_both_tables() -> None:
     deuteron, proton = requests("NMC_NC_NOTFIXED_EM-F2")
     assert (deuteron.name, proton.name) == ("NMC_NC_EM_D_F2", "NMC_NC_EM_P_F2")
     np.testing.assert_array_equal(deuteron.x, proton.x)
@@ -254,7 +256,7 @@ def test_ratios_need_both_tables() -> None:
         ("NNPDF_FIATLUX_NOTFIXED_F2", "DIS cannot be made here: input of the photon PDF"),
     ],
 )
-def test_what_cannot_be_made_is_said_in_one_line(
+def test_what_cannot_be_made_is_refused_in_one_line(
     dataset: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(TheoryError, match=message):
@@ -314,7 +316,7 @@ def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("fns", ["ZM-VFNS", "FONLL-A", "FONLL-B"])
 @given(q2=st.floats(0.5, 1e5))
 def test_light_quarks_are_counted_once(fns: str, q2: float) -> None:
-    """Every scheme is one calculation of light quarks, whatever is added and subtracted."""
+    """Sum the signs of the terms: light quarks count once, whatever is added and subtracted."""
     terms = [t for t in scheme_terms(CalculationCard(FNS=fns)) if t.parts != "massive"]
     assert sum(t.sign for t in terms if t.counts(np.array([q2]))[0]) == 1
 
@@ -350,7 +352,7 @@ def test_integrals_match_a_fine_sum(lowest: float, power: int) -> None:
 
 
 def distribution(**parts: Callable[[float], float]) -> SimpleNamespace:
-    """What yadism calls RSL: regular, singular and local parts that take arguments."""
+    """Return what yadism calls RSL: regular, singular and local parts that take arguments."""
     functions = {
         name: (lambda z, _, part=parts[name]: part(z)) if name in parts else None
         for name in ("reg", "sing", "loc")
@@ -359,14 +361,14 @@ def distribution(**parts: Callable[[float], float]) -> SimpleNamespace:
 
 
 @given(st.floats(1e-6, 0.99))
-def test_folding_a_constant_with_a_logarithm(x: float) -> None:
+def test_a_constant_folds_to_a_logarithm(x: float) -> None:
     result = fold(distribution(reg=lambda z: 1.0), x) @ np.log(X_GRID)
     assert result == pytest.approx(-0.5 * math.log(x) ** 2, rel=1e-6)
 
 
 @given(st.floats(1e-6, 0.99))
-def test_folding_a_plus_distribution_with_one(x: float) -> None:
-    """[1/(1-z)]_+ on f = 1, whose integrand 1/(1-z) (1/z - 1) is 1/z."""
+def test_a_plus_distribution_folded_with_one_is_exact(x: float) -> None:
+    """Fold [1/(1-z)]_+ with f = 1, for which the integrand 1/(1-z) (1/z - 1) is 1/z."""
     plus = distribution(sing=lambda z: 1 / (1 - z), loc=lambda x: math.log(1 - x))
     result = fold(plus, x) @ np.ones(50)
     assert result == pytest.approx(math.log(1 - x) - math.log(x), rel=1e-6, abs=1e-6)
@@ -380,7 +382,7 @@ def test_folding_stops_at_the_threshold(x: float, threshold: float) -> None:
 
 @given(st.floats(1e-6, 0.2), st.floats(0.25, 0.99))
 def test_folding_resolves_the_rise_above_the_threshold(x: float, threshold: float) -> None:
-    """A square root, as the phase space of a pair: sqrt(1 - z/t) dz/z has a closed integral."""
+    """Fold a square root, like the phase space of a pair: sqrt(1 - z/t) dz/z integrates exactly."""
     rise = distribution(reg=lambda z: math.sqrt(max(1 - z / threshold, 0.0)))
     root = math.sqrt(1 - x / threshold)
     expected = 2 * math.atanh(root) - 2 * root
@@ -449,7 +451,7 @@ def test_reduced_cross_sections_of_the_two_charges_average() -> None:
     assert both[0]["FL"] == pytest.approx(-(0.4**2) / 1.36)
 
 
-def test_charged_current_normalisation() -> None:
+def test_charged_current_cross_sections_have_their_normalisation() -> None:
     parts = coefficients(
         StructureFunctions("XSHERACC", "CC", "positron"), CalculationCard(), *POINT
     )
@@ -523,20 +525,20 @@ def test_integrability_is_made_at_q0_alone() -> None:
 # --- sum rules
 
 
-def test_rules_give_the_numbers_of_a_proton() -> None:
+def test_sum_rules_give_the_numbers_of_a_proton() -> None:
     rules = {name: rule(name) for name in EXPECTED}
     pdfs = les_houches(X_GRID)
     sigma, gluon, valence = (pdfs[EVOLUTION_PIDS.index(pid)] for pid in (100, 21, 200))
     up, down = FLAVOUR_PIDS.index(2), FLAVOUR_PIDS.index(1)
-    one = rules["momentum"][:, [down]]
-    assert integral(one, (sigma + gluon)[None]) == pytest.approx(1.0, abs=TOLERANCE)
+    down_only = rules["momentum"][:, [down]]
+    assert integral(down_only, (sigma + gluon)[None]) == pytest.approx(1.0, abs=TOLERANCE)
     assert integral(rules["V"][:, [up]], valence[None]) == pytest.approx(3.0, abs=TOLERANCE)
     assert not rules["V3"][:, FLAVOUR_PIDS.index(21)].any()
 
 
 @pytest.mark.slow
 def test_evolution_obeys_the_sum_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leading order and two scales, from eko itself (some minutes, most of it compiling)."""
+    """Take leading order and two scales from eko itself (some minutes, most of it compiling)."""
     pytest.importorskip("eko")
     for name, value in {"N_NODES": {4: 2}, "BATCH": 2}.items():
         monkeypatch.setattr(f"n3hyper.theory_maker.operators.evolution.{name}", value)
@@ -551,7 +553,7 @@ def test_evolution_obeys_the_sum_rules(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", ["F2", "FL", "F3"])
 def test_coefficients_are_those_of_yadism(kind: str, tmp_path: Path) -> None:
-    """A massive calculation with target-mass corrections, against yadism's own (a minute)."""
+    """Compare a massive calculation with target-mass corrections to yadism's own (a minute)."""
     runner = pytest.importorskip("yadism.runner")
     x, q2 = np.array([0.3, 0.01]), np.array([4.0, 12.0])
     term, probe = Term("FONLL-FFNS", 3), Probe("NC", "electron", "total", None)

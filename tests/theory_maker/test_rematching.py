@@ -1,4 +1,4 @@
-"""Coefficients of a heavy quark, over the PDFs of one more flavour: against integrals by SciPy."""
+"""Tests of a heavy quark's coefficients over PDFs of one more flavour, against SciPy."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Function = Callable[[float], float]
 
 
 def pdf(x: float) -> float:
-    """Something as steep as a PDF."""
+    """Return a function as steep as a PDF."""
     return float(x**-1.1 * (1 - x) ** 5)
 
 
 def splitting(z: float, logarithm: float) -> float:
-    """K_hh without its plus sign."""
+    """Return K_hh without its plus prescription."""
     return float(2 * C_F * (1 + z**2) / (1 - z) * (logarithm - 2 * np.log(1 - z) - 1))
 
 
 def convolution(x: float, logarithm: float) -> tuple[float, float]:
-    """K_hh and K_hg with `pdf` at `x`."""
+    """Return the convolutions of K_hh and K_hg with `pdf` at `x`."""
 
     def quark(z: float) -> float:
         return splitting(z, logarithm) * (pdf(x / z) / z - pdf(x))
@@ -74,7 +74,7 @@ def test_quark_and_antiquark_both_take_from_the_gluon() -> None:
     assert not result[0, 2].any()
 
 
-def test_leading_order_stays() -> None:
+def test_leading_order_is_unchanged() -> None:
     coefficients = np.ones((1, 1, 14, 50))
     np.testing.assert_array_equal(rematched(coefficients, 4, np.array([1.0])), coefficients)
 

@@ -1,4 +1,4 @@
-"""FONLL with a single set of PDFs, and intrinsic charm switched off."""
+"""Tests of FONLL with a single set of PDFs, and of intrinsic charm switched off."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def terms(card: CalculationCard, q2: float) -> list[Term]:
 @pytest.mark.parametrize("card", [NNPDF40, GRIDS])
 @given(q2=st.floats(0.5, 1e5))
 def test_one_set_of_pdfs_at_each_scale(card: CalculationCard, q2: float) -> None:
-    here = terms(card, q2)
+    active = terms(card, q2)
     flavours = 3 + sum(threshold <= q2 for threshold in card.thresholds[:2])
-    assert {term.folded_with for term in here} == {flavours}
-    assert [term.parts for term in here].count("massless") == 1
-    assert sum(term.sign for term in here if term.parts != "massive") == 1
+    assert {term.folded_with for term in active} == {flavours}
+    assert [term.parts for term in active].count("massless") == 1
+    assert sum(term.sign for term in active if term.parts != "massive") == 1
 
 
 @pytest.mark.parametrize("card", [NNPDF40, GRIDS])
 @given(q2=st.floats(0.5, 1e5))
-def test_bottom_is_there_once(card: CalculationCard, q2: float) -> None:
-    """Massless, or produced by its mass; never both without a limit that is subtracted."""
-    here = terms(card, q2)
-    (massless,) = [term for term in here if term.parts == "massless"]
-    massive = sum(term.sign for term in here if term.nf == 4 and term.parts != "massless")
+def test_bottom_is_counted_once(card: CalculationCard, q2: float) -> None:
+    """Bottom is massless or produced with its mass, never both without subtracting a limit."""
+    active = terms(card, q2)
+    (massless,) = [term for term in active if term.parts == "massless"]
+    massive = sum(term.sign for term in active if term.nf == 4 and term.parts != "massless")
     assert (massless.nf == 5) + massive == 1
-    assert not any(term.incoming for term in here if term.nf == 4 and term.parts != "massless")
+    assert not any(term.incoming for term in active if term.nf == 4 and term.parts != "massless")
 
 
 def test_bottom_is_massless_above_a_scale_of_its_own() -> None:
@@ -52,7 +52,7 @@ def test_bottom_is_massless_above_a_scale_of_its_own() -> None:
     }  # fmt: skip
 
 
-def test_incoming_charm_is_rematched_where_pdfs_know_it_as_massless() -> None:
+def test_incoming_charm_is_rematched_where_pdfs_have_it_massless() -> None:
     assert [t.rematched for t in terms(NNPDF40, 5.0) if t.nf == 3] == [True, True]
     assert [t.rematched for t in terms(NNPDF40, 2.0)] == [False, False, False]
     coexisting = CalculationCard(PTO=2, FNS="FONLL-C")

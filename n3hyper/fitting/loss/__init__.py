@@ -1,1 +1,1 @@
-"""What predictions are and how far they are from data: tables, chi2, Lagrange multipliers."""
+"""Predictions and their losses: tables, chi2, Lagrange multipliers."""

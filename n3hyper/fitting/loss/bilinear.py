@@ -14,11 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.theory.stack import HadronicTable, TheoryStack
-
-Array = NDArray[np.float64]
 
 RANK_STEP: Final = 16
 """Ranks of quadratic forms are padded to multiples of it, so that few shapes occur."""
@@ -42,7 +40,7 @@ class Family:
 
 
 class BilinearTables:
-    """All hadronic tables of a theory.
+    """Hadronic tables of a theory, whose rows are forms.
 
     Parameters
     ----------
@@ -59,7 +57,7 @@ class BilinearTables:
         self.nx, self.nb = theory.xgrid.size, expansion.shape[1]
 
     def family(self, parts: list[Combination]) -> Family:
-        """The family of some sums of rows."""
+        """Return the family of some sums of rows."""
         needed = [self._locate(row)[0].x_index[0] for part in parts for row, _ in part]
         first = int(min(needed))
         gram = np.zeros(((self.nx - first) * self.nb,) * 2)
@@ -72,12 +70,12 @@ class BilinearTables:
         return Family(first, np.ascontiguousarray(vectors[:, keep].T))
 
     def form(self, part: Combination, family: Family) -> Array:
-        """The symmetric G of a sum of rows, (nu, nu)."""
+        """Return the symmetric G of a sum of rows, (nu, nu)."""
         form = family.combinations @ self._matrix(part, family.first) @ family.combinations.T
         return np.asarray(0.5 * (form + form.T))
 
     def factors(self, part: Combination, family: Family) -> tuple[Array, Array]:
-        """Factors (rank, nx - first, nb) and signs (rank,) of a sum of rows."""
+        """Return factors (rank, nx - first, nb) and signs (rank,) of a sum of rows."""
         values, vectors = np.linalg.eigh(self.form(part, family))
         keep = np.abs(values) > RANK_TOLERANCE * np.abs(values).max(initial=0.0)
         scaled = np.sqrt(np.abs(values[keep]))[:, None] * vectors[:, keep].T
@@ -85,7 +83,7 @@ class BilinearTables:
         return factors.reshape(-1, self.nx - family.first, self.nb), np.sign(values[keep])
 
     def forms_are_smaller(self, family: Family, parts: list[Combination]) -> bool:
-        """Whether these rows of a family are less to read as forms; three of them speak for all."""
+        """Return whether rows of a family are less to read as forms; three speak for all."""
         nu, size = family.combinations.shape
         samples = {0, len(parts) // 2, len(parts) - 1}
         ranks = [len(self.factors(parts[number], family)[1]) for number in samples]
@@ -96,7 +94,7 @@ class BilinearTables:
         return self._tables[number], row - int(self._starts[number])
 
     def _matrix(self, part: Combination, first: int) -> Array:
-        """The symmetric Q of a sum of rows, ((nx - first) * nb, (nx - first) * nb)."""
+        """Return the symmetric Q of a sum of rows, ((nx - first) * nb, (nx - first) * nb)."""
         size = self.nx - first
         form = np.zeros((size, self.nb, size, self.nb))
         for row, factor in part:
@@ -107,18 +105,18 @@ class BilinearTables:
         return np.asarray(0.5 * (matrix + matrix.T))
 
     def _row(self, table: HadronicTable, row: int) -> Array:
-        """(nxt, nxt, nb, nb): one row with the luminosities in the basis."""
-        one = self._expansion[table.luminosity[:, 0]]
-        other = self._expansion[table.luminosity[:, 1]]
-        channels = np.einsum("lb,lc->lbc", one, other).reshape(len(one), -1)
+        """Return a row with the luminosities in the basis, (nxt, nxt, nb, nb)."""
+        first = self._expansion[table.luminosity[:, 0]]
+        second = self._expansion[table.luminosity[:, 1]]
+        channels = np.einsum("lb,lc->lbc", first, second).reshape(len(first), -1)
         nxt = table.x_index.size
         # x and y nodes of the two partons, b and c their flavours
-        product: Array = table.table[row].reshape(len(one), -1).T @ channels
+        product: Array = table.table[row].reshape(len(first), -1).T @ channels
         return product.reshape(nxt, nxt, self.nb, self.nb)
 
 
 def padded_rank(rank: int) -> int:
-    """Rows of a form that is a sum of so many squares.
+    """Return how many rows a form has that is a sum of so many squares.
 
     >>> padded_rank(3), padded_rank(16), padded_rank(17)
     (16, 16, 32)

@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array, Index, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 SMALLEST_SINGULAR_VALUE: Final = 1e-4
 MERGE_COST: Final = 30_000
@@ -36,7 +32,7 @@ class Block:
 
     @property
     def cost(self) -> int:
-        """Multiplications of a chi2."""
+        """Number of multiplications of a chi2."""
         n, k = self.systematics.shape
         return int(2 * n * k + k * k)
 
@@ -52,12 +48,12 @@ class BlockCovariance:
     blocks: tuple[Block, ...]
 
     def inside(self) -> tuple[Index, Array]:
-        """The points of blocks and their sigma."""
+        """Return the points of blocks, and their sigma."""
         n = sum(len(block.points) for block in self.blocks)
         return self.points[:n], self.sigma[:n]
 
     def outside(self) -> tuple[Index, Array]:
-        """The points without systematics and their sigma."""
+        """Return the points without systematics, and their sigma."""
         n = sum(len(block.points) for block in self.blocks)
         return self.points[n:], self.sigma[n:]
 
@@ -70,25 +66,24 @@ class SplitCovariance:
     others: BlockCovariance
 
     @property
-    def whole(self) -> BlockCovariance:
-        """Both of them as one."""
-        one, other = self.chosen, self.others
-        (a, sigma_a), (b, sigma_b) = one.inside(), other.inside()
-        (c, sigma_c), (d, sigma_d) = one.outside(), other.outside()
+    def joined(self) -> BlockCovariance:
+        """The covariance of all points."""
+        (a, sigma_a), (b, sigma_b) = self.chosen.inside(), self.others.inside()
+        (c, sigma_c), (d, sigma_d) = self.chosen.outside(), self.others.outside()
         return BlockCovariance(
             np.concatenate([sigma_a, sigma_b, sigma_c, sigma_d]),
             np.concatenate([a, b, c, d]),
-            one.blocks + other.blocks,
+            self.chosen.blocks + self.others.blocks,
         )
 
 
 def split_covariance(covariance: FactoredCovariance, choosable: Mask) -> SplitCovariance:
-    """The blocks of a covariance.
+    """Return the blocks of a covariance, cut in two.
 
     Parameters
     ----------
     choosable
-        (ndata,): those are chosen, and those that share systematics with them.
+        (ndata,): points that are chosen; those that share systematics with them are, too.
     """
     sigma, alone = own_uncertainties(covariance), _alone(covariance)
     systematics = covariance.sys[:, ~alone] / sigma[:, None]
@@ -117,7 +112,7 @@ def _alone(covariance: FactoredCovariance) -> Mask:
 
 
 def _components(systematics: Array) -> list[Index]:
-    """Sets of points that no systematic connects with one another."""
+    """Return sets of points that no systematic connects with one another."""
     links = systematics != 0.0
     free = links.any(axis=1)
     components = []
@@ -141,9 +136,9 @@ def _compressed(points: Index, systematics: Array) -> Block:
 
 
 def _merged(blocks: list[Block]) -> list[Block]:
-    """The blocks, of which small ones are put together."""
+    """Return the blocks, of which small ones are put together."""
     merged: list[Block] = []
-    for block in sorted(blocks, key=lambda each: each.cost):
+    for block in sorted(blocks, key=lambda block: block.cost):
         if merged and _together(merged[-1], block).cost - merged[-1].cost - block.cost < MERGE_COST:
             merged[-1] = _together(merged[-1], block)
         else:
@@ -151,8 +146,8 @@ def _merged(blocks: list[Block]) -> list[Block]:
     return merged
 
 
-def _together(one: Block, other: Block) -> Block:
-    (n, k), (m, j) = one.systematics.shape, other.systematics.shape
+def _together(first: Block, second: Block) -> Block:
+    (n, k), (m, j) = first.systematics.shape, second.systematics.shape
     systematics = np.zeros((n + m, k + j))
-    systematics[:n, :k], systematics[n:, k:] = one.systematics, other.systematics
-    return Block(np.concatenate([one.points, other.points]), systematics)
+    systematics[:n, :k], systematics[n:, k:] = first.systematics, second.systematics
+    return Block(np.concatenate([first.points, second.points]), systematics)

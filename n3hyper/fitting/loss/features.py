@@ -1,4 +1,4 @@
-"""What the chi2 needs to know of the theory: few features in place of many points.
+"""Features, of which the chi2 needs few in place of the predictions of many points.
 
 In units of their uncertainties the predictions of most DIS points are linear in the PDF, T v, and
 the kernels are so smooth that the rank r of T is far below the number of points. With its singular
@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.fitting.loss.compression import Precision, first_kept
 from n3hyper.fitting.loss.covariance_blocks import (
@@ -26,15 +25,12 @@ from n3hyper.fitting.loss.covariance_blocks import (
 )
 from n3hyper.fitting.loss.panels import panel_numbers
 from n3hyper.fitting.loss.tables import LINEAR, PLAIN, Product, Segment, Tables
+from n3hyper.physics.arrays import Array, Index, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-
 SMALLEST_SINGULAR_VALUE: Final = 1e-10
-"""Features by which no prediction can change by more than this part of its uncertainty are left
-out (where PDFs are of order one)."""
+"""Features that change no prediction by more than this part of its uncertainty are left out (where
+PDFs are of order one)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +45,7 @@ class Attachment:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The theory as the training reads it: `Tables` without the points that features stand for.
+    """Theory as a step reads it: `Tables` without the points that features stand for.
 
     What the data segments give is the features and then the predictions of the other points.
     """
@@ -58,24 +54,24 @@ class Features:
     segments: tuple[Segment, ...]
     data_segments: int
     covariance: BlockCovariance
-    """Of the n points that features stand for or that are attached to such."""
+    """That of the n points that features stand for or that are attached to such."""
     attached: Mask
-    """(n,)"""
+    """(n,): which of these are attached points."""
     loadings: Array
     """U (n, r), orthonormal, in the order of `covariance.points`; zero for attached points."""
     rest: BlockCovariance
-    """Of all other points."""
+    """The covariance of all other points."""
     order: Index
     """The data point of each prediction behind the features."""
 
     @cached_property
-    def whole(self) -> BlockCovariance:
-        """Of all points."""
-        return SplitCovariance(self.covariance, self.rest).whole
+    def all_points(self) -> BlockCovariance:
+        """The covariance of all points."""
+        return SplitCovariance(self.covariance, self.rest).joined
 
     @cached_property
     def attachment(self) -> Attachment:
-        """How attached points hang on systematics."""
+        """The systematics of attached points."""
         return _attachment(self.covariance, self.attached)
 
     @property
@@ -89,11 +85,20 @@ class Features:
         return int(self.attachment.matrix.shape[1])
 
     def near(self, data: Array) -> tuple[Array, Array]:
-        """Data (m, ndata) of the points with features, / sqrt(D), and the features (m, r) that
-        would describe all of them as well as features can."""
+        """Return the data of the points with features, / sqrt(D), and features near them.
+
+        Parameters
+        ----------
+        data
+            (m, ndata)
+
+        Returns
+        -------
+        data (m, n), and the features (m, r) that describe them as well as features can
+        """
         scaled = np.ascontiguousarray(data[:, self.covariance.points]) / self.covariance.sigma
         # one model after the other: in a product of all, bits would depend on their number
-        return scaled, np.stack([self.loadings.T @ each for each in scaled])
+        return scaled, np.stack([self.loadings.T @ values for values in scaled])
 
     @property
     def points(self) -> Index:
@@ -104,8 +109,8 @@ class Features:
 def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
     parts, start, total = [], 0, int(attached.sum())
     for block in covariance.blocks:
-        its = attached[start : start + len(block.points)]
-        left, singular, right = np.linalg.svd(block.systematics[its], full_matrices=False)
+        mask = attached[start : start + len(block.points)]
+        left, singular, right = np.linalg.svd(block.systematics[mask], full_matrices=False)
         kept = singular > SMALLEST_SINGULAR_VALUE
         parts.append((left[:, kept], singular[kept, None] * right[kept]))
         start += len(block.points)
@@ -124,7 +129,7 @@ def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
 def make_features(
     tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
 ) -> Features:
-    """The features of data, or none where the points themselves are less work.
+    """Return the features of data, or none where the points themselves are less work.
 
     Parameters
     ----------
@@ -142,13 +147,14 @@ def make_features(
 def make_features_of_modes(
     tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
 ) -> Features:
-    """Those of all linear points, whatever they share with others, where modes are split.
+    """Return the features of all linear points, whatever they share with others, for split modes.
 
-    None where a quadratic form of features and other points would be more to read than the modes.
+    There are none where a quadratic form of features and other points would be more to read than
+    the modes.
     """
     linear = _linear_points(tables)
     sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
-    parts = (BlockCovariance(sigma[its], np.flatnonzero(its), ()) for its in (linear, ~linear))
+    parts = (BlockCovariance(sigma[mask], np.flatnonzero(mask), ()) for mask in (linear, ~linear))
     if linear.any():
         made = _features(tables, SplitCovariance(*parts), linear, precision)
         whole = made.size + made.order.size
@@ -158,7 +164,7 @@ def make_features_of_modes(
 
 
 def without_features(tables: Tables, covariance: FactoredCovariance) -> Features:
-    """The points themselves."""
+    """Return the theory of the points themselves."""
     nothing = split_covariance(covariance, np.zeros(tables.ndata, dtype=bool))
     return Features(
         products=tables.products,
@@ -173,7 +179,7 @@ def without_features(tables: Tables, covariance: FactoredCovariance) -> Features
 
 
 def _data_segments(tables: Tables) -> list[tuple[Segment, Index]]:
-    """The segments of data and the points of each."""
+    """Return the segments of data, and the points of each."""
     segments = tables.segments[: tables.data_segments]
     ends = np.cumsum([segment.size for segment in segments])
     points = np.split(tables.order[: tables.ndata], ends[:-1])
@@ -192,13 +198,13 @@ def _is_linear(tables: Tables, segment: Segment) -> bool:
 
 
 def _work_of_features(features: Features) -> int:
-    """Multiplications of a step and model: tables twice, the panels of training and validation."""
+    """Return the multiplications of a step: tables twice, panels of training and validation."""
     tables = 2 * features.size * int(features.products[0].matrix.shape[1])
     return tables + 3 * panel_numbers(features.size, features.attachments)
 
 
 def _work_of_points(features: Features) -> int:
-    """The same if the points that features stand for were there."""
+    """Return the same for the points that features stand for."""
     covariance, points = features.covariance, int(np.count_nonzero(~features.attached))
     columns = int(features.products[0].matrix.shape[1])
     return 2 * points * columns + 2 * sum(block.cost for block in covariance.blocks)
@@ -229,7 +235,7 @@ def _features(
 
 
 def _loadings(rows: Array, precision: Precision | None) -> Array:
-    """U (n, r) of linear rows in units of the uncertainties (n, nx * nb)."""
+    """Return U (n, r) of linear rows in units of the uncertainties (n, nx * nb)."""
     if precision is None:
         left, singular, _ = np.linalg.svd(rows, full_matrices=False)
         return np.asarray(left[:, singular > SMALLEST_SINGULAR_VALUE])
@@ -240,7 +246,7 @@ def _loadings(rows: Array, precision: Precision | None) -> Array:
 
 
 def _rows(tables: Tables) -> Array:
-    """(ndata, nx * nb): all linear rows on the whole x-grid; zero for other points."""
+    """Return all linear rows on the whole x-grid, zero for other points, (ndata, nx * nb)."""
     nb = tables.basis.flavours.size
     linear = [product for product in tables.products if product.kind == LINEAR]
     width = max(product.start * nb + product.matrix.shape[1] for product in linear)
@@ -253,7 +259,7 @@ def _rows(tables: Tables) -> Array:
 
 
 class _Remaining:
-    """Products and segments without the rows of some points, and with those of the features.
+    """Maker of products and segments without the rows of some points, with those of features.
 
     The rows of the features come first in a product that covers the whole x-grid.
     """
@@ -264,19 +270,20 @@ class _Remaining:
             np.zeros(len(product.matrix), dtype=bool) if product.kind == LINEAR else None
             for product in tables.products
         ]
-        data = [(each, ~replaced[its]) for each, its in _data_segments(tables)]
-        everything = [
-            (each, np.ones(each.size, dtype=bool))
-            for each in tables.segments[tables.data_segments :]
+        data = [(segment, ~replaced[points]) for segment, points in _data_segments(tables)]
+        constraints = [
+            (segment, np.ones(segment.size, dtype=bool))
+            for segment in tables.segments[tables.data_segments :]
         ]
-        for segment, stays in [*data, *everything]:
+        for segment, stays in [*data, *constraints]:
             self._keep(segment, stays)
         ordered = tables.order[: tables.ndata]
         self.order = ordered[~replaced[ordered]]
         self.products, self.numbers, self.offsets = self._products(features)
         first = Segment(PLAIN, 0, (0, len(features)), None, len(features), 0)
-        moved = [self._moved(*each) for each in data if each[1].any()]
-        self.segments = [first, *moved, *(self._moved(*each) for each in everything)]
+        moved = [self._moved(segment, stays) for segment, stays in data if stays.any()]
+        moved_constraints = [self._moved(segment, stays) for segment, stays in constraints]
+        self.segments = [first, *moved, *moved_constraints]
         self.data_segments = 1 + len(moved)
 
     def _keep(self, segment: Segment, stays: Mask) -> None:
@@ -288,7 +295,7 @@ class _Remaining:
                     kept[slice(*where)] = stays
 
     def _products(self, features: Array) -> tuple[tuple[Product, ...], list[int], list[int]]:
-        """New products, and for each old one its new number and the first of its rows there."""
+        """Return new products, and of each old one its new number and the first of its rows."""
         products, numbers, offsets = [Product(0, features)], [], []
         for product, kept in zip(self.tables.products, self.kept, strict=True):
             matrix = product.matrix if kept is None else product.matrix[kept]
@@ -307,7 +314,7 @@ class _Remaining:
         return tuple(products), numbers, offsets
 
     def _moved(self, segment: Segment, stays: Mask) -> Segment:
-        """The segment with its remaining rows where they are now."""
+        """Return the segment with its remaining rows where they are now."""
         old, size = segment.product, int(stays.sum())
         kept = self.kept[old]
 

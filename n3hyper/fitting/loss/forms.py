@@ -46,7 +46,7 @@ class Form:
     start: Array
     """p and n, (r + k,)."""
     panels: tuple[Array, ...]
-    """Of P and N, see `panels`."""
+    """The panels of P and N, see `panels`."""
 
 
 def arrays_of_forms(training: Sequence[Form], validation: Sequence[Form]) -> FormArrays:

@@ -21,7 +21,7 @@ ELU_SLOPE: Final = 1e-7
 
 
 class LagrangeArrays(NamedTuple):
-    """All numbers of the losses of n predictions that are no data."""
+    """Numbers of the losses of n predictions that are no data."""
 
     start: Tensor
     """(n,): the first multipliers."""

@@ -1,4 +1,4 @@
-"""What a likelihood is: the chi2 of all models against the data that each of them is fitted to.
+"""Likelihood: the chi2 of all models against the data that each of them is fitted to.
 
 There are three, with one interface: `n3hyper.fitting.loss.points` where data points are split
 between training and validation; where eigenmodes are split, `n3hyper.fitting.loss.mode_features`
@@ -13,7 +13,7 @@ one for each validation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -62,19 +62,19 @@ class Likelihood(ABC):
     @property
     @abstractmethod
     def shared(self) -> Arrays:
-        """What all models share in a step."""
+        """Arrays that all models share in a step."""
 
     @abstractmethod
     def of_models(self, models: Index) -> Arrays:
-        """Return what each of some models (m,) has of its own in a step."""
+        """Return the arrays that each of some models (m,) has of its own in a step."""
 
     @abstractmethod
     def step(self, shared: Arrays, own: Arrays, models: Index) -> StepLikelihood:
-        """Return the likelihood of a batch of models, of what `shared` and `of_models` gave."""
+        """Return the likelihood of a batch of models, from `shared` and `of_models`."""
 
     @abstractmethod
     def exact(self, models: Index) -> Arrays:
-        """Return what each of some models has of its own in `exact_chi2`."""
+        """Return the arrays that each of some models has of its own in `exact_chi2`."""
 
     @abstractmethod
     def exact_chi2(self, own: Arrays, predictions: Array) -> tuple[Array, Array]:
@@ -83,7 +83,15 @@ class Likelihood(ABC):
     @property
     @abstractmethod
     def numbers_of_a_model(self) -> tuple[int, int]:
-        """How many large numbers a model has of its own in a step, and in `exact_chi2`."""
+        """Count of the large numbers that a model has of its own: in a step, in `exact_chi2`."""
+
+    def with_problem(self, problem: FitProblem, masks: ModelMasks) -> Likelihood:
+        """Return the likelihood of other replicas of the same data, with what replicas share."""
+        other = replace(self, problem=problem, masks=masks)
+        found = vars(self)
+        known = {str(name): found[name] for name in ("shared", "modes") if name in found}
+        vars(other).update(known)
+        return other
 
     def data_of(self, models: Index) -> Array:
         """Return what each of some models is fitted to, (m, ndata)."""

@@ -1,4 +1,4 @@
-"""Which points, or eigenmodes, each model of a fit trains on, validates on and is tested on."""
+"""Masks of the points, or eigenmodes, that each model trains on, validates on, is tested on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ModelMasks:
 
     training: Mask
     validation: Mask
-    """Those of the training where a model has no validation points."""
+    """The masks of the training where a model has no validation points."""
     tested: Mask
     """Points left out in the fold; all points where none is."""
     validated: Mask

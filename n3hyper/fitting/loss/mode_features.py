@@ -24,14 +24,14 @@ from n3hyper.physics.arrays import Array, Index
 
 
 class SharedScale(NamedTuple):
-    """What all models share."""
+    """Arrays that all models share."""
 
     scale: Tensor
     """(r + q,): 1 for features, 1 / sigma for other predictions."""
 
 
 class FormsOfModels(NamedTuple):
-    """What each of m models has of its own."""
+    """Arrays that each of m models has of its own."""
 
     center: Tensor
     """(m, r + q): features and other predictions near the data, around which `forms` are."""
@@ -58,12 +58,12 @@ class ModeFeatures(Eigenmodes):
 
     @cached_property
     def shared(self) -> SharedScale:
-        """What all models share in a step."""
+        """Arrays that all models share in a step."""
         sigma = self.features.rest.sigma
         return SharedScale(np.concatenate([np.ones(self.features.size), 1.0 / sigma]))
 
     def of_models(self, models: Index) -> FormsOfModels:
-        """Return what each of some models has of its own in a step."""
+        """Return the arrays that each of some models has of its own in a step."""
         features, folds, data = self.features, self.folds_of(models), self.data_of(models)
         points, rest = features.covariance.points, features.order
         loaded = features.loadings * features.covariance.sigma[:, None]
@@ -87,7 +87,7 @@ class ModeFeatures(Eigenmodes):
 
     @property
     def numbers_of_a_model(self) -> tuple[int, int]:
-        """How many numbers the forms of a model have; in float64 it has nothing of its own."""
+        """Count of the numbers of a model's forms; in float64 it has nothing of its own."""
         return 2 * panel_numbers(self.features.size + self.features.order.size, 0), 0
 
     def _rows(self, fold: int, loaded: Array) -> Array:

@@ -35,7 +35,7 @@ class SharedModes(NamedTuple):
 
 
 class ModesOfModels(NamedTuple):
-    """What each of m models has of its own."""
+    """Arrays that each of m models has of its own."""
 
     data: Tensor
     """(m, ndata), in the order of what the theory gives."""
@@ -53,7 +53,7 @@ class FoldOrder(NamedTuple):
 
 
 class ExactModes(NamedTuple):
-    """What each of m models has of its own in float64."""
+    """Arrays in float64 that each of m models has of its own."""
 
     data: Array
     """(m, ndata)"""
@@ -92,7 +92,7 @@ class ModesInStep(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Eigenmodes(Likelihood, ABC):
-    """What likelihoods of split eigenmodes have in common."""
+    """Base of the likelihoods of split eigenmodes."""
 
     @cached_property
     def modes(self) -> Array:
@@ -100,7 +100,7 @@ class Eigenmodes(Likelihood, ABC):
         return modes_of(self.problem)
 
     def exact(self, models: Index) -> ExactModes:
-        """Return what each of some models has of its own in `exact_chi2`."""
+        """Return the arrays that each of some models has of its own in `exact_chi2`."""
         data, masks = np.ascontiguousarray(self.data_of(models)), self.masks.stacked(models)
         return ExactModes(data, masks, self.folds_of(models))
 
@@ -125,12 +125,12 @@ class Modes(Eigenmodes):
 
     @cached_property
     def shared(self) -> SharedModes:
-        """What all models share in a step."""
+        """Arrays that all models share in a step."""
         columns = self.modes[:, self.features.order]
         return SharedModes(columns, np.ascontiguousarray(columns.swapaxes(1, 2)))
 
     def of_models(self, models: Index) -> ModesOfModels:
-        """Return what each of some models has of its own in a step."""
+        """Return the arrays that each of some models has of its own in a step."""
         return ModesOfModels(
             # the layout decides in which order NumPy adds
             data=np.ascontiguousarray(self.data_of(models)[:, self.features.order]),
@@ -145,7 +145,7 @@ class Modes(Eigenmodes):
 
     @property
     def numbers_of_a_model(self) -> tuple[int, int]:
-        """None: all that is large is shared."""
+        """No large numbers of its own: they are shared."""
         return 0, 0
 
 

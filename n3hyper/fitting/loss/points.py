@@ -35,7 +35,7 @@ from n3hyper.physics.arrays import Array, Index
 
 
 class SharedPoints(NamedTuple):
-    """What all models share: n points behind the features, a of them attached, then the rest."""
+    """Arrays that all models share, of n points: a of them are attached ones, and come first."""
 
     systematics: tuple[Tensor, ...]
     """S of each block of the rest, (points, k)."""
@@ -54,7 +54,7 @@ class SharedPoints(NamedTuple):
 
 
 class PointsOfModels(NamedTuple):
-    """What each of m models has of its own; trainings come first, then validations."""
+    """Arrays that each of m models has of its own; trainings come before validations."""
 
     center: Tensor
     """(m, r): features near the data, around which `forms` are."""
@@ -68,7 +68,7 @@ class PointsOfModels(NamedTuple):
 
 
 class ExactPoints(NamedTuple):
-    """What each of m models has of its own where no features stand for points."""
+    """Arrays in float64 that each of m models has of its own, of all points."""
 
     data: Array
     """(m, ndata), in the order of the covariance."""
@@ -166,7 +166,7 @@ class Points(Likelihood):
 
     @cached_property
     def shared(self) -> SharedPoints:
-        """What all models share in a step."""
+        """Arrays that all models share in a step."""
         features, rest = self.features, self.features.rest
         inverse = np.empty(self.problem.ndata, dtype=np.int64)
         inverse[features.order] = np.arange(features.order.size)
@@ -184,7 +184,7 @@ class Points(Likelihood):
         )
 
     def of_models(self, models: Index) -> PointsOfModels:
-        """Return what each of some models has of its own in a step."""
+        """Return the arrays that each of some models has of its own in a step."""
         data, points = self.data_of(models), self.features.points
         center, forms = self._forms(models, data)
         return PointsOfModels(
@@ -201,8 +201,8 @@ class Points(Likelihood):
         return PointsInStep(SharedPoints(*shared), PointsOfModels(*own))
 
     def exact(self, models: Index) -> ExactPoints:
-        """Return what each of some models has of its own in `exact_chi2`."""
-        covariance = self.features.whole
+        """Return the arrays that each of some models has of its own in `exact_chi2`."""
+        covariance = self.features.all_points
         return ExactPoints(
             data=np.ascontiguousarray(self.data_of(models)[:, covariance.points]),
             masks=self.masks.stacked(models, covariance.points),
@@ -211,7 +211,7 @@ class Points(Likelihood):
 
     def exact_chi2(self, own: Arrays, predictions: Array) -> tuple[Array, Array]:
         """Return training and validation chi2 (m,) of all predictions (m, ndata), in float64."""
-        covariance, (data, masks, inverses_of_blocks) = self.features.whole, ExactPoints(*own)
+        covariance, (data, masks, inverses_of_blocks) = self.features.all_points, ExactPoints(*own)
         residuals = (predictions[:, covariance.points] - data) * (1.0 / covariance.sigma)
         masked = np.concatenate([residuals, residuals]) * masks
         chi2, start = np.zeros(len(masked)), 0
@@ -225,10 +225,10 @@ class Points(Likelihood):
 
     @property
     def numbers_of_a_model(self) -> tuple[int, int]:
-        """How many numbers of covariances a model has in a step, and in `exact_chi2`."""
+        """Count of the numbers of a model's covariances: in a step, in `exact_chi2`."""
         features = self.features
         forms = panel_numbers(features.size, features.attachments)
-        return 2 * (_squares(features.rest) + forms), 2 * _squares(features.whole)
+        return 2 * (_squares(features.rest) + forms), 2 * _squares(features.all_points)
 
     def _forms(self, models: Index, data: Array) -> tuple[Array, FormArrays]:
         """Return features near the data (m, r), and the forms around them."""

@@ -1,4 +1,4 @@
-"""From PDFs to what the chi2 and the Lagrange multipliers are of, for a batch, in TensorFlow."""
+"""Predictions of the PDFs of a batch, in TensorFlow: features, points, and constraints."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from n3hyper.fitting.products import differentiable_product, product
 
 @dataclass(frozen=True)
 class TheoryShape:
-    """What of the theory must be known to compile a step."""
+    """Shape of the theory, as far as a program depends on it."""
 
     products: tuple[tuple[int, str, int | None], ...]
     """First node of the x-grid, kind, and product whose coordinates are read, of each product."""
     segments: tuple[Segment, ...]
-    """Those of the data first."""
+    """Segments of the data, then those of the constraints."""
     data_segments: int
 
     @classmethod
@@ -92,9 +92,9 @@ def predictions(
 
 
 def quadratic_forms(forms: Tensor, vectors: Tensor) -> Tensor:
-    """Return u G u for all G (n, d, d) and u (m, d), (m, n); no further product differentiates it.
+    """Return u G u for all G (n, d, d) and u (m, d), (m, n).
 
-    The derivative is 2 G u, and G u is there.
+    The derivative 2 G u needs no further product.
     """
     tf = tensorflow()
     size, width = forms.shape[:2]

@@ -1,4 +1,4 @@
-"""From FK tables and operations to the few matrices of `n3hyper.fitting.loss.tables`.
+"""Maker of the few matrices of `n3hyper.fitting.loss.tables`, from FK tables and operations.
 
 Each prediction becomes one or two sums of table rows. Predictions of one form whose rows have one
 shape make a segment; the rows of linear ones, and the factors of quadratic forms, are put together
@@ -14,11 +14,10 @@ from itertools import combinations, groupby, islice
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.loss.bilinear import BilinearTables, Combination, Family, padded_rank
-from n3hyper.fitting.loss.compression import Compressed, Precision, compressed
+from n3hyper.fitting.loss.compression import TINY, Compressed, Precision, compressed
 from n3hyper.fitting.loss.hadronic_rows import HadronicRows
 from n3hyper.fitting.loss.tables import (
     FACTORS,
@@ -32,15 +31,14 @@ from n3hyper.fitting.loss.tables import (
     Tables,
     flavour_basis,
 )
+from n3hyper.physics.arrays import Array
 from n3hyper.physics.sum_rules import SumRules
 from n3hyper.theory.stack import Observable, TheoryStack
-
-Array = NDArray[np.float64]
 
 NEGLIGIBLE: Final = 1e-13
 """Table entries below this part of the largest one of their row count as zero."""
 PRODUCT_COST: Final = 8_000
-"""What one more product costs, in rows times nodes: below it the time goes into starting it."""
+"""Cost of one more product, in rows times nodes: that of starting it."""
 
 SIZES: Final = 6
 """How many different ranks compressed forms are padded to."""
@@ -58,20 +56,20 @@ def _sum_of(*operands: int) -> Combination:
 
 
 def _form(operation: str, operands: int) -> tuple[str, Combination, Combination]:
-    """How an operation is made of two sums of operands."""
-    everything = _sum_of(*range(operands))
+    """Return how an operation is made of two sums of operands."""
+    all_operands = _sum_of(*range(operands))
     if operation in ("NULL", "ADD", "SMT"):
-        return PLAIN, everything, ()
+        return PLAIN, all_operands, ()
     if operation == "RATIO":
         return QUOTIENT, _sum_of(0), _sum_of(1)
     if operation == "ASY":
         return QUOTIENT, ((0, 1.0), (1, -1.0)), _sum_of(0, 1)
     if operation in _HALF:
         half = operands // 2
-        return QUOTIENT, everything[:half], everything[half:]
+        return QUOTIENT, all_operands[:half], all_operands[half:]
     if operation in ("SUBTRACT_ABS", "SUBTRACT_ABSPAIR"):
         half = operands // 2
-        return LESS_MAGNITUDE, everything[:half], everything[half:]
+        return LESS_MAGNITUDE, all_operands[:half], all_operands[half:]
     raise TheoryError(f"operation {operation}: the fit has no form for it")
 
 
@@ -92,7 +90,7 @@ class _Prediction:
 
 
 def _predictions(observables: tuple[Observable, ...]) -> Iterator[_Prediction]:
-    """All predictions, with combinations of rows of the raw vector."""
+    """Yield all predictions, with combinations of rows of the raw vector."""
     for number, observable in enumerate(observables):
         form, first, second = _form(observable.operation, len(observable.operands))
         for point in range(observable.ndata):
@@ -118,7 +116,7 @@ class _Rows:
     """(rows, nx - first, nb) and the rows' signs."""
 
     def padded(self, number: int, start: int) -> tuple[Array, Array]:
-        """The rows of an operand, (rank or 1, nx - start, nb), and their signs."""
+        """Return the rows of an operand, (rank or 1, nx - start, nb), and their signs."""
         rows, signs = self.operands[number]
         missing = max(self.rank, 1) - len(rows)
         return (
@@ -128,7 +126,7 @@ class _Rows:
 
 
 class _Maker:
-    """Makes rows of tables."""
+    """Maker of the rows of predictions."""
 
     def __init__(self, theory: TheoryStack, basis: FlavourBasis) -> None:
         self.nx = theory.xgrid.size
@@ -140,39 +138,39 @@ class _Maker:
         self.hadronic = HadronicRows(theory, self.dis_rows, basis.expansion)
 
     def is_linear(self, prediction: _Prediction) -> bool:
-        """Whether a prediction is made of DIS tables."""
+        """Return whether a prediction is made of DIS tables."""
         kinds = {row < self.dis_rows for part in prediction.operands for row, _ in part}
         if len(kinds) > 1:
             raise TheoryError("a data set mixes linear and bilinear FK tables; none may")
         return kinds.pop()
 
     def linear(self, prediction: _Prediction) -> _Rows:
-        """The rows of a prediction of DIS tables."""
+        """Return the rows of a prediction of DIS tables."""
         sums = []
         for operand in prediction.operands:
             factors = np.array([factor for _, factor in operand])
             sums.append(np.tensordot(factors, self.dis[[row for row, _ in operand]], axes=1))
         # a point of some x is made of PDFs at larger x only
-        sizes = np.max([np.abs(each).max(axis=1) for each in sums], axis=0)
+        sizes = np.max([np.abs(row).max(axis=1) for row in sums], axis=0)
         first = int(np.argmax(sizes > NEGLIGIBLE * sizes.max(initial=0.0)))
-        operands = tuple((each[None, first:], np.ones(1)) for each in sums)
+        operands = tuple((row[None, first:], np.ones(1)) for row in sums)
         return _Rows(prediction, first, 0, operands)
 
     def quadratic(self, prediction: _Prediction, family: Family) -> _Rows:
-        """The factors of a prediction of hadronic tables."""
+        """Return the factors of a prediction of hadronic tables."""
         operands = tuple(self.bilinear.factors(part, family) for part in prediction.operands)
         rank = padded_rank(max(len(signs) for _, signs in operands))
         return _Rows(prediction, family.first, rank, operands)
 
 
 def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
-    """Where up to three matrices should start on the x-grid, so that least work is done."""
+    """Return where up to three matrices start on the x-grid, so that least work is done."""
     if not rows:
         return ()
-    firsts = np.array([each.first for each in rows])
-    weights = [max(each.rank, 1) * len(each.operands) for each in rows]
+    firsts = np.array([prediction.first for prediction in rows])
+    sizes = [max(prediction.rank, 1) * len(prediction.operands) for prediction in rows]
     options = np.unique(firsts)
-    work = np.array([np.sum(weights, where=firsts == option) for option in options])
+    work = np.array([np.sum(sizes, where=firsts == option) for option in options])
 
     def cost(starts: tuple[int, ...]) -> float:
         chosen = np.array(starts)[np.searchsorted(starts, options, side="right") - 1]
@@ -184,7 +182,7 @@ def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
 
 
 class _RowsBuilder:
-    """Puts linear rows, or factors, into products, segment by segment."""
+    """Builder that puts linear rows, or factors, into products, segment by segment."""
 
     def __init__(self, rows: list[_Rows], nx: int, kind: str, first_product: int) -> None:
         self.given, self.kind, self.first_product = rows, kind, first_product
@@ -195,38 +193,40 @@ class _RowsBuilder:
     def segments(
         self, chosen: Callable[[_Prediction], bool]
     ) -> Iterator[tuple[Segment, list[int]]]:
-        """Segments of chosen predictions of one form, and the places of the predictions."""
-        rows = [each for each in self.given if chosen(each.prediction)]
-        keys = [(bisect_right(self.starts, each.first) - 1, each.rank) for each in rows]
+        """Yield segments of chosen predictions of one form, and the places of the predictions."""
+        rows = [row for row in self.given if chosen(row.prediction)]
+        keys = [(bisect_right(self.starts, row.first) - 1, row.rank) for row in rows]
         for key in sorted(set(keys)):
-            alike = [each for each, its in zip(rows, keys, strict=True) if its == key]
+            alike = [row for row, own_key in zip(rows, keys, strict=True) if own_key == key]
             where = [self._add(alike, key[0], k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
             form, product = alike[0].prediction.form, self.first_product + key[0]
             segment = Segment(form, product, where[0], second, len(alike), key[1])
-            yield segment, [each.prediction.place for each in alike]
+            yield segment, [row.prediction.place for row in alike]
 
     def _add(self, chosen: list[_Rows], product: int, operand: int) -> tuple[int, int]:
         start = sum(len(part) for part in self.signs[product])
-        for each in chosen:
-            rows, signs = each.padded(operand, self.starts[product])
+        for prediction in chosen:
+            rows, signs = prediction.padded(operand, self.starts[product])
             self.rows[product].append(rows.reshape(len(rows), -1))
             self.signs[product].append(signs)
         return start, sum(len(part) for part in self.signs[product])
 
     def products(self) -> list[Product]:
-        """What was put together."""
-        none = np.zeros(0)
+        """Return the products that were put together."""
+        no_signs = np.zeros(0)
         return [
             Product(
-                start, np.concatenate(rows), np.concatenate(signs) if self.kind == FACTORS else none
+                start,
+                np.concatenate(rows),
+                np.concatenate(signs) if self.kind == FACTORS else no_signs,
             )
             for start, rows, signs in zip(self.starts, self.rows, self.signs, strict=True)
         ]
 
 
 class _FormsBuilder:
-    """Puts the forms of a family into one product."""
+    """Builder that puts the forms of a family into one product."""
 
     def __init__(
         self,
@@ -242,21 +242,21 @@ class _FormsBuilder:
     def segments(
         self, chosen: Callable[[_Prediction], bool]
     ) -> Iterator[tuple[Segment, list[int]]]:
-        """The segment of chosen predictions of one form, and the places of the predictions."""
-        alike = [each for each in self.given if chosen(each)]
+        """Yield the segment of chosen predictions of one form, and the places of these."""
+        alike = [prediction for prediction in self.given if chosen(prediction)]
         if alike:
             where = [self._add(alike, k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
             segment = Segment(alike[0].form, self.first_product, where[0], second, len(alike), 0)
-            yield segment, [each.place for each in alike]
+            yield segment, [prediction.place for prediction in alike]
 
     def _add(self, chosen: list[_Prediction], operand: int) -> tuple[int, int]:
         start = len(self.parts)
-        self.parts.extend(each.operands[operand] for each in chosen)
+        self.parts.extend(prediction.operands[operand] for prediction in chosen)
         return start, len(self.parts)
 
     def products(self) -> list[Product]:
-        """What was put together."""
+        """Return the product that was put together."""
         forms = np.stack([self.tables.form(part, self.family) for part in self.parts])
         return [Product(self.family.first, self.family.combinations, forms=forms)]
 
@@ -280,14 +280,14 @@ class _CompressedBuilder(_RowsBuilder):
         self.coordinates = compressed.coordinates.astype(np.float64)
 
     def products(self) -> list[Product]:
-        """The coordinates and what was put together."""
+        """Return the coordinates and what was put together."""
         (factors,) = super().products()
         coordinates = Product(0, self.coordinates, are_coordinates=True)
         return [coordinates, replace(factors, on=self.first_product - 1)]
 
 
 def few_sizes(sizes: Sequence[int], most: int = SIZES) -> list[int]:
-    """The sizes made larger such that only so many different ones are left, at the least cost.
+    """Return the sizes made larger until only so many different ones are left, at the least cost.
 
     >>> few_sizes([3, 4, 9, 4, 10], 2)
     [4, 4, 10, 4, 10]
@@ -314,7 +314,7 @@ _Builders = list[_RowsBuilder | _FormsBuilder]
 def _builders(
     predictions: list[_Prediction], maker: _Maker, precision: Precision | None
 ) -> _Builders:
-    """Builders that share all predictions among them."""
+    """Return builders that share all predictions among them."""
     linear = [maker.linear(each) for each in predictions if maker.is_linear(each)]
     first = _RowsBuilder(linear, maker.nx, LINEAR, 0)
     bilinear = [each for each in predictions if not maker.is_linear(each)]
@@ -326,7 +326,7 @@ def _builders(
 def _compressed_builders(
     bilinear: list[_Prediction], maker: _Maker, precision: Precision, number: int
 ) -> _Builders:
-    """Those of data and of constraints, which have coordinates of their own."""
+    """Return those of data and of constraints, which have coordinates of their own."""
     ndata = len(precision.uncertainties)
     builders: _Builders = []
     for is_data in (True, False):
@@ -340,7 +340,7 @@ def _compressed_builders(
 
 
 def _units(predictions: list[_Prediction], precision: Precision) -> Callable[[Array], Array]:
-    """What the operands of predictions may be wrong by, of their typical magnitudes."""
+    """Return what the operands of predictions may be wrong by, from their typical magnitudes."""
     uncertainties = precision.uncertainties
 
     def of(each: _Prediction, sizes: list[float]) -> list[float]:
@@ -348,7 +348,7 @@ def _units(predictions: list[_Prediction], precision: Precision) -> Callable[[Ar
             known = each.place < len(uncertainties)
             unit = uncertainties[each.place] if known else OF_CONSTRAINTS * max(sizes)
             return [unit] * len(sizes)
-        one, other = sizes
+        one, other = np.maximum(sizes, TINY).tolist()
         known = each.place < len(uncertainties)
         unit = uncertainties[each.place] if known else OF_CONSTRAINTS * one / other
         unit *= NEAR_A_POLE * other
@@ -365,7 +365,7 @@ def _units(predictions: list[_Prediction], precision: Precision) -> Callable[[Ar
 
 
 def _exact_builders(bilinear: list[_Prediction], maker: _Maker, number: int) -> _Builders:
-    """Forms and factors of all rows without loss."""
+    """Return builders of forms and factors of all rows without loss."""
     factors: list[_Rows] = []
     as_forms: list[tuple[Family, list[_Prediction]]] = []
     for _, group in groupby(bilinear, lambda each: each.observable):
@@ -390,7 +390,7 @@ def make_tables(
     rules: SumRules | None,
     precision: Precision | None = None,
 ) -> Tables:
-    """The tables of a fit.
+    """Return the tables of a fit.
 
     Parameters
     ----------
@@ -411,8 +411,8 @@ def make_tables(
     for is_data in (True, False):
         for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
 
-            def chosen(each: _Prediction, form: str = form, is_data: bool = is_data) -> bool:
-                return each.form == form and (each.place < ndata) == is_data
+            def chosen(made: _Prediction, form: str = form, is_data: bool = is_data) -> bool:
+                return made.form == form and (made.place < ndata) == is_data
 
             for builder in builders:
                 for segment, places in builder.segments(chosen):

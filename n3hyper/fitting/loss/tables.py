@@ -1,4 +1,4 @@
-"""All theory of a fit as a few matrices, made once: one product with each a step.
+"""The theory of a fit as few matrices, made once: a step has one product with each of them.
 
 The tables are rewritten in ways that change nothing but rounding:
 
@@ -19,12 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.sum_rules import SumRules
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 PLAIN, QUOTIENT, LESS_MAGNITUDE = "plain", "quotient", "less magnitude"
 
@@ -40,7 +37,7 @@ class FlavourBasis:
 
 
 def flavour_basis(rotation: Array, rules: SumRules | None) -> FlavourBasis:
-    """The smallest set of evolution flavours of fits with such a rotation and sum rules.
+    """Return the smallest set of evolution flavours of fits with such a rotation and sum rules.
 
     Flavours mix only if they are multiplied with the same normalisation.
     """
@@ -62,16 +59,16 @@ def flavour_basis(rotation: Array, rules: SumRules | None) -> FlavourBasis:
 
 
 def _normalisation_key(flavour: int, rotation: Array, rules: SumRules | None) -> object:
-    """Equal for flavours that are multiplied with the same factor in all fits."""
+    """Return a key that flavours share which are multiplied with the same factor in all fits."""
     if rules is None or flavour not in rules.components():
         return None
     rule = rules.rules[rules.components().index(flavour)]
     divisor = rules.divisors()[flavour]
     divided = divisor in rules.divided
     drawn = rules.constants([0])[0, flavour] != rules.constants([1])[0, flavour]
-    own = flavour if drawn else None
+    own_constant = flavour if drawn else None
     integral = (divided, rotation[:, divisor].tobytes())
-    return integral, rule.constant, rule.other, rule.slope, own
+    return integral, rule.constant, rule.other, rule.slope, own_constant
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ LINEAR, FACTORS, FORMS, COORDINATES = "linear", "factors", "forms", "coordinates
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """Rows that need the x-grid from some node on: one matrix.
+    """Matrix of the rows that need the x-grid from some node on.
 
     Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
     (factors of quadratic forms), or u G u (forms). Coordinates are no predictions, but what the
@@ -124,7 +121,7 @@ class Product:
         return FACTORS if self.signs.size else LINEAR
 
     def rows(self, pdf: Array, before: Sequence[Array] = ()) -> Array:
-        """What it gives of v on the x-grid, (..., nx, nb) -> (..., rows).
+        """Return what the rows give of v on the x-grid, (..., nx, nb) -> (..., rows).
 
         Parameters
         ----------
@@ -145,12 +142,12 @@ class Product:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """The theory of a fit; `v` is the PDF at (x, flavour of the basis), flattened."""
+    """Theory of a fit as products and segments of predictions."""
 
     basis: FlavourBasis
     products: tuple[Product, ...]
     segments: tuple[Segment, ...]
-    """Those of the data first."""
+    """Segments of the data, then those of the constraints."""
     data_segments: int
     order: Index
     """(npredictions,): the place in the problem's predictions of each prediction made here."""
@@ -161,7 +158,7 @@ class Tables:
         return sum(segment.size for segment in self.segments[: self.data_segments])
 
     def predict(self, pdf: Array) -> Array:
-        """Predictions in the problem's order.
+        """Return predictions in the problem's order.
 
         Parameters
         ----------
@@ -184,7 +181,7 @@ class Tables:
 
 
 def sum_groups(values: Array, size: int, rank: int) -> Array:
-    """(..., size * rank) -> (..., size)"""
+    """Return the sums of groups of `rank` values, (..., size * rank) -> (..., size)."""
     return np.asarray(values.reshape(*values.shape[:-1], size, rank).sum(axis=-1))
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
 
 _SELU_SCALE: Final = 1.0507009873554805
 _SELU_ALPHA: Final = 1.6732632423543772
@@ -31,12 +30,12 @@ _ERF: Final = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _gelu(x: Array) -> Array:
-    """x times the normal distribution function."""
+    """Return x times the normal distribution function."""
     return np.asarray(0.5 * x * (1.0 + _ERF(x / np.sqrt(2.0))))
 
 
 def _square_singlet(x: Array) -> Array:
-    """The square of the first two outputs (the singlet sector), the others as they are."""
+    """Return the square of the first two outputs (the singlet sector), the others as they are."""
     return np.concatenate([x[..., :2] ** 2, x[..., 2:]], axis=-1)
 
 
@@ -58,4 +57,4 @@ NUMPY_ACTIVATIONS: Final[Mapping[str, Callable[[Array], Array]]] = {
     "swish": _silu,
     "tanh": np.tanh,
 }
-"""By the names of `n3hyper.runcard.names.ACTIVATIONS`."""
+"""Functions by the names of `n3hyper.runcard.names.ACTIVATIONS`."""

@@ -9,7 +9,7 @@ from n3hyper.fitting.network.layout import Architecture
 
 
 class DropoutArrays(NamedTuple):
-    """What dropout needs to know."""
+    """Rate and seeds of the dropout of m models."""
 
     rate: Tensor
     """()"""

@@ -37,7 +37,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
 
 
 class SumRuleArrays(NamedTuple):
-    """The numbers of normalisations (constants - I @ numerator) / (offset + I @ denominator).
+    """Numbers of the normalisations (constants - I @ numerator) / (offset + I @ denominator).
 
     I (models, 2 nfit) are the integrals of the fitted flavours, of x f and then of f.
     """
@@ -55,7 +55,7 @@ class SumRuleArrays(NamedTuple):
 
 
 class NetworkArrays(NamedTuple):
-    """All numbers of the forward pass that are not weights; nodes are those of nx and nq."""
+    """Numbers of the forward pass that are not weights, with nx nodes and nq of the quadrature."""
 
     inputs: Tensor
     """(nodes, inputs + 1), with a column of ones; a last node at x = 1 where that is subtracted."""
@@ -74,7 +74,7 @@ class NetworkArrays(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PDFInputs:
-    """What the forward pass must know of a fit, in NumPy."""
+    """Maker of the numbers of the forward pass of a fit, in NumPy."""
 
     xgrid: Array
     quadrature: Quadrature

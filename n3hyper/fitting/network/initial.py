@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.network.pdf_model import Layer
+from n3hyper.physics.arrays import Array
 from n3hyper.physics.preprocessing import Preprocessing
-
-Array = NDArray[np.float64]
 
 
 def fold_seeds(seeds: Sequence[int], fold: int) -> list[int]:
-    """The seeds of the replicas' networks in a fold; the first fold has the replicas' own.
+    """Return the seeds of the replicas' networks in a fold; the first fold has the replicas' own.
 
     >>> fold_seeds([7], 0), fold_seeds([7], 2) == [2 * s for s in fold_seeds([7], 1)]
     ([7], True)
@@ -53,7 +51,9 @@ def initial_layers(
     initializer: str = "glorot_normal",
     layer_type: str = "dense",
 ) -> tuple[Layer, ...]:
-    """Kernels drawn with the seed of the model plus the number of the layer; biases zero.
+    """Return layers with kernels drawn by the seeds, and biases of zero.
+
+    The seed of a kernel is that of the model plus the number of the layer.
 
     In a `dense_per_flavour` network the seed advances by the number of flavours each layer.
 
@@ -84,7 +84,7 @@ def initial_layers(
 def initial_exponents(
     preprocessing: Preprocessing, seeds: Sequence[int], large_x: bool = True
 ) -> tuple[Array, Array]:
-    """alpha and beta, each (models, nfit), uniform in their ranges.
+    """Return alpha and beta, each (models, nfit), drawn uniformly in their ranges.
 
     The seed of a model advances by one from alpha to beta of a flavour and on to the next one.
     Without `large_x` beta is zero.

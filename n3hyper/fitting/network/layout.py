@@ -1,4 +1,4 @@
-"""Where each weight of a batch of networks lies: all weights of a model are one flat vector.
+"""Places of the weights of a batch of networks: all weights of a model are one flat vector.
 
 One vector for each model makes the optimizer, the best weights and the freezing of models a few
 operations on one (models, P) tensor.
@@ -17,12 +17,11 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.fitting.network.pdf_model import Layer
+from n3hyper.errors import HyperparameterError
+from n3hyper.fitting.network.pdf_model import Layer, NetworkWeights
 from n3hyper.fitting.settings import FitSettings
-
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array, Index
 
 WIDTH_STEP: Final = 16
 """Widths of hidden layers (with the unit that is always one) are padded to multiples of it."""
@@ -30,26 +29,26 @@ WIDTH_STEP: Final = 16
 
 @dataclass(frozen=True)
 class Architecture:
-    """What of the networks must be known to compile the fit; equal ones share a program."""
+    """Shape of the networks, as far as a program depends on it; equal ones share a program."""
 
     models: int
     blocks: int
-    """Networks of each model: 1, or one for each flavour."""
+    """Number of networks of each model: 1, or one for each flavour."""
     inputs: int
     hidden: int
     """Padded width of the hidden layers."""
     outputs: int
-    """Outputs of each block."""
+    """Number of outputs of each block."""
     activations: tuple[str, ...]
     nfit: int
-    """Fitted flavours."""
+    """Number of fitted flavours."""
     dropout: bool
     subtracts: bool
     """Whether the value at x = 1 is subtracted."""
 
     @classmethod
     def of(cls, settings: FitSettings, models: int, inputs: int, nfit: int) -> Architecture:
-        """The architecture of a trial.
+        """Return the architecture of a trial.
 
         >>> from n3hyper.fitting.settings import OptimizerSettings
         >>> adam = OptimizerSettings("Adam", 0.01, 1.0)
@@ -79,12 +78,12 @@ class Architecture:
         return len(self.activations)
 
     def layer_shape(self, layer: int) -> tuple[int, int]:
-        """Inputs (with the one) and outputs of a layer, padded."""
+        """Return the padded numbers of inputs (with the one) and outputs of a layer."""
         inputs = self.inputs + 1 if layer == 0 else self.hidden
         return inputs, self.outputs if layer == self.depth - 1 else self.hidden
 
     def layer_slices(self) -> list[slice]:
-        """The part of the flat vector that each layer is."""
+        """Return the part of the flat vector that each layer is."""
         sizes = [self.blocks * a * b for a, b in map(self.layer_shape, range(self.depth))]
         ends = np.cumsum([0, *sizes])
         return [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -113,19 +112,19 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Layout:
-    """The true widths of a trial within its padded architecture."""
+    """True widths of a trial within its padded architecture."""
 
     architecture: Architecture
     widths: tuple[int, ...]
-    """Outputs of each layer, of each block."""
+    """Number of outputs of each layer, in a block."""
 
     @classmethod
     def of(cls, settings: FitSettings, architecture: Architecture) -> Layout:
-        """The layout of a trial."""
+        """Return the layout of a trial."""
         return cls(architecture, (*settings.nodes[:-1], architecture.outputs))
 
     def unit_masks(self) -> Array:
-        """(hidden layers, hidden): 1 for units that the trial has, 0 for the others."""
+        """Return 1 for units that the trial has, 0 for the others, (hidden layers, hidden)."""
         units = np.arange(self.architecture.hidden)
         return np.array([units < width for width in self.widths[:-1]], dtype=np.float64).reshape(
             -1, self.architecture.hidden
@@ -134,8 +133,23 @@ class Layout:
     def _inputs(self, layer: int) -> int:
         return self.architecture.inputs if layer == 0 else self.widths[layer - 1]
 
+    def check(self, start: NetworkWeights) -> None:
+        """HyperparameterError unless weights have the shape of these networks."""
+        shape = self.architecture
+        wanted = [
+            (shape.blocks, self._inputs(number), self.widths[number])
+            for number in range(shape.depth)
+        ]
+        found = [layer.kernel.shape[1:] for layer in start.layers]
+        if found != wanted or start.alpha.shape[1:] != (shape.nfit,):
+            raise HyperparameterError(
+                "the weights to start from are those of another network: layers "
+                f"{' '.join(map(str, found))}, here {' '.join(map(str, wanted))} "
+                "(networks, inputs, outputs)"
+            )
+
     def flatten(self, layers: tuple[Layer, ...], alpha: Array, beta: Array) -> Array:
-        """The flat vectors, (models, P)."""
+        """Return the flat vectors, (models, P)."""
         models, shape = self.architecture.models, self.architecture
         parts = []
         for number, layer in enumerate(layers):
@@ -147,7 +161,7 @@ class Layout:
         return np.concatenate([*parts, alpha, beta], axis=1)
 
     def unflatten(self, weights: Array) -> tuple[tuple[Layer, ...], Array, Array]:
-        """Layers, alpha and beta of flat vectors (any number of models, P)."""
+        """Return layers, alpha and beta of flat vectors (any number of models, P)."""
         shape = self.architecture
         layers = []
         for number, (where, activation) in enumerate(
@@ -160,8 +174,8 @@ class Layout:
             layers.append(Layer(kernel, padded[:, :, -1, : self.widths[number]], activation))
         return tuple(layers), weights[:, shape.alpha], weights[:, shape.beta]
 
-    def variable_of_weight(self) -> NDArray[np.int64]:
-        """(P,): the number of the variable that each weight belongs to.
+    def variable_of_weight(self) -> Index:
+        """Return the number of the variable that each weight belongs to, (P,).
 
         The variables are those of n3fit's Keras model: kernels and biases of each layer and block,
         and each exponent.
@@ -172,7 +186,7 @@ class Layout:
         return np.concatenate([*parts, first + np.arange(2 * shape.nfit)])
 
     def kernels(self) -> Array:
-        """(P,): 1 for weights of kernels, 0 for biases and exponents."""
+        """Return 1 for weights of kernels, 0 for biases and exponents, (P,)."""
         shape = self.architecture
         mask = np.zeros(shape.size)
         for number, where in enumerate(shape.layer_slices()):
@@ -181,7 +195,7 @@ class Layout:
             mask[where] = part.reshape(-1)
         return mask
 
-    def _variables_of_layers(self) -> Iterator[NDArray[np.int64]]:
+    def _variables_of_layers(self) -> Iterator[Index]:
         shape = self.architecture
         for number in range(shape.depth):
             inputs, outputs = shape.layer_shape(number)

@@ -1,4 +1,4 @@
-"""What the network sees of x: the pair (x, log x), or x mapped such that x-grids are uniform."""
+"""Inputs of the network: the pair (x, log x), or x mapped such that x-grids are uniform."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import HyperparameterError
+from n3hyper.physics.arrays import Array, Mask
 from n3hyper.physics.quadrature import X_MIN
 
-Array = NDArray[np.float64]
 Interpolator = Callable[[Array], Array]
 
 UNIT: Final = np.ones(1)
@@ -20,7 +19,7 @@ UNIT: Final = np.ones(1)
 
 @dataclass(frozen=True, eq=False)
 class InputScaling:
-    """The network's inputs as a function of x.
+    """Inputs of the network as a function of x.
 
     With feature scaling the network has one input in [-1, 1], its value at x = 1 is subtracted
     from it (so that PDFs vanish there), and the preprocessing has no (1 - x)^beta; see
@@ -40,21 +39,21 @@ class InputScaling:
         return 2 if self.interpolator is None else 1
 
     def __call__(self, x: Array) -> Array:
-        """(nx,) -> (nx, ninputs)"""
+        """Return the inputs, (nx,) -> (nx, ninputs)."""
         if self.interpolator is None:
             return np.stack([x, np.log(x)], axis=-1)
         return 2.0 * self.interpolator(np.log(x))[:, None] - 1.0
 
 
 def feature_scaling(xgrid: Array, points: int) -> InputScaling:
-    """The map that spreads the nodes of an x-grid evenly, interpolated in log x by `points` nodes.
+    """Return the map that spreads the nodes of an x-grid evenly, interpolated in log x.
 
     Parameters
     ----------
     xgrid
-        All x at which the fit needs PDFs; a value that is there twice counts twice.
+        All x at which the fit needs PDFs; a value counts as often as it occurs.
     points
-        Nodes of the interpolation (``feature_scaling_points``).
+        Number of nodes of the interpolation (``feature_scaling_points``).
 
     Raises
     ------
@@ -80,8 +79,8 @@ def feature_scaling(xgrid: Array, points: int) -> InputScaling:
     return InputScaling(PchipInterpolator(np.log(nodes[chosen]), values[chosen]))
 
 
-def _spread(size: int, points: int) -> NDArray[np.bool_]:
-    """Which of `size` nodes interpolate: equal steps, the first two and the last."""
+def _spread(size: int, points: int) -> Mask:
+    """Return which of `size` nodes interpolate: equal steps, the first two and the last."""
     step = size / (points - 1)
     chosen = np.zeros(size, dtype=bool)
     chosen[[round(number * step - 1) for number in range(1, points)]] = True

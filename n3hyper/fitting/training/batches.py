@@ -1,10 +1,11 @@
-"""The training of all models of a trial: in batches that fit into memory, and these in lanes."""
+"""Training of all models of a trial: in batches that fit into memory, and these in lanes."""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from n3hyper.fitting.backend import device_memory, lanes_at_most, tensorflow
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.result import Progress
 from n3hyper.fitting.training import engine
+from n3hyper.fitting.training.curves import CHUNK, CurveRecorder
 from n3hyper.fitting.training.inputs import FitInputs, ModelArrays, SharedArrays
 from n3hyper.fitting.training.lanes import Lane, Lanes, cut, lanes_for, shorter
 from n3hyper.fitting.training.memory import SMALLEST, largest_batch
@@ -37,12 +39,12 @@ class _Place(NamedTuple):
 
 
 class Training:
-    """Trains one trial after the other; keeps what they share on the device.
+    """Training of one trial after the other, which keeps what they share on the device.
 
     Parameters
     ----------
     inputs
-        What the trials have in common.
+        What trials have in common.
     dtype, memory, on_progress
         See `n3hyper.fitting.model_trainer.ModelTrainer`.
     """
@@ -57,10 +59,17 @@ class Training:
         self.inputs, self.dtype = inputs, dtype
         self.memory, self.on_progress = memory, on_progress
         self.compilation = COMPILATION
-        """Seconds that the last one took."""
+        """Seconds that the last compilation took."""
         self._most_models = inputs.models
         self._shared: SharedArrays | None = None
         self._kept: dict[bytes, ModelArrays] = {}
+
+    def with_inputs(self, inputs: FitInputs) -> Training:
+        """Return the training of other replicas; what models share stays on the device."""
+        other = Training(inputs, self.dtype, self.memory, self.on_progress)
+        other.compilation = self.compilation
+        other._shared = self._shared_tensors()
+        return other
 
     def train(self, trial: Trial, clock: Clock) -> Trained:
         """Train all models together or, where memory is short, some after the others."""
@@ -105,17 +114,23 @@ class Training:
         with clock("compile"):
             self._report(lanes, trial, "compile", where)
             self.compile(lanes)
+        curves = CurveRecorder(models)
         while lanes.goes_on and not self._hopeless(lost):
             before = lanes.epoch, clock.seconds.get("train", 0.0)
             with clock("train"):
-                lanes.run(engine.CHUNK)
+                # an epoch is judged by the step after it: one more makes the first chunk whole
+                lanes.run(CHUNK + (lanes.epoch == 0))
                 self._report(lanes, trial, "train", where)
+            curves.note(
+                lanes.numbers, lanes.monitored("training_chi2"), lanes.monitored("validation_chi2")
+            )
             for lane in lanes.lanes:
                 monitor = lane.state.monitor
                 lost[lane.models] = monitor.nan.numpy() & (monitor.best_epoch.numpy() < 0)
             pace = (clock.seconds["train"] - before[1]) / (lanes.epoch - before[0])
             lanes = self.without_stopped(trial, lanes, pace, clock)
-        return lanes.trained()
+        trained = lanes.trained()
+        return replace(trained, curves=curves.curves(trained.stop_epoch))
 
     def lanes(self, trial: Trial, models: Index, idle: bool = False) -> Lanes:
         """Return some models before their training; without arrays where they will not train."""

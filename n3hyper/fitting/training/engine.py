@@ -1,4 +1,4 @@
-"""The training of all models (folds x replicas) of a trial, as one compiled loop over epochs.
+"""Training of the models (folds x replicas) of a trial, as one compiled loop over epochs.
 
 A step evaluates the networks once: the predictions of the weights after epoch e - 1 give the
 validation of epoch e - 1 and the gradient of epoch e. So the loop runs once more than there are
@@ -30,13 +30,10 @@ from n3hyper.fitting.training.optimizers import (
     clip_by_variable,
 )
 
-CHUNK: Final = 100
-"""Epochs in a call of the compiled loop."""
-
 
 @dataclass(frozen=True)
 class Program:
-    """All that the compiled loop depends on beside the shapes of its arguments."""
+    """Key of a compiled loop: all that it depends on beside the shapes of its arguments."""
 
     architecture: Architecture
     optimizer: str
@@ -44,7 +41,7 @@ class Program:
 
 
 class WeightArrays(NamedTuple):
-    """What is known of each of the P weights of a model."""
+    """Walls and kinds of the P weights of a model."""
 
     lowest: Tensor
     """(P,): walls, where a weight has them; else infinite."""
@@ -57,7 +54,7 @@ class WeightArrays(NamedTuple):
 
 
 class UpdateArrays(NamedTuple):
-    """The numbers of an update of the weights, each a scalar."""
+    """Numbers of an update of the weights, each a scalar."""
 
     learning_rate: Tensor
     clipnorm: Tensor
@@ -68,16 +65,18 @@ class UpdateArrays(NamedTuple):
 
 
 class ValidationArrays(NamedTuple):
-    """How models are validated."""
+    """Numbers of validation points of a batch."""
 
     points: Tensor
     """(m,): number of validation points."""
     without: Tensor
     """(m,): 1 for models without validation points."""
+    training_points: Tensor
+    """(m,): number of training points, for the chi2 along the fit."""
 
 
 class StepArrays(NamedTuple):
-    """All numbers that a step reads."""
+    """Numbers that a step reads, all of them."""
 
     theory: tuple[ProductArrays, ...]
     likelihood: StepLikelihood
@@ -91,10 +90,10 @@ class StepArrays(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a step changes."""
+    """State that a step changes."""
 
     epoch: Tensor
-    """int32: updates done."""
+    """int32: number of updates done."""
     weights: Tensor
     """(m, P)"""
     optimizer: OptimizerState
@@ -102,12 +101,12 @@ class State(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What a step computes of the weights."""
+    """Results of a step that do not change the weights yet."""
 
     gradient: Tensor
-    """(m, P): of the training loss in this epoch."""
+    """(m, P): gradient of the training loss in this epoch."""
     judgement: stopping.Judgement
-    """Of the epoch before."""
+    """Validation of the epoch before."""
 
 
 def predict(
@@ -141,8 +140,12 @@ def evaluate(program: Program, arrays: StepArrays, weights: Tensor, epoch: Tenso
     loss += arrays.validation.without * integrability
     positive = tf.reduce_all(positivity < arrays.lagrange.threshold, axis=1)
     finite = ~tf.math.is_nan(loss + chi2)
-    chi2_per_point = validation / arrays.validation.points
-    return Losses(gradient, stopping.Judgement(loss, chi2_per_point, positive, finite))
+    validation_per_point = validation / arrays.validation.points
+    training_per_point = chi2 / arrays.validation.training_points
+    return Losses(
+        gradient,
+        stopping.Judgement(loss, validation_per_point, positive, finite, training_per_point),
+    )
 
 
 def step(program: Program, arrays: StepArrays, state: State) -> State:
@@ -197,7 +200,7 @@ class Compiled:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.traces = 0
-        """How often the loop was compiled."""
+        """Number of times that the loop was compiled."""
         self._chunk: Callable[[StepArrays, State, Tensor], State] = tensorflow().function(
             self._loop, jit_compile=True, autograph=False
         )

@@ -1,9 +1,9 @@
-"""What stays of a scan from trial to trial: the problem, as the fit of all models reads it."""
+"""Inputs of all fits of a scan: what stays from trial to trial."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -38,14 +38,14 @@ CHECKED: Final = 12
 
 
 class SharedArrays(NamedTuple):
-    """What all models share in all trials."""
+    """Arrays that all models share in all trials."""
 
     theory: tuple[ProductArrays, ...]
     likelihood: Arrays
 
 
 class ModelArrays(NamedTuple):
-    """What each model has of its own in all trials."""
+    """Arrays that each model has of its own in all trials."""
 
     validation: ValidationArrays
     likelihood: Arrays
@@ -53,7 +53,7 @@ class ModelArrays(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FitInputs:
-    """All of a scan that does not change from trial to trial.
+    """Inputs of the fits of a scan, which do not change from trial to trial.
 
     Models are folds x replicas, fold by fold, and known by their numbers.
     """
@@ -86,6 +86,16 @@ class FitInputs:
             quadrature=sum_rule_quadrature(),
             accuracy=accuracy,
         )
+
+    def with_problem(self, problem: FitProblem) -> FitInputs:
+        """Return the inputs of other replicas of the same data and theory, with these tables."""
+        other = replace(self, problem=problem)
+        likelihood = self.likelihood.with_problem(problem, other.masks)
+        # what a cached property would compute again
+        vars(other).update(
+            tables=self.tables, likelihood=likelihood, shared_arrays=self.shared_arrays
+        )
+        return other
 
     @property
     def folds(self) -> int:
@@ -194,12 +204,12 @@ class FitInputs:
 
     @cached_property
     def shared_arrays(self) -> SharedArrays:
-        """What all models share in a step, in NumPy."""
+        """Arrays that all models share in a step, in NumPy."""
         return SharedArrays(product_arrays(self.likelihood.features), self.likelihood.shared)
 
     @cached_property
     def model_arrays(self) -> ModelArrays:
-        """What each model has of its own in a step, in NumPy, of all models."""
+        """Arrays that each of all models has of its own in a step, in NumPy."""
         return self._model_arrays(np.arange(self.models))
 
     @property
@@ -237,6 +247,7 @@ class FitInputs:
             ValidationArrays(
                 points=number_of_points(masks.validation[models]),
                 without=(~masks.validated[models]).astype(np.float64),
+                training_points=number_of_points(masks.training[models]),
             ),
             self.likelihood.of_models(models),
         )

@@ -1,4 +1,4 @@
-"""Models of a batch in lanes that train beside one another, one for each core.
+"""Lanes of models that train beside one another, one for each core.
 
 A step is a chain of many small operations, which XLA cannot spread over cores: a batch of 32 models
 keeps a second core busy for a third of its time. Models have nothing to do with one another, so
@@ -30,7 +30,7 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 LARGE: Final = 6_000_000
-"""So many numbers that models share make lanes cost more than they save (measured)."""
+"""Count of numbers that models share above which lanes cost more than they save (measured)."""
 
 
 @dataclass(eq=False)
@@ -44,7 +44,7 @@ class Lane:
     """None for a lane that will not be run."""
     state: engine.State
     epochs: int
-    """Of the whole training."""
+    """Number of epochs of the whole training."""
 
     @classmethod
     def of(cls, part: Trial, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
@@ -59,7 +59,7 @@ class Lane:
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is something left to do."""
+        """Whether an epoch is left, and a model to train in it."""
         # one step more than epochs: the last one only validates
         return int(self.state.epoch) < self.epochs + 1 and bool(self.active.any())
 
@@ -75,7 +75,7 @@ class Lane:
 
 @dataclass(eq=False)
 class Lanes:
-    """All lanes of a batch, which have one length and share their program."""
+    """Lanes of a batch, which have one length and share their program."""
 
     lanes: Sequence[Lane]
     models: Index
@@ -85,7 +85,7 @@ class Lanes:
 
     @property
     def goes_on(self) -> bool:
-        """Whether some lane has something left to do."""
+        """Whether some lane goes on."""
         return any(lane.goes_on for lane in self.lanes)
 
     @property
@@ -117,8 +117,13 @@ class Lanes:
             # a list, so that errors of the threads come out
             list(threads.map(lambda lane: lane.run(steps), going_on))
 
+    @property
+    def numbers(self) -> Index:
+        """The numbers of all models in lanes, each once, ascending."""
+        return np.unique(self._numbers)
+
     def monitored(self, name: str) -> NDArray[Any]:
-        """Return an entry of `n3hyper.fitting.training.stopping.Monitor` of all models in lanes."""
+        """Return an entry of `n3hyper.fitting.training.stopping.Monitor`, of all `numbers`."""
         parts = [getattr(lane.state.monitor, name).numpy() for lane in self.lanes]
         _, first = np.unique(self._numbers, return_index=True)
         return np.asarray(np.concatenate(parts)[first])

@@ -98,7 +98,7 @@ class Optimizer:
     initial: tuple[float, ...] = ()
     """Value that each part of the state, shaped as the weights, starts with."""
     scalars: int = 0
-    """How many more parts are scalars; they start with one."""
+    """Number of further parts that are scalars; they start with one."""
 
     def state(self, weights: Tensor) -> OptimizerState:
         """Return the state before the first step."""
@@ -121,7 +121,7 @@ OPTIMIZERS: Final[dict[str, Optimizer]] = {
 
 
 class VariableArrays(NamedTuple):
-    """Which of the P weights belong to which of the nv variables of a model."""
+    """Variables, nv of them, that the P weights of a model belong to."""
 
     of_weights: Tensor
     """(P, nv): 1 where a weight belongs to a variable, else 0."""

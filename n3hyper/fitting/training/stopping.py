@@ -1,4 +1,4 @@
-"""When each model stops, and which of its weights are the best; in TensorFlow, without branches.
+"""Stopping of each model, and its best weights; in TensorFlow, without branches.
 
 The rules are n3fit's. An epoch is better than the best one if its validation loss is lower (by
 `delta` at least), all positivity losses are below their threshold, and the validation chi2 per
@@ -17,7 +17,7 @@ INITIAL_LOSS: Final = 1e9
 
 
 class StoppingArrays(NamedTuple):
-    """The numbers of the rules, each a scalar."""
+    """Numbers of the rules, each a scalar."""
 
     threshold_chi2: Tensor
     delta: Tensor
@@ -26,14 +26,14 @@ class StoppingArrays(NamedTuple):
 
 
 class Monitor(NamedTuple):
-    """The state of the stopping of all models."""
+    """State of the stopping of all models."""
 
     active: Tensor
-    """(m,) bool: training."""
+    """(m,) bool: whether it trains."""
     nan: Tensor
     """(m,) bool: stopped by a number that is not finite."""
     counting: Tensor
-    """(m,) bool: had a best epoch, and has not stopped."""
+    """(m,) bool: whether it had a best epoch and has not stopped."""
     waited: Tensor
     """(m,) int32: epochs since the best one."""
     best_epoch: Tensor
@@ -46,10 +46,12 @@ class Monitor(NamedTuple):
     """(m, P)"""
     validation_chi2: Tensor
     """(m,): per point, of the last epoch, for displays."""
+    training_chi2: Tensor
+    """(m,): per point, of the last epoch, for the curves of a fit."""
 
 
 class Judgement(NamedTuple):
-    """What is known of the weights after the update of an epoch."""
+    """Validation of the weights after the update of an epoch."""
 
     loss: Tensor
     """(m,): validation chi2 and positivity losses."""
@@ -59,6 +61,8 @@ class Judgement(NamedTuple):
     """(m,) bool: whether all positivity losses are small."""
     finite: Tensor
     """(m,) bool"""
+    training_chi2: Tensor
+    """(m,): training chi2 per point."""
 
 
 def start(weights: Tensor, epochs: Tensor) -> Monitor:
@@ -66,6 +70,7 @@ def start(weights: Tensor, epochs: Tensor) -> Monitor:
     tf = tensorflow()
     models = weights.shape[0]
     no, zero = tf.zeros(models, tf.bool), tf.zeros(models, tf.int32)
+    unknown = tf.fill(models, tf.constant(float("nan"), weights.dtype))
     return Monitor(
         active=~no,
         nan=no,
@@ -75,7 +80,8 @@ def start(weights: Tensor, epochs: Tensor) -> Monitor:
         stop_epoch=zero + epochs - 1,
         best_loss=tf.fill(models, tf.constant(INITIAL_LOSS, weights.dtype)),
         best_weights=weights,
-        validation_chi2=tf.fill(models, tf.constant(float("nan"), weights.dtype)),
+        validation_chi2=unknown,
+        training_chi2=unknown,
     )
 
 
@@ -111,4 +117,5 @@ def observe(
         best_loss=tf.where(better, result.loss, monitor.best_loss),
         best_weights=tf.where(better[:, None], weights, monitor.best_weights),
         validation_chi2=tf.where(seen, result.chi2, monitor.validation_chi2),
+        training_chi2=tf.where(seen, result.training_chi2, monitor.training_chi2),
     )

@@ -1,4 +1,4 @@
-"""What training leaves of a batch of models, and how models are put into batches."""
+"""Models at the end of their training, and how models are put into batches."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from n3hyper.fitting.training import engine
+from n3hyper.fitting.training.curves import joined_curves
 from n3hyper.physics.arrays import Array, Index, Mask
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Some models at the end of their training, see `n3hyper.fitting.training.stopping.Monitor`."""
+    """Models at the end of their training, see `n3hyper.fitting.training.stopping.Monitor`."""
 
     weights: Array
     """(m, P): the best ones, the last ones of a model that has no best epoch."""
@@ -23,7 +24,10 @@ class Trained:
     stop_epoch: Index
     best_loss: Array
     epochs_run: int
-    """Epochs until the last model stopped."""
+    """Number of epochs until the last model stopped."""
+    curves: Array
+    """(m, T, 2): training and validation chi2 per point after each chunk of epochs, see
+    `n3hyper.fitting.training.curves`."""
     batches: int = 1
 
     def __len__(self) -> int:
@@ -43,6 +47,7 @@ class Trained:
             stop_epoch=monitor.stop_epoch.numpy(),
             best_loss=monitor.best_loss.numpy(),
             epochs_run=max(int(state.epoch) - 1, 0),
+            curves=np.zeros((len(weights), 0, 2)),
         )
 
     def first(self, models: int) -> Trained:
@@ -55,7 +60,7 @@ class Trained:
             self,
             **{
                 name: getattr(self, name)[places]
-                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss")
+                for name in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss", "curves")
             },
         )
 
@@ -69,6 +74,7 @@ class Trained:
             np.concatenate([part.stop_epoch for part in parts]),
             np.concatenate([part.best_loss for part in parts]),
             max(part.epochs_run for part in parts),
+            joined_curves([part.curves for part in parts]),
             len(parts),
         )
 
@@ -82,7 +88,7 @@ def split(units: Index, size: int) -> list[Index]:
     Parameters
     ----------
     units
-        (u, w): the models of a row stay together, also where w is more than `size`.
+        (u, w): models of a row stay together, also where w is more than `size`.
 
     >>> [batch.tolist() for batch in split(np.arange(10)[:, None], 4)]
     [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]

@@ -14,7 +14,7 @@ from n3hyper.fitting.network.dropout import DropoutArrays
 from n3hyper.fitting.network.forward import NetworkArrays, PDFInputs
 from n3hyper.fitting.network.initial import initial_layers
 from n3hyper.fitting.network.layout import Architecture, Layout
-from n3hyper.fitting.network.pdf_model import PDFModel
+from n3hyper.fitting.network.pdf_model import NetworkWeights, PDFModel
 from n3hyper.fitting.network.scaling import InputScaling, feature_scaling
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.engine import (
@@ -30,7 +30,7 @@ from n3hyper.physics.arrays import Array, Index
 
 
 class TrialArrays(NamedTuple):
-    """What a trial adds to `SharedArrays` and `ModelArrays`."""
+    """Arrays that a trial adds to `SharedArrays` and `ModelArrays`."""
 
     lagrange: LagrangeArrays
     network: NetworkArrays
@@ -50,15 +50,20 @@ class Trial:
     layout: Layout
     models: Index
     """(m,): the numbers of the models."""
+    start: NetworkWeights | None = None
+    """Weights of all models to start from; None where they are drawn."""
 
     @classmethod
-    def of(cls, inputs: FitInputs, settings: FitSettings) -> Trial:
+    def of(
+        cls, inputs: FitInputs, settings: FitSettings, start: NetworkWeights | None = None
+    ) -> Trial:
         """Return the trial of all models.
 
         Raises
         ------
         HyperparameterError
-            when the network does not end with the number of fitted flavours.
+            when the network does not end with the number of fitted flavours, or is not of the shape
+            of the weights that it is to start from.
         """
         nfit = inputs.preprocessing.nfit
         if settings.nodes[-1] != nfit:
@@ -72,7 +77,9 @@ class Trial:
         scaling = feature_scaling(nodes, points) if points else InputScaling()
         architecture = Architecture.of(settings, inputs.models, scaling.ninputs, nfit)
         layout = Layout.of(settings, architecture)
-        return cls(inputs, settings, scaling, layout, np.arange(inputs.models))
+        if start is not None:
+            layout.check(start)
+        return cls(inputs, settings, scaling, layout, np.arange(inputs.models), start)
 
     def part(self, models: Index) -> Trial:
         """Return the trial of some models, which may be there more than once."""
@@ -94,6 +101,9 @@ class Trial:
 
     def initial_weights(self) -> Array:
         """Return the weights before the first epoch, (m, P)."""
+        if self.start is not None:
+            start = self.start.select(self.models)
+            return self.layout.flatten(start.layers, start.alpha, start.beta)
         layers = initial_layers(
             self.settings.nodes,
             self.settings.activations,

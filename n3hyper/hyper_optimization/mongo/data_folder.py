@@ -45,11 +45,11 @@ def data_in_folder(folder: Path, server: str) -> str:
     )
 
 
-def data_in_archive(path: Path, server: str, top: str) -> str:
+def data_in_archive(server: str, top: str, path: Path) -> str:
     """What to say of an archive of such a folder, whose name is `top`."""
     n3fit = "; n3fit archives these, and n3hyper report reads the tries.json beside"
     return (
-        f"{path}: holds data of {SERVERS[server]}, not documents"
+        f"holds data of {SERVERS[server]}, not documents"
         f"{n3fit if server == MONGOD else ''}; that server reads them: "
         f"tar -xf {shlex.quote(str(path))} && {_start(server, top)}"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import StoreError
@@ -27,6 +28,7 @@ from n3hyper.hyper_optimization.record import (
     plain,
 )
 from n3hyper.hyper_optimization.space import evaluate_space
+from n3hyper.hyper_optimization.trial_pdfs import PDFS, BestPDFs
 
 
 class KnownJobs:
@@ -47,12 +49,15 @@ class KnownJobs:
         By number, the state of those that have not finished, as last read from the database.
     trials : list
         The documents in the order of their numbers.
+    take : callable
+        Takes out of a result, by its number, what is kept elsewhere; by default it is thrown away.
     point_of
         Makes of the values of a job what its worker evaluates, where that is a user's objective.
     """
 
     def __init__(self, jobs: Jobs, files: FileTrials) -> None:
         self.jobs, self.files = jobs, files
+        self.take = BestPDFs(Path(), keep=0).take
         self.exp_key, self.space = str(files._exp_key), files.parameters
         self.documents: dict[int, Record] = {}
         self.headers: dict[int, dict[str, Any]] = {}
@@ -134,6 +139,11 @@ class KnownJobs:
             tid = ids[document["_id"]]
             record = record_of(document, tid, self.exp_key)
             if record["state"] in FINISHED:
+                if PDFS in record["result"]:
+                    self.take(tid, record["result"])
+                    self.jobs.jobs.update_one(
+                        {"_id": document["_id"]}, {"$unset": {f"result.{PDFS}": ""}}
+                    )
                 records.append(signed(self._pointed(record), self.files.scan))
                 self.headers.pop(tid, None)
             else:

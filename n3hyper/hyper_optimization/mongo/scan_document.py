@@ -27,6 +27,11 @@ _MOST_REPLICAS: Final = 10_000
 SHORTEST_LEASE, LONGEST_LEASE = 0.5, 86_400.0
 
 
+SCAN, FIT = "scan", "fit"
+KINDS: Final = (SCAN, FIT)
+"""What a worker is asked for: trials of a scan, or replicas of a fit (`n3hyper.replicas`)."""
+
+
 @dataclass(frozen=True)
 class ScanDocument:
     """The document of a scan.
@@ -43,6 +48,8 @@ class ScanDocument:
         See `n3hyper.hyper_optimization.identity`.
     lease
         Seconds.
+    kind
+        One of `KINDS`.
     """
 
     exp_key: str
@@ -50,6 +57,7 @@ class ScanDocument:
     replicas: int
     identity: Mapping[str, str]
     lease: float = LEASE
+    kind: str = SCAN
 
     def encode(self) -> dict[str, Any]:
         """As the database keeps it."""
@@ -60,6 +68,7 @@ class ScanDocument:
             "replicas": self.replicas,
             "identity": [[name, self.identity[name]] for name in sorted(self.identity)],
             "lease": float(self.lease),
+            "kind": self.kind,
         }
 
     @property
@@ -132,7 +141,10 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
         raise refuse("its identity is not a list of pairs") from err
     if not all(isinstance(each, str) for pair in identity.items() for each in pair):
         raise refuse("its identity is not one of texts")
-    return ScanDocument(exp_key, runcard, replicas, identity, lease)
+    kind = document.get("kind", SCAN)
+    if kind not in KINDS:
+        raise refuse(f"kind is not one of {', '.join(KINDS)}")
+    return ScanDocument(exp_key, runcard, replicas, identity, lease, kind)
 
 
 def _hash(runcard: str) -> str:

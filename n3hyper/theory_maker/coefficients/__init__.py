@@ -1,1 +1,1 @@
-"""DIS coefficient functions, made by yadism, and what is folded with them."""
+"""DIS coefficient functions from yadism, folded with the interpolation polynomials."""

@@ -1,4 +1,4 @@
-"""From structure functions of the proton to what was measured, and on which nucleus."""
+"""Measured cross sections on nuclei, made of the structure functions of the proton."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from n3hyper.theory_maker.cards import CalculationCard
 from n3hyper.theory_maker.kinematics import StructureFunctions
 
 KINDS = ("F2", "FL", "F3")
-"""The structure functions that cross sections are made of; F3 stands for xF3."""
+"""Structure functions that cross sections are made of; F3 stands for xF3."""
 GEV_TO_CM2 = 3.893793e10
 """GeV^-2 in 10^-38 cm^2."""
 _ISOVECTOR = [EVOLUTION_PIDS.index(pid) for pid in (203, 103)]
@@ -20,7 +20,7 @@ _ISOVECTOR = [EVOLUTION_PIDS.index(pid) for pid in (203, 103)]
 def coefficients(
     content: StructureFunctions, card: CalculationCard, x: Array, q2: Array, y: Array
 ) -> dict[str, Array]:
-    """How much of each structure function the observable contains, shape (n,) each.
+    """Return the coefficient of each structure function in the observable, shape (n,) each.
 
     Reduced cross sections are, with Y+- = 1 +- (1-y)^2,
 
@@ -30,8 +30,8 @@ def coefficients(
         NuTeV CC     100/(2 (1+Q2/MW^2)^2) (Y+' F2 - y^2 FL +- Y- xF3)
         CHORUS CC    GF^2 M/(2 pi (1+Q2/MW^2)^2) (Y+' F2 - y^2 FL +- Y- xF3)   in 10^-38 cm^2/GeV
 
-    where Y+' = Y+ - 2 (M x y)^2/Q2 keeps the mass of the target. Only those with a coefficient that
-    is not zero are returned.
+    where Y+' = Y+ - 2 (M x y)^2/Q2 keeps the mass of the target. Only structure functions with
+    nonzero coefficients are returned.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def coefficients(
 
 
 def _neutrino_norm(kind: str, card: CalculationCard) -> float:
-    """Normalisation of neutrino cross sections, without the W propagator."""
+    """Return the normalisation of neutrino cross sections, without the W propagator."""
     if kind == "XSNUTEVCC":
         return 50.0
     return GEV_TO_CM2 * card.GF**2 * card.MP / (2 * np.pi)
 
 
 def bound_in(nucleus: tuple[float, float], proton: Array) -> Array:
-    """Rows over proton PDFs for a proton -> rows for a nucleus (Z, A), per nucleon.
+    """Turn rows over proton PDFs for a proton into rows for a nucleus (Z, A), per nucleon.
 
     Isospin symmetry exchanges u and d in a neutron, which changes the sign of V3 and T3; evolution
     commutes with it. No other nuclear correction is made.

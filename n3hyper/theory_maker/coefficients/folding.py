@@ -1,12 +1,12 @@
 """Folding coefficient functions with the interpolation polynomials in x.
 
 A coefficient function c(z) has a regular part, a singular part that is a plus distribution, and a
-local part. yadism integrates each of the 50 polynomials by itself and adaptively, and so evaluates
-the massive coefficient functions, which are slow, some ten thousand times a point. Here all
+local part. yadism integrates each of the 50 polynomials separately and adaptively, and so evaluates
+the massive coefficient functions, which are slow, some ten thousand times per point. Here all
 polynomials share the abscissae of one quadrature: Gauss-Legendre between the nodes, in panels that
 shrink towards z = 1 and towards the threshold of pair production, where c(z) is not smooth.
 
-It differs from yadism's integrals, relative to the largest element, by 1e-8 at O(alpha_s), by 1e-5
+The result differs from yadism's, relative to the largest element, by 1e-8 at O(alpha_s), by 1e-5
 for massless O(alpha_s^2), and by 1e-4 for massive O(alpha_s^2), which LeProHQ interpolates in a
 table with kinks.
 """
@@ -30,7 +30,7 @@ _THRESHOLD_ACCURACY = 1e-9
 
 
 def fold(distribution: Any, x: float) -> Array:
-    """The integrals of c(z) p_j(x/z) dz/z over z from `x` to 1, for all polynomials p_j.
+    """Return the integrals of c(z) p_j(x/z) dz/z over z from `x` to 1, for all polynomials p_j.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def fold(distribution: Any, x: float) -> Array:
 
 
 def _part(distribution: Any, name: str) -> Callable[[float], float] | None:
-    """One part as a function of z alone, or None."""
+    """Return one part of a distribution as a function of z alone, or None."""
     function, arguments = getattr(distribution, name), distribution.args[name]
     if function is None:
         return None
@@ -70,7 +70,7 @@ def _part(distribution: Any, name: str) -> Callable[[float], float] | None:
 
 
 def _support(regular: Callable[[float], float] | None, x: float) -> float:
-    """The z above which a regular part vanishes: 1, or the threshold of pair production."""
+    """Return the z above which a regular part vanishes: 1, or the threshold of pair production."""
     lower, upper = x * (1 + _EPSILON), 1 - _EPSILON
     if regular is None or regular(upper) != 0 or regular(lower) == 0:
         return 1.0
@@ -81,7 +81,7 @@ def _support(regular: Callable[[float], float] | None, x: float) -> float:
 
 
 def _abscissae(x: float, end: float) -> tuple[Array, Array]:
-    """Points z between `x` and `end` and weights of an integral over z, shape (n,) each."""
+    """Return points z between `x` and `end` and weights of an integral over z, shape (n,) each."""
     log_x, log_end = np.log(x), np.log(end)
     inner = np.concatenate([log_x - np.log(X_GRID), log_end - _GRADING])
     inner = inner[(inner > log_x) & (inner < log_end)]

@@ -1,13 +1,13 @@
-"""Massive quarks radiated from light quarks, or in their loops, as they should be.
+"""Correction of yadism's massive quarks that light quarks radiate or have in loops.
 
-From O(alpha_s^2) light quarks that couple to the boson radiate pairs of massive quarks and have
-loops of them. In a FONLL sum the massive calculation of this and its limit of small masses cancel
-at high scales. Those of yadism 0.13.12 do not, for two reasons, which `mend` removes:
+From O(alpha_s^2) on, light quarks that couple to the boson radiate pairs of massive quarks and have
+loops of them. In a FONLL sum the massive calculation of this and its small-mass limit cancel at
+high scales. Those of yadism 0.13.12 do not, for two reasons, which `mend` removes:
 
 - The limit leaves out the last of the light quarks (strange below charm, charm below bottom).
 - FL has a local term that makes its first moment vanish. That is the Adler sum rule, which F2 obeys
   and FL does not: there is no loop correction to a longitudinal boson on a massless quark, and the
-  radiation alone, which is positive, has the limit (`tests/data/test_heavy_loops.py`).
+  radiation alone, which is positive, has the limit (`tests/theory_maker/test_heavy_loops.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COEFFICIENTS = "yadism.coefficient_functions"
 
 
 def mend() -> None:
-    """Mend yadism in this process; again, for nothing more."""
+    """Correct yadism in this process; a second call does nothing more."""
     limits = require(f"{_COEFFICIENTS}.asy.kernels")
     if not hasattr(limits.generate_missing_asy, "mended"):
         massive = require(f"{_COEFFICIENTS}.heavy.kernels").generate_missing
@@ -33,14 +33,14 @@ def mend() -> None:
 
 
 def with_the_quarks_of(massive: Function, limit: Function) -> Function:
-    """The terms of `limit`, each with the quarks and couplings of those of `massive`.
+    """Return the terms of `limit`, each with the quarks and couplings of those of `massive`.
 
     Parameters
     ----------
     massive
         yadism's ``generate_missing`` (point, light flavours, heavy quark, coupled quark).
     limit
-        The same of its limit, with the order of the evolution before the coupled quark.
+        The same for its limit, with the order of the evolution before the coupled quark.
     """
 
     def mended(esf: Any, nf: int, ihq: int, pto_evol: int, icoupl: int | None = None) -> Any:
@@ -55,7 +55,7 @@ def with_the_quarks_of(massive: Function, limit: Function) -> Function:
 
 
 def without_loops(order: Function) -> Function:
-    """The function of z that a channel's method `order` gives, without its local part."""
+    """Return the function of z that a channel's method `order` gives, without its local part."""
 
     def mended(channel: Any) -> Any:
         distribution = order(channel)

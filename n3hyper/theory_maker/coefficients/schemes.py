@@ -17,7 +17,7 @@ changes the coefficients: to O(alpha_s^2) only those of a massive quark that com
 order, since gluon and coupling compensate each other in the first order and light quarks are in
 both terms. The two agree to the order that the letter names (of incoming charm: to O(alpha_s)), not
 beyond. Above the scale `kDISbThr`, bottom takes the place of charm, whose mass is then neglected;
-below it, bottom is there by its production alone.
+below it, bottom contributes by its production alone.
 
 The letter says to which order: A, O(alpha_s) throughout; B, massive terms to O(alpha_s^2) with the
 massless ones to O(alpha_s); C, O(alpha_s^2) throughout.
@@ -37,23 +37,23 @@ from n3hyper.theory_maker.cards import CalculationCard
 
 @dataclass(frozen=True)
 class Term:
-    """One calculation with a fixed number of flavours."""
+    """Calculation with a fixed number of flavours, a term of the sum."""
 
     scheme: str
     """yadism's name of the calculation."""
     nf: int
     """Number of massless flavours."""
     parts: str = "full"
-    """Which contributions are kept: massless, massive or full."""
+    """Contributions that are kept: massless, massive or full."""
     pto: int = 1
     """Order of the coefficient functions (1 is O(alpha_s))."""
     pto_evol: int = 1
     """Order of the evolution whose logarithms an asymptotic limit subtracts."""
     sign: int = 1
     q2_min: float = 0.0
-    """GeV^2; at and above it the term counts."""
+    """Scale in GeV^2 at and above which the term counts."""
     q2_max: float = np.inf
-    """GeV^2; below it the term counts."""
+    """Scale in GeV^2 below which the term counts."""
     pdfs: int | None = None
     """Number of flavours of the PDFs and of the coupling, `nf` by default."""
     incoming: bool = True
@@ -70,12 +70,12 @@ class Term:
         return self.parts != "massless" and self.incoming and self.folded_with != self.nf
 
     def counts(self, q2: Array) -> Mask:
-        """At which of the scales `q2` (n,) in GeV^2 the term counts: (n,)."""
+        """Return the mask (n,) of the scales `q2` (n,) in GeV^2 at which the term counts."""
         return np.asarray((q2 >= self.q2_min) & (q2 < self.q2_max))
 
 
 def scheme_terms(card: CalculationCard) -> tuple[Term, ...]:
-    """The terms whose sum is a structure function in the scheme of the card."""
+    """Return the terms whose sum is a structure function in the scheme of the card."""
     if card.FNS == "ZM-VFNS":
         return _zero_mass(card)
     terms = _single_set(card) if card.FONLLPDFs == "single" else _fonll(card)
@@ -83,7 +83,7 @@ def scheme_terms(card: CalculationCard) -> tuple[Term, ...]:
 
 
 def _zero_mass(card: CalculationCard) -> tuple[Term, ...]:
-    """All quarks massless, each present above its threshold."""
+    """Return the terms with all quarks massless, each present above its threshold."""
     charm, bottom, _ = card.thresholds
     edges = {3: (0.0, charm), 4: (charm, bottom), 5: (bottom, np.inf)}
     return tuple(
@@ -93,7 +93,7 @@ def _zero_mass(card: CalculationCard) -> tuple[Term, ...]:
 
 
 def _fonll(card: CalculationCard) -> Iterator[Term]:
-    """FONLL with a massive charm and a massive bottom quark."""
+    """Yield the terms of FONLL with a massive charm and a massive bottom quark."""
     charm, bottom, _ = card.thresholds
     for nf, lower, upper in ((3, 0.0, charm), (4, charm, bottom), (5, bottom, np.inf)):
         yield _massless(card, nf, lower, upper)
@@ -103,7 +103,7 @@ def _fonll(card: CalculationCard) -> Iterator[Term]:
 
 
 def _single_set(card: CalculationCard) -> Iterator[Term]:
-    """FONLL with the PDFs of as many flavours as there are at the scale."""
+    """Yield the terms of FONLL with PDFs of as many flavours as are active at the scale."""
     charm, bottom, massless_bottom = *card.thresholds[:2], card.massless_bottom
     for pdfs, lowest, highest in ((3, 0.0, charm), (4, charm, bottom), (5, bottom, np.inf)):
         inner = (massless_bottom,) if lowest < massless_bottom < highest else ()
@@ -123,7 +123,7 @@ def _massless(card: CalculationCard, nf: int, lower: float, upper: float) -> Ter
 
 
 def _produced(card: CalculationCard, nf: int, lower: float, upper: float) -> Term:
-    """The quark after `nf`, which no massless term has."""
+    """Return the term of the production of the quark after `nf`, which no massless term has."""
     order = _massive_order(card)
     return Term("FONLL-FFNS", nf, "massive", order, order, q2_min=lower, q2_max=upper)
 
@@ -131,7 +131,7 @@ def _produced(card: CalculationCard, nf: int, lower: float, upper: float) -> Ter
 def _mass_effects(
     card: CalculationCard, nf: int, lower: float, upper: float = np.inf
 ) -> tuple[Term, Term]:
-    """What the mass of the quark after `nf` changes."""
+    """Return the terms that account for the mass of the quark after `nf`."""
     order = _massive_order(card)
     massive = Term("FONLL-FFNS", nf, "full", order, order, q2_min=lower, q2_max=upper)
     return massive, replace(massive, scheme="FONLL-FFN0", pto_evol=card.PTO, sign=-1)

@@ -1,6 +1,6 @@
 """yadism's coefficient functions of a proton, as arrays, computed in parallel and kept on disk.
 
-yadism says which channels there are, with what couplings and functions of z; `folding` integrates.
+yadism provides the channels, with their couplings and functions of z; `folding` integrates them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from n3hyper.theory_maker.kinematics import StructureFunctions
 from n3hyper.theory_maker.requirements import require
 
 CHUNK = 16
-"""Points that one task computes, and one file of the cache holds."""
+"""Number of points that one task computes and one file of the cache holds."""
 LIGHT = ("down", "up", "strange")
-"""The quarks that couple in light structure functions. yadism counts charm and bottom among them
+"""Quarks that couple in light structure functions. yadism counts charm and bottom among them
 where they are massless, so that light, charm and bottom would not add up to the total."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What tells the structure functions of a proton apart, beside their kind and the point."""
+    """Process, lepton and quarks of a proton's structure function, beside its kind and point."""
 
     process: str
     projectile: str
@@ -47,7 +47,7 @@ class Probe:
 
     @classmethod
     def of(cls, content: StructureFunctions) -> Probe:
-        """The probe of a measurement.
+        """Return the probe of a measurement.
 
         Unpolarised neutral currents have the same structure functions for either charge of the
         lepton; the sign of xF3 is the cross section's.
@@ -58,19 +58,19 @@ class Probe:
 
 @dataclass(frozen=True)
 class Calculator:
-    """Computes coefficients with yadism, or takes them from earlier runs."""
+    """Calculator of coefficients, with yadism or from earlier runs."""
 
     card: CalculationCard
     cache: Path
     pool: Executor
 
     def coefficients(self, term: Term, probe: Probe, kind: str, x: Array, q2: Array) -> Array:
-        """Coefficient functions folded with the interpolation polynomials.
+        """Return coefficient functions folded with the interpolation polynomials.
 
         Parameters
         ----------
         term, probe
-            Which calculation, and of what.
+            The calculation, and what it is for.
         kind
             F2, FL or F3 (xF3).
         x, q2
@@ -93,19 +93,19 @@ class Calculator:
 def _chunk(
     card: CalculationCard, cache: Path, term: Term, probe: Probe, kind: str, points: Array
 ) -> Array:
-    """Coefficients at some points (n, 2) of (Q2, x), from the cache if it has them."""
+    """Return coefficients at points (n, 2) of (Q2, x), from the cache if it has them."""
     theory = card.for_yadism(term.scheme, term.nf, term.parts, term.pto, term.pto_evol)
     theory = {key: value for key, value in theory.items() if key not in ("ID", "Comments")}
     probes = coupled(probe)
     mended = ["heavy loops, mended"] if term.scheme != "ZM-VFNS" else []
-    identity = [theory, [asdict(each) for each in probes], kind, points.tolist(), *mended]
+    identity = [theory, [asdict(part) for part in probes], kind, points.tolist(), *mended]
     content = json.dumps(identity, sort_keys=True)
     path = cache / f"{kind}_{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
     if path.exists():
         with np.load(path) as archive:
             return np.asarray(archive["coefficients"])
     observable = f"{kind}_{probe.flavour}"
-    result = sum(_computed(theory, each, observable, points, term.pto) for each in probes)
+    result = sum(_computed(theory, part, observable, points, term.pto) for part in probes)
     archive = io.BytesIO()
     np.savez_compressed(archive, coefficients=result)
     write_atomically(path, [archive.getvalue()])
@@ -113,7 +113,7 @@ def _chunk(
 
 
 def coupled(probe: Probe) -> list[Probe]:
-    """The probes whose sum `probe` is, in yadism's terms: see `LIGHT`."""
+    """Return the probes, in yadism's terms, whose sum is `probe`; see `LIGHT`."""
     if probe.flavour == "light" and probe.charge in (None, "all"):
         return [replace(probe, charge=charge) for charge in LIGHT]
     return [probe]
@@ -122,7 +122,7 @@ def coupled(probe: Probe) -> list[Probe]:
 def _computed(
     theory: dict[str, Any], probe: Probe, observable: str, points: Array, pto: int
 ) -> Array:
-    """Coefficients at some points (n, 2) of (Q2 in GeV^2, x): (n, orders, 14 flavours, 50 x)."""
+    """Compute coefficients (n, orders, 14 flavours, 50 x) at points (n, 2) of (Q2 in GeV^2, x)."""
     runner, combiner = require("yadism.runner"), require("yadism.coefficient_functions").Combiner
     require("yadism.log").silent_mode = True
     mend()
@@ -140,20 +140,20 @@ def _computed(
     }
     points_of = runner.Runner(theory, card).observables[observable].elements
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # at thresholds; `_folded` looks at the result
+        warnings.simplefilter("ignore")  # raised at thresholds; `_folded` checks the result
         return np.stack([_folded(combiner(point).collect_elems(), pto) for point in points_of])
 
 
 def _folded(channels: Iterable[Any], pto: int) -> Array:
-    """The sum of yadism's channels at one point: (orders, 14 flavours, 50 x)."""
+    """Return the sum of yadism's channels at one point: (orders, 14 flavours, 50 x)."""
     result = np.zeros((pto + 1, len(FLAVOUR_PIDS), len(X_GRID)))
     for channel in channels:
         partons = np.array([channel.partons.get(pid, 0.0) for pid in FLAVOUR_PIDS])
         for order in range(pto + 1):
             distribution = channel.coeff[order]() if channel.has_order(order) else None
             if distribution is not None:
-                x = channel.coeff.convolution_point()  # above Bjorken's for a massive final state
+                x = channel.coeff.convolution_point()  # above Bjorken x for a massive final state
                 result[order] += np.outer(partons, x * fold(distribution, x))
     if not np.all(np.isfinite(result)):
-        raise TheoryError("yadism gives coefficients that are no numbers")
+        raise TheoryError("yadism gives coefficients that are not finite")
     return result

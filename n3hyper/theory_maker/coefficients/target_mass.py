@@ -1,4 +1,4 @@
-"""Target-mass corrections: structure functions of a massless target -> those of a proton.
+"""Target-mass corrections, which turn structure functions of a massless target into a proton's.
 
 With mu = M^2/Q^2, rho = sqrt(1 + 4 x^2 mu) and Nachtmann's xi = 2 x/(1 + rho) (Schienbein et al.,
 J. Phys. G 35 (2008) 053101, without the doubly integrated terms of order mu^2)
@@ -21,22 +21,22 @@ from n3hyper.physics.arrays import Array, Mask
 from n3hyper.theory_maker.bases import INTERPOLATION_DEGREE, X_GRID
 
 NEGLIGIBLE = 1.0e-7
-"""Where mu x^2 is smaller, no correction is made."""
+"""Value of mu x^2 below which no correction is made."""
 INTEGRATED = {"F2": "F2", "FL": "F2", "F3": "F3"}
-"""The structure function whose integral corrects each."""
+"""Structure function whose integral corrects each of them."""
 _POWERS = {"F2": (3, 6.0, 4), "FL": (1, 4.0, 2), "F3": (2, 2.0, 3)}
 _GAUSS = np.polynomial.legendre.leggauss(8)
 
 
 @dataclass(frozen=True)
 class TargetMass:
-    """The correction of a structure function F at points (x, Q2): c F(xi) + sum_j w_j G(x_j).
+    """Correction of a structure function F at points (x, Q2): c F(xi) + sum_j w_j G(x_j).
 
-    G is the structure function that `INTEGRATED` says, at the nodes x_j of `X_GRID`.
+    G is the structure function given by `INTEGRATED`, at the nodes x_j of `X_GRID`.
     """
 
     xi: Array
-    """Where the structure function is needed, shape (n,)."""
+    """x at which the structure function is needed, shape (n,)."""
     factor: Array
     """c, shape (n,)."""
     weights: Array
@@ -44,12 +44,12 @@ class TargetMass:
 
     @property
     def corrected(self) -> Mask:
-        """The points at which an integral is needed, shape (n,)."""
+        """Mask (n,) of the points at which an integral is needed."""
         return np.asarray(np.any(self.weights != 0, axis=1))
 
 
 def target_mass(kind: str, x: Array, q2: Array, mass: float) -> TargetMass:
-    """The correction of `kind` (F2, FL or F3) at the points (n,) of `x` and `q2` in GeV^2.
+    """Return the correction of `kind` (F2, FL or F3) at the points (n,) of `x` and `q2` in GeV^2.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def target_mass(kind: str, x: Array, q2: Array, mass: float) -> TargetMass:
 
 
 def integral_weights(xi: float, power: int) -> Array:
-    """Weights w_j (50,) such that the integral of G(u)/u^power from `xi` to 1 is sum_j w_j G(x_j).
+    """Return w_j (50,) such that the integral of G(u)/u^power from `xi` to 1 is sum_j w_j G(x_j).
 
-    Gauss-Legendre in log u, panel by panel between the nodes.
+    The quadrature is Gauss-Legendre in log u, panel by panel between the nodes.
 
     >>> bool(np.isclose(integral_weights(0.1, 1) @ np.ones(50), np.log(10.0)))
     True
@@ -84,7 +84,7 @@ def integral_weights(xi: float, power: int) -> Array:
 
 
 def interpolation_matrix(x: Array) -> Array:
-    """Values (n, 50) at `x` (n,) of the piecewise Lagrange polynomials in log x on `X_GRID`.
+    """Return the piecewise Lagrange polynomials in log x on `X_GRID` at `x` (n,), shape (n, 50).
 
     The blocks of nodes are those of eko and yadism: between nodes i and i+1 the polynomial of
     degree d passes through nodes i-d/2+1 to i+d/2+1, shifted at the ends.
@@ -100,7 +100,7 @@ def interpolation_matrix(x: Array) -> Array:
     matrix = np.zeros((len(x), size))
     for j in range(degree + 1):
         others = np.delete(block, j, axis=1)
-        here = log_nodes[block[:, j], None]
-        ratios = (np.log(x)[:, None] - log_nodes[others]) / (here - log_nodes[others])
+        node = log_nodes[block[:, j], None]
+        ratios = (np.log(x)[:, None] - log_nodes[others]) / (node - log_nodes[others])
         matrix[np.arange(len(x)), block[:, j]] = ratios.prod(axis=1)
     return matrix

@@ -1,1 +1,1 @@
-"""Evolution operators, made by eko."""
+"""Evolution operators, computed by eko."""

@@ -30,37 +30,38 @@ from n3hyper.theory_maker.operators.truncated import mend
 from n3hyper.theory_maker.requirements import require
 
 Q2_MIN = 1.0
-"""GeV^2; below it the scale is frozen, see `frozen`."""
+"""Scale in GeV^2 below which scales are frozen, see `frozen`."""
 Q2_MAX = 1.0e5
-"""GeV^2; no measurement of deep-inelastic scattering reaches it."""
+"""Scale in GeV^2 that no measurement of deep-inelastic scattering reaches."""
 N_NODES = {3: 14, 4: 14, 5: 11}
-"""Scales at which eko is run, for each number of flavours."""
+"""Number of scales at which eko is run, for each number of flavours."""
 BATCH = 7
-"""Scales that one run of eko solves (they share the path to the threshold)."""
+"""Number of scales that one run of eko solves (they share the path to the threshold)."""
 _LAMBDA2 = 0.25**2
 
 
 def frozen(q2: Array) -> Array:
-    """Scale of coupling and PDFs in GeV^2: `q2`, or `Q2_MIN` where perturbation theory ends.
+    """Return the scale of coupling and PDFs in GeV^2: `q2`, but at least `Q2_MIN`.
 
-    Rows below `Q2_MIN` exist only since a table has one row for each point of the commondata.
+    Perturbation theory ends there. Rows below `Q2_MIN` exist only because a table has one row for
+    each point of the commondata.
     """
     return np.maximum(q2, Q2_MIN)
 
 
 def log_log(q2: Array) -> Array:
-    """The variable of the interpolation, t = log log(q2 / Lambda^2) with q2 in GeV^2."""
+    """Return the variable of the interpolation, t = log log(q2 / Lambda^2) with q2 in GeV^2."""
     return np.log(np.log(q2 / _LAMBDA2))
 
 
 def chebyshev(lower: float, upper: float, n: int) -> Array:
-    """Chebyshev nodes of the first kind between `lower` and `upper`, shape (n,)."""
+    """Return Chebyshev nodes of the first kind between `lower` and `upper`, shape (n,)."""
     angles = (2 * np.arange(n) + 1) * np.pi / (2 * n)
     return 0.5 * (lower + upper) - 0.5 * (upper - lower) * np.cos(angles)
 
 
 def node_scales(card: CalculationCard, nf: int) -> Array:
-    """Scales mu^2 in GeV^2 of the operators with `nf` flavours, shape (N_NODES[nf],)."""
+    """Return the scales mu^2 in GeV^2 of operators with `nf` flavours, shape (N_NODES[nf],)."""
     lowest = card.thresholds[1] if nf == 5 else Q2_MIN
     ends = log_log(np.array([lowest, Q2_MAX]))
     t = chebyshev(float(ends[0]), float(ends[1]), N_NODES[nf])
@@ -68,9 +69,9 @@ def node_scales(card: CalculationCard, nf: int) -> Array:
 
 
 def lagrange_weights(nodes: Array, t: Array) -> Array:
-    """Weights of the values at Chebyshev `nodes` (K,) in the polynomial at `t` (n,): (n, K).
+    """Return the weights (n, K) of values at Chebyshev `nodes` (K,) in the polynomial at `t` (n,).
 
-    Barycentric formula, Berrut and Trefethen, SIAM Review 46 (2004) 501.
+    The formula is the barycentric one, Berrut and Trefethen, SIAM Review 46 (2004) 501.
 
     >>> nodes = chebyshev(-1.0, 1.0, 4)
     >>> bool(np.allclose(lagrange_weights(nodes, np.array([0.3])) @ nodes**3, 0.3**3))
@@ -87,23 +88,23 @@ def lagrange_weights(nodes: Array, t: Array) -> Array:
 
 @dataclass(frozen=True)
 class Evolution:
-    """The operators of a theory at the nodes, and the strong coupling."""
+    """Evolution of a theory: its operators at the nodes, and the strong coupling."""
 
     card: CalculationCard
     operators: dict[int, Array]
-    """For each number of flavours, (nodes, 14 flavours, 50 x, 14 evolution flavours, 50 x)."""
+    """Operators of each number of flavours, (nodes, 14 flavours, 50 x, 14 evolution, 50 x)."""
     couplings: Any = field(repr=False)
     """eko's solution of the renormalisation group equation."""
     scales: dict[int, Array] | None = None
-    """Scales of the operators in GeV^2 for each number of flavours, where no others are asked for;
-    None: the nodes, between which operators are interpolated."""
+    """Scales of the operators in GeV^2 for each number of flavours, if no others will be asked for;
+    None for the nodes, between which operators are interpolated."""
 
     def a_s(self, nf: int, q2: Array) -> Array:
-        """The coupling alpha_s / 4 pi with `nf` flavours at the scales `q2` (n,) in GeV^2."""
+        """Return the coupling alpha_s / 4 pi with `nf` flavours at scales `q2` (n,) in GeV^2."""
         return np.array([self.couplings.a_s(scale, nf_to=nf) for scale in frozen(q2)])
 
     def weights(self, nf: int, q2: Array) -> Array:
-        """Weights of the nodes in the operator at each of the scales `q2` (n,): (n, nodes).
+        """Return the weights (n, nodes) of the nodes in the operators at the scales `q2` (n,).
 
         Raises
         ------
@@ -117,7 +118,7 @@ class Evolution:
         return lagrange_weights(log_log(node_scales(self.card, nf)), log_log(frozen(q2)))
 
     def pull_back(self, nf: int, q2: Array, coefficients: Array) -> Array:
-        """Coefficients of the PDFs at `q2` -> coefficients of the PDFs at Q0.
+        """Turn coefficients of the PDFs at `q2` into coefficients of the PDFs at Q0.
 
         Parameters
         ----------
@@ -142,7 +143,7 @@ class Evolution:
         return np.asarray(result).reshape(len(q2), *shape[2:])
 
     def push_forward(self, nf: int, q2: float, pdfs: Array) -> Array:
-        """PDFs f (14 evolution flavours, 50 x) at Q0 -> PDFs (14 flavours, 50 x) at `q2`."""
+        """Evolve PDFs f (14 evolution flavours, 50 x) at Q0 to PDFs (14 flavours, 50 x) at `q2`."""
         weights = self.weights(nf, np.array([q2]))[0]
         return np.asarray(np.einsum("k,kaibj,bj->ai", weights, self.operators[nf], pdfs))
 
@@ -153,13 +154,13 @@ def make_evolution(
     pool: Executor,
     scales: Sequence[tuple[float, int]] | None = None,
 ) -> Evolution:
-    """The evolution of a theory; operators that `cache` holds already are not computed again.
+    """Compute the evolution of a theory; operators in `cache` are not computed again.
 
     Parameters
     ----------
     scales
-        (mu^2 in GeV^2, number of flavours): all that will be asked for. Where they are fewer than
-        the nodes, eko is run at them, and nothing is interpolated.
+        All (mu^2 in GeV^2, number of flavours) that will be asked for. If they are fewer than the
+        nodes, eko is run at them, and nothing is interpolated.
     """
     folder = cache / f"operators_{_fingerprint(card)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +183,7 @@ def make_evolution(
 
 
 def _fingerprint(card: CalculationCard) -> str:
-    """A short hash of all that changes an operator, but its scale."""
+    """Return a short hash of all that an operator depends on, except its scale."""
     parts: list[Any] = [card.for_eko(), card.operators_for_eko([])]
     if _truncated(card):
         parts.append("the truncated solution, mended")
@@ -191,12 +192,12 @@ def _fingerprint(card: CalculationCard) -> str:
 
 
 def _truncated(card: CalculationCard) -> bool:
-    """Whether the solution is one that `truncated.mend` is for."""
+    """Return whether the solution is the one that `truncated.mend` corrects."""
     return card.PTO >= 2 and EVOLUTION_METHODS[card.ModEv] == "truncated"
 
 
 def _batches(at: Mapping[int, Array]) -> list[list[tuple[float, int]]]:
-    """All (mu^2 in GeV^2, number of flavours), in the portions given to one run of eko."""
+    """Return all (mu^2 in GeV^2, number of flavours), in batches for one run of eko each."""
     batches = []
     for nf in at:
         scales = [(float(q2), nf) for q2 in at[nf]]
@@ -209,7 +210,7 @@ def _path(folder: Path, q2: float, nf: int) -> Path:
 
 
 def _solve(card: CalculationCard, folder: Path, scales: list[tuple[float, int]]) -> None:
-    """Let eko compute the operators at `scales`, (mu^2 in GeV^2, number of flavours) each."""
+    """Compute the operators at `scales`, (mu^2 in GeV^2, number of flavours) each, with eko."""
     runner, runcards = require("eko.runner.managed"), require("eko.io.runcards")
     struct, manipulate = require("eko.io.struct"), require("eko.io.manipulate")
     if _truncated(card):
@@ -227,7 +228,7 @@ def _solve(card: CalculationCard, folder: Path, scales: list[tuple[float, int]])
 
 
 def _save(path: Path, array: Array) -> None:
-    """Write `array` so that the file is there whole or not at all."""
+    """Write `array` so that the file is complete or does not exist."""
     content = io.BytesIO()
     np.save(content, array)
     write_atomically(path, [content.getvalue()])

@@ -1,10 +1,10 @@
-"""The truncated solution of the singlet's evolution equations, as it should be.
+"""Truncated solution of the singlet's evolution equations, which corrects eko's.
 
 eko 0.15.7 adds the NLO terms to the array of the LO solution in place, and then makes the NNLO
-terms from the changed array. What is too much is beyond NNLO, but the poles of the single terms, at
+terms from the changed array. The excess is beyond NNLO, but the poles of the single terms, at
 moments where eigenvalues of the anomalous dimensions differ by multiples of beta_0, then do not
-cancel: PDFs at small and at large x depend on the contour of the integral, by per cents at
-x < 1e-5. `mend` puts this solution in the place of eko's, where eko's is spoiled.
+cancel: PDFs at small and at large x depend on the contour of the integral, by several per cent at
+x < 1e-5. `mend` replaces eko's solution with this one where eko's is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Solution = Callable[..., Any]
 
 
 def solution(lo_exact: Solution, r_vec: Solution, u_vec: Solution) -> Solution:
-    """The operator from the coupling a0 to a1, up to NNLO (hep-ph/0408244, eqs. 2.24 to 2.30).
+    """Return the operator from coupling a0 to a1, up to NNLO (hep-ph/0408244, eqs. 2.24 to 2.30).
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def solution(lo_exact: Solution, r_vec: Solution, u_vec: Solution) -> Solution:
 
 
 def spoiled() -> bool:
-    """Whether eko's truncated solution is another one at NNLO."""
+    """Return whether eko's truncated solution differs from this one at NNLO."""
     singlet = require("eko.kernels.singlet")
     gamma = np.arange(1.0, 13.0).reshape(3, 2, 2) * np.array([1.0, 10.0, 100.0])[:, None, None]
     beta = np.array([8.3, 51.3, 406.4])
@@ -61,9 +61,9 @@ def spoiled() -> bool:
 
 
 def mend() -> None:
-    """Give eko the solution above, in this process, before it compiles what calls it.
+    """Replace eko's solution with the one above, in this process, before its callers are compiled.
 
-    What it compiled before, in this process or in the compiler's cache, stays as it was: see
+    Code compiled earlier, in this process or in the compiler's cache, stays as it was: see
     `requirements.own_compiler_cache`.
     """
     if spoiled():

@@ -124,7 +124,7 @@ def test_split_covariances_are_the_covariance():
     choosable[[3, 28]] = True
     split = split_covariance(covariance, choosable)
     assert sorted(split.chosen.points.tolist()) == [*range(15), 28]
-    joined, start = split.whole, 0
+    joined, start = split.joined, 0
     dense = np.eye(40)
     for block in joined.blocks:
         where = slice(start, start := start + len(block.points))

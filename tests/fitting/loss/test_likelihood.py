@@ -86,8 +86,8 @@ def test_models_may_be_any(trial, kept):
     part = make_trial(inputs.problem).part(models)
     (training, gradient, validation), _ = in_step(trial, pdf)
     found, _ = in_step(part, pdf[models])
-    for one, everyone in zip(found, (training, gradient, validation), strict=True):
-        np.testing.assert_allclose(one, everyone.numpy()[models], rtol=1e-9, atol=1e-9)
+    for of_part, of_all in zip(found, (training, gradient, validation), strict=True):
+        np.testing.assert_allclose(of_part, of_all.numpy()[models], rtol=1e-9, atol=1e-9)
     data = inputs.tables.predict(pdf)[:, : inputs.problem.ndata]
     exact = inputs.exact_chi2(models, data[models])
     np.testing.assert_allclose(exact[0], training.numpy()[models], rtol=1e-8)

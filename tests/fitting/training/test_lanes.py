@@ -39,11 +39,11 @@ def test_lanes_change_no_bit(problem, monkeypatch):
         seen[lanes] = []
         trainer = trainer_with(lanes, problem, monkeypatch, on_progress=seen[lanes].append)
         fits.append(trainer.fit(parameters(epochs=300, stopping_patience=0.1)))
-    one, *others = fits
-    assert len(np.unique(one.stop_epoch)) > 1
+    in_one_lane, *others = fits
+    assert len(np.unique(in_one_lane.stop_epoch)) > 1
     for fit in others:
         assert fit.batches == 1
-        assert_same_bits(one, fit)
+        assert_same_bits(in_one_lane, fit)
     # displays do not count those that fill up
     assert {progress.active for progress in (seen[1][0], seen[3][0])} == {FOLDS * REPLICAS}
     assert seen[1][1:] == seen[2][1:] == seen[3][1:]
@@ -53,9 +53,9 @@ def test_lanes_change_no_bit(problem, monkeypatch):
 def test_what_stops_is_left_behind(problem, monkeypatch, lanes):
     """As soon as it saves time, with the same bits."""
     asked = parameters(epochs=1500, stopping_patience=0.05)
-    whole = trainer_with(lanes, problem, monkeypatch)
-    monkeypatch.setattr(whole.training, "without_stopped", lambda trial, lanes, *_: lanes)
-    expected = whole.fit(asked)
+    unchanged = trainer_with(lanes, problem, monkeypatch)
+    monkeypatch.setattr(unchanged.training, "without_stopped", lambda trial, lanes, *_: lanes)
+    expected = unchanged.fit(asked)
     seen = []
     trainer = trainer_with(lanes, problem, monkeypatch)
     trainer.training.compilation = 0.0

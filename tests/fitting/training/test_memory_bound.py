@@ -162,8 +162,8 @@ def test_arrays_of_some_models_are_those_of_all(problem, modes, kind):
     assert inputs.keeps_arrays
     chosen = inputs.arrays_of(models)
     assert type(chosen) is type(alone)
-    for one, other in zip(leaves(chosen), leaves(alone), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for expected, found in zip(leaves(alone), leaves(chosen), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_all_that_is_of_models_is_cut(trial):

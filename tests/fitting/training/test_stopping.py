@@ -57,6 +57,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
                 losses[:, 0] * 0.0,
                 positive[:, 0] | True,
                 positive[:, 0] | True,
+                losses[:, 0] * 0.0,
             )
         )
     )
@@ -69,6 +70,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
             chi2=tf.constant(losses[:, epoch] / POINTS),
             positive=tf.constant(positive[:, epoch]),
             finite=tf.constant(~np.isnan(losses[:, epoch])),
+            training_chi2=tf.constant(losses[:, epoch] / POINTS),
         )
         monitor = stopping.observe(
             monitor, rules, tf.constant(epoch), tf.constant(weights[:, epoch, None]), result

@@ -87,6 +87,28 @@ def test_the_command_restores_and_ignores_interrupts_where_it_was_told_to(
         assert process.wait(HANGS) == 0
 
 
+@pytest.mark.parametrize("link", ["jobs.bson", ""])
+def test_no_link_leads_an_archive_out_of_its_folder(
+    link: str, packed: Path, mongo_uri: str, tmp_path: Path
+) -> None:
+    target, precious = tmp_path / "target", tmp_path / "precious"
+    folder = target / database_name(mongo_uri)
+    precious.mkdir()
+    (precious / "jobs.bson").write_text("precious")
+    if link:
+        folder.mkdir(parents=True)
+        (folder / link).symlink_to(precious / link)
+        MongoFileTrials.extract_mongodb_database(packed, target)
+        assert not (folder / link).is_symlink()
+    else:
+        target.mkdir()
+        folder.symlink_to(precious)
+        with pytest.raises(StoreError, match="is a link"):
+            MongoFileTrials.extract_mongodb_database(packed, target)
+    assert (precious / "jobs.bson").read_text() == "precious"
+    assert [file.name for file in precious.iterdir()] == ["jobs.bson"]
+
+
 def test_a_broken_archive_in_the_folder_of_the_data(tmp_path: Path) -> None:
     (tmp_path / "jobs.bson").write_bytes(b"\x05")
     with pytest.raises(StoreError, match=r"jobs\.bson.*move the file away"):

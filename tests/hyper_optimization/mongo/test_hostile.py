@@ -325,7 +325,7 @@ def test_what_a_worker_refuses_cannot_command_the_terminal(
     settings = WorkerSettings(store.uri, poll_interval=0.01, reserve_timeout=0.1)
     Worker(settings, teller("worker 1"), lambda *_: toy()).run()
     printed = capsys.readouterr().out
-    assert "refused: scan x?[2Jy: its document is missing" in printed
+    assert "refused: scan x [2Jy: its document is missing" in printed
     assert "\x1b" not in printed
     result = {"status": "fail", "failure": {"reason": "lost", "text": "\x1b]0;x\x07"}}
     assert checked_result(result)["failure"]["text"] == "?]0;x?"

@@ -1,9 +1,11 @@
-"""The Les Houches toy PDFs at Q2 = 5 GeV2, for tests of positivity tables. See README.md.
+"""Maker of the Les Houches toy PDFs at Q2 = 5 GeV2, for tests of positivity tables.
+
+See README.md.
 
 Needs an environment of its own, or the extra ``n3hyper[theory]``: pip install eko==0.15.7
 
 Moments of the toy PDFs are known in closed form, so that a distribution is one integral in the
-complex plane for each x. No grid in x and no operator is involved, which is what this is to check;
+complex plane for each x. No grid in x and no operator is involved, since these are to be checked;
 anomalous dimensions and kernels are eko's.
 """
 
@@ -41,7 +43,7 @@ DOWN_SEA, UP_SEA = [(0.1939875, -0.1, 6)], [(0.1939875, -0.1, 7)]
 
 
 def times(factor: float, terms: list[tuple[float, float, float]]) -> list[Any]:
-    """Terms with another factor."""
+    """Multiply terms by another factor."""
     return [(factor * c, a, b) for c, a, b in terms]
 
 
@@ -50,14 +52,14 @@ SEA = times(0.4, UP_SEA) + times(0.4, DOWN_SEA)
 
 
 def moment(n: complex, terms: list[Any]) -> complex:
-    """The integral of x^(n-1) f."""
+    """Return the integral of x^(n-1) f."""
     return sum(
         c * np.exp(loggamma(n + a - 1) + loggamma(b + 1) - loggamma(n + a + b)) for c, a, b in terms
     )
 
 
 def contour() -> tuple[Any, Any]:
-    """Points and weights of the integral over n, right of all poles and bent to the left."""
+    """Return points and weights of the integral over n, right of all poles and bent to the left."""
     nodes, gauss = np.polynomial.legendre.leggauss(8)
     edges = np.concatenate([[0.0], np.geomspace(0.3, 60.0, 14)])
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
@@ -66,7 +68,7 @@ def contour() -> tuple[Any, Any]:
 
 
 def evolved(pto: int) -> dict[str, list[float]]:
-    """x f of each parton at `Q2`, at the points `X`, by the truncated solution."""
+    """Return x f of each parton at `Q2`, at the points `X`, by the truncated solution."""
     theory = TheoryCard.from_dict(card(pto))
     couplings = Couplings(
         theory.couplings,
@@ -81,14 +83,14 @@ def evolved(pto: int) -> dict[str, list[float]]:
     moments = [evolved_moments(n, (pto + 1, 0), scales) for n in points]
     x = np.array(X)[:, None]
     functions = {
-        name: np.imag(x ** (1 - points) @ (weights * [each[name] for each in moments])) / np.pi
+        name: np.imag(x ** (1 - points) @ (weights * [at[name] for at in moments])) / np.pi
         for name in moments[0]
     }
     return {name: values.tolist() for name, values in partons(functions).items()}
 
 
 def truncated(gamma: Any, a1: float, a0: float, order: Any) -> Any:
-    """The singlet's solution (2, 2); eko 0.15.7 has another one at NNLO, by mistake."""
+    """Return the singlet's solution (2, 2); eko 0.15.7 has another one at NNLO, by mistake."""
     beta = [beta_qcd((k + 2, 0), NF) for k in range(order[0])]
     _, u1, u2 = [*singlet.u_vec(singlet.r_vec(gamma, beta, order, order, False), order), 0, 0][:3]
     leading = singlet.lo_exact(gamma, a1, a0, beta).copy()
@@ -100,7 +102,7 @@ def truncated(gamma: Any, a1: float, a0: float, order: Any) -> Any:
 
 
 def evolved_moments(n: complex, order: Any, scales: Any) -> dict[str, complex]:
-    """Moments of the evolution basis at `Q2`, four flavours."""
+    """Return moments of the evolution basis at `Q2`, with four flavours."""
     variation = (0,) * 7
     gamma = space_like.gamma_singlet(order, n, NF, variation)
     operator = truncated(gamma, *scales, order)
@@ -127,7 +129,7 @@ def evolved_moments(n: complex, order: Any, scales: Any) -> dict[str, complex]:
 
 
 def partons(f: dict[str, Any]) -> dict[str, Any]:
-    """From the evolution basis to quarks, antiquarks and the gluon."""
+    """Turn the evolution basis into quarks, antiquarks and the gluon."""
     sums: dict[str, dict[str, Any]] = {}
     for sign, (total, three, eight, fifteen) in {
         "+": ("S", "T3", "T8", "T15"),
@@ -147,7 +149,7 @@ def partons(f: dict[str, Any]) -> dict[str, Any]:
 
 
 def card(pto: int) -> dict[str, Any]:
-    """The evolution of theories 1650 and 40000000."""
+    """Return the evolution of theories 1650 and 40000000."""
     return {
         "order": (pto + 1, 0),
         "couplings": {"alphas": 0.118, "alphaem": 0.0077553, "em_running": False, "ref": (91.2, 5)},

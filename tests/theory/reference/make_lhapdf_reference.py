@@ -17,16 +17,16 @@ XMIN, THRESHOLD = 1e-5, 4.92
 
 
 def toy(x: np.ndarray, q: float) -> np.ndarray:
-    """(nx, npid): a toy proton that changes with Q and vanishes at x = 1."""
+    """Return a toy proton (nx, npid) that changes with Q and vanishes at x = 1."""
     slow = np.log(np.log(q**2 / 0.04)) - 1.0
     sea = (0.2 + 0.1 * slow) * x ** (-0.1 - 0.1 * slow) * (1 - x) ** (6 + slow)
     up = 5.1 * x**0.8 * (1 - x) ** (3 + 0.5 * slow)
     down = 3.1 * x**0.8 * (1 - x) ** (4 + 0.5 * slow)
     gluon = 1.7 * x ** (-0.1 - 0.2 * slow) * (1 - x) ** (5 + slow)
     charm, strange = 0.1 * slow * sea, 0.3 * sea
-    each = {21: gluon, 1: down + sea, 2: up + sea, 3: strange, 4: charm}
+    partons = {21: gluon, 1: down + sea, 2: up + sea, 3: strange, 4: charm}
     antiquarks = {-1: sea, -2: sea * (1 - x), -3: strange * (1 - x), -4: charm}
-    return np.stack([{**each, **antiquarks}[pid] for pid in PIDS], axis=1)
+    return np.stack([{**partons, **antiquarks}[pid] for pid in PIDS], axis=1)
 
 
 def write_set(folder: Path) -> None:
@@ -36,11 +36,11 @@ def write_set(folder: Path) -> None:
     text = ["PdfType: central\nFormat: lhagrid1\n---"]
     for scales in (below, above):
         values = np.stack([toy(x, q) for q in scales], axis=1)
-        text.append(" ".join(f"{each:.8e}" for each in x))
-        text.append(" ".join(f"{each:.8e}" for each in scales))
+        text.append(" ".join(f"{node:.8e}" for node in x))
+        text.append(" ".join(f"{scale:.8e}" for scale in scales))
         text.append(" ".join(map(str, PIDS)))
         rows = values.reshape(-1, len(PIDS))
-        text += [" ".join(f"{each:.7e}" for each in row) for row in rows]
+        text += [" ".join(f"{value:.7e}" for value in row) for row in rows]
         text.append("---")
     (folder / "tiny").mkdir(exist_ok=True)
     (folder / "tiny" / "tiny_0000.dat").write_text("\n".join(text) + "\n")

@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def mend_single_nodes() -> None:
-    """pdfflow drops the axis of x when there is one x only, and validphys then fails."""
+    """Restore the axis of x, which pdfflow drops for a single x: validphys then fails."""
     import numpy as np
     from validphys.lhapdf_compatibility import _PDFFlowPDF
 
@@ -114,7 +114,7 @@ def mend_single_nodes() -> None:
 
 
 def compute(theoryid: int, theory: str, pdfset: str) -> dict:
-    """Predictions, points kept by the cuts, and the PDF on the nodes."""
+    """Return predictions, points kept by the cuts, and the PDF on the nodes."""
     import numpy as np
     from validphys.api import API
     from validphys.convolution import FK_FLAVOURS, central_predictions
@@ -132,11 +132,11 @@ def compute(theoryid: int, theory: str, pdfset: str) -> dict:
         else:
             wanted = {"dataset": name, "variant": variant, "cfac": cfac}
             spec = API.dataset(dataset_input=wanted, theoryid=theoryid, use_cuts="internal")
-        missing = [path.name for each in spec.fkspecs for path in each.fkpath if not path.exists()]
+        missing = [path.name for fk in spec.fkspecs for path in fk.fkpath if not path.exists()]
         if missing:
             print(f"{name}: left out, the theory has no {', '.join(missing)}")
             continue
-        tables = [load_fktable(each) for each in spec.fkspecs]
+        tables = [load_fktable(fkspec) for fkspec in spec.fkspecs]
         predictions = central_predictions(spec, pdf)
         nodes += [table.xgrid for table in tables]
         q0 |= {float(table.Q0) for table in tables}

@@ -1,1 +1,1 @@
-"""Makes the stored numbers of the folder above; `__main__.py` says how to run it."""
+"""Maker of the stored numbers of the folder above; `__main__.py` says how to run it."""

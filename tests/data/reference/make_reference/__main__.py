@@ -6,7 +6,7 @@ Run it in that folder, in an environment of its own that has nnpdf and something
     python -m make_reference THEORIES LHAPDF
 
 THEORIES is a folder that holds `theory_40000000/fastkernel`, LHAPDF one that holds the PDF set
-`toy_t0`. Neither ends in the numbers but through the t0 and replica predictions, which are stored
+`toy_t0`. Both enter the numbers only through the t0 and replica predictions, which are stored
 with them. `--only PART` makes one part. README.md says what each file holds. n3hyper is not
 imported here.
 """
@@ -41,7 +41,7 @@ PARTS = {
 
 
 def set_up(share: Path, theories: Path, lhapdf: Path) -> None:
-    """Let validphys find the theories and the PDF set; before it is imported."""
+    """Let validphys find the theories and the PDF set; call this before it is imported."""
     (share / "theories").symlink_to(theories.resolve())
     profile = share / "nnprofile.yaml"
     profile.write_text(f"nnpdf_share: {share}\n")

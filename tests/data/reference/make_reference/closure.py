@@ -14,7 +14,7 @@ FILTERSEED = 7
 
 
 def make_closure() -> None:
-    """Fake data of a closure test as vp-setupfit writes them and as n3fit reads them again."""
+    """Store data of a closure test as vp-setupfit writes them and as n3fit reads them again."""
     from nnpdf_data.coredata import generate_path_filtered_data
     from validphys.api import API
     from validphys.covmats import dataset_inputs_covmat_from_systematics

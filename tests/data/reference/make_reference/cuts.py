@@ -1,4 +1,4 @@
-"""The points that validphys keeps by its own rules."""
+"""Points that validphys keeps by its own rules."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def made_rules(
     theory: Mapping[str, object],
     loader: object,
 ) -> tuple[object, ...]:
-    """Rules as validphys applies them.
+    """Make rules as validphys applies them.
 
-    validphys takes rules for equal whose theories have the same ID, and caches by them.
+    validphys takes rules whose theories have the same ID for equal, and caches by them.
     """
     from validphys.filters import FilterDefaults, Rule
 
@@ -34,7 +34,7 @@ def made_rules(
 
 
 def rule_sets() -> list[tuple[str, str | None]]:
-    """All sets with rules of their own, and all of unpolarised DIS; with one variant each."""
+    """Return all sets with their own rules and all of unpolarised DIS, with one variant each."""
     from nnpdf_data.commondataparser import parse_set_metadata
     from nnpdf_data.utils import DEFAULT_PATH_VPDATA
     from validphys.filters import default_filter_rules_input
@@ -55,7 +55,7 @@ def rule_sets() -> list[tuple[str, str | None]]:
 
 
 def make_cuts() -> None:
-    """The points that validphys keeps of all sets that have some rule, at four settings."""
+    """Store the points that validphys keeps of all sets with a rule, at four settings."""
     from validphys.filters import default_filter_rules_input, get_cuts_for_dataset
     from validphys.loader import Loader
 

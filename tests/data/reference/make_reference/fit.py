@@ -1,4 +1,4 @@
-"""Data of a fit: covariances, replicas, and the split in training and validation."""
+"""Data of a fit: covariances, replicas, and the split into training and validation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def describe(spec: object, loaded: object) -> dict[str, object]:
-    """What validphys knows of a set."""
+    """Return what validphys knows of a set."""
     from validphys.plotoptions.core import get_info
 
     return {
@@ -38,7 +38,7 @@ def describe(spec: object, loaded: object) -> dict[str, object]:
 
 
 def points_of_sets() -> list[np.ndarray]:
-    """For each set its points among all."""
+    """Return for each set its points among all."""
     from validphys.api import API
 
     sizes = [cd.ndata for cd in API.dataset_inputs_loaded_cd_with_cuts(**SETTINGS)]
@@ -46,7 +46,7 @@ def points_of_sets() -> list[np.ndarray]:
 
 
 def points_of_groups() -> np.ndarray:
-    """The points in the order in which validphys has them: group after group."""
+    """Return the points in the order in which validphys has them: group after group."""
     from validphys.api import API
 
     points = dict(zip((entry["dataset"] for entry in FIT), points_of_sets(), strict=True))
@@ -55,7 +55,7 @@ def points_of_groups() -> np.ndarray:
 
 
 def in_order_of_sets(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Values of the points of each group, put in the order of the sets."""
+    """Return values of the points of each group, put in the order of the sets."""
     order = points_of_groups()
     ordered = np.empty(len(order), dtype=values[0].dtype)
     ordered[order] = np.concatenate(values)
@@ -63,7 +63,7 @@ def in_order_of_sets(values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def pseudodata(settings: Mapping[str, object], replica: int) -> np.ndarray:
-    """A Monte Carlo replica of the data."""
+    """Return a Monte Carlo replica of the data."""
     from validphys.api import API
 
     tables = API.experiment_indexed_make_replica(**settings, replica=replica)
@@ -71,7 +71,7 @@ def pseudodata(settings: Mapping[str, object], replica: int) -> np.ndarray:
 
 
 def training_mask(replica: int) -> np.ndarray:
-    """Which points a replica is trained on."""
+    """Return which points a replica is trained on."""
     from validphys.api import API
 
     split = API.exps_masks(**SETTINGS, replica=replica)
@@ -79,13 +79,13 @@ def training_mask(replica: int) -> np.ndarray:
 
 
 def triangle(matrix: np.ndarray, points: Sequence[np.ndarray]) -> np.ndarray:
-    """The upper triangle of some sets' covariance."""
+    """Return the upper triangle of some sets' covariance."""
     rows = np.concatenate(points)
     return matrix[np.ix_(rows, rows)][np.triu_indices(len(rows))]
 
 
 def make_fit() -> None:
-    """Metadata, groups, seeds, cuts, covariances, masks and replicas of the fit."""
+    """Store metadata, groups, seeds, cuts, covariances, masks and replicas of the fit."""
     from validphys.api import API
     from validphys.covmats import dataset_inputs_covmat_from_systematics
 
@@ -130,6 +130,6 @@ def make_fit() -> None:
 
 
 def make_separate() -> None:
-    """Replica 1 of the fit with multiplicative uncertainties apart from the covariance."""
+    """Store replica 1 of the fit with multiplicative uncertainties apart from the covariance."""
     settings = {**SETTINGS, "separate_multiplicative": True}
     save("separate.npz", replica=pseudodata(settings, 1))

@@ -13,7 +13,7 @@ from make_reference.sets import OTHER, Q2MIN, W2MIN
 
 
 def make_other() -> None:
-    """Covariances, replicas and splits of sets that need no tables."""
+    """Store covariances, replicas and splits of sets that need no tables."""
     from validphys import n3fit_data
     from validphys.covmats import dataset_inputs_covmat_from_systematics
     from validphys.filters import default_filter_rules_input, get_cuts_for_dataset

@@ -1,4 +1,4 @@
-"""Where numbers go, and how they are made short."""
+"""Output of numbers into files, in brief."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_text(name: str, text: str) -> None:
 
 
 def projections(covariance: np.ndarray) -> dict[str, np.ndarray]:
-    """A large matrix in brief: its diagonal, products with fixed vectors, 20,000 elements."""
+    """Return a large matrix in brief: its diagonal, products with vectors, 20,000 elements."""
     n = len(covariance)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(n, 3))
@@ -40,7 +40,7 @@ def projections(covariance: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def runs(points: list[int]) -> list[list[int]]:
-    """Ascending integers as [first, last + 1] pairs."""
+    """Return ascending integers as [first, last + 1] pairs."""
     pairs: list[list[int]] = []
     for point in points:
         if pairs and pairs[-1][1] == point:

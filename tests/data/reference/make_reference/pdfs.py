@@ -11,7 +11,7 @@ FLAVOURS = [
 
 
 def random_pdfs(seeds: Iterable[int]) -> list[object]:
-    """One PDF model for each seed."""
+    """Return one PDF model for each seed."""
     from n3fit.model_gen import ReplicaSettings, generate_pdf_model
 
     replicas = [ReplicaSettings(nodes=[8], activations=["tanh"], seed=seed) for seed in seeds]
@@ -20,7 +20,7 @@ def random_pdfs(seeds: Iterable[int]) -> list[object]:
 
 
 def metrics(pdf: object, group: list[object]) -> dict[str, float]:
-    """The scores by which n3fit compares hyperparameters."""
+    """Return the scores by which n3fit compares hyperparameters."""
     from n3fit.vpinterface import compute_hyperopt_metrics
 
     found = compute_hyperopt_metrics(pdf, group)

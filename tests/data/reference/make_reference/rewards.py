@@ -1,4 +1,4 @@
-"""The losses of two folds by n3fit's HyperLoss, phi by validphys, distances, future tests."""
+"""Losses of two folds by n3fit's HyperLoss, phi by validphys, distances, future tests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ VALIDATION = [[1.3, 1.1, 1.9, 1.2], [2.0, 1.4, 1.5, 1.6]]
 
 
 def distance(fits: list[list[object]], x: np.ndarray) -> dict[str, object]:
-    """The largest distance between fits, and the flavours that are compared.
+    """Return the largest distance between fits, and the flavours that are compared.
 
-    n3fit's own fit_distance stops with an AttributeError; this is what it means to do.
+    n3fit's own fit_distance stops with an AttributeError; this is what it is meant to do.
     """
     from n3fit.vpinterface import N3PDF
     from validphys.pdfgrids import distance_grids, xplotting_grid
@@ -30,7 +30,7 @@ def distance(fits: list[list[object]], x: np.ndarray) -> dict[str, object]:
 
 
 def hyper_losses(fit: list[object], number: int, group: list[object]) -> dict[str, object]:
-    """The losses of a fold of each type, and the vectors that are kept of it."""
+    """Return the losses of a fold of each type, and the vectors that are kept of it."""
     from n3fit.hyper_optimization.rewards import HyperLoss
     from n3fit.vpinterface import N3PDF
 
@@ -49,7 +49,7 @@ def hyper_losses(fit: list[object], number: int, group: list[object]) -> dict[st
 
 
 def validphys_scores(specs: list[object], rows: np.ndarray) -> dict[str, object]:
-    """phi and chi2 by validphys of predictions (points, replicas)."""
+    """Return validphys' phi and chi2 of predictions (points, replicas)."""
     from validphys.calcutils import calc_chi2, calc_phi
     from validphys.covmats import dataset_inputs_covmat_from_systematics
 
@@ -66,7 +66,7 @@ def validphys_scores(specs: list[object], rows: np.ndarray) -> dict[str, object]
 
 
 def make_rewards() -> None:
-    """What n3fit makes of the folds, with predictions and PDFs."""
+    """Store n3fit's losses of the folds, with predictions and PDFs."""
     import pandas as pd
     from n3fit.vpinterface import N3PDF
     from validphys.api import API

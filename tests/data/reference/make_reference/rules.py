@@ -1,4 +1,4 @@
-"""Rules as a runcard may give them, and the points that validphys keeps by them."""
+"""Rules in all forms that a runcard may give them, and the points that validphys keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from make_reference.output import runs, save_text
 
 
 def smallest_of_each_process() -> dict[str, tuple[str, str | None]]:
-    """For each process type the set of fewest points above four, and how to load it."""
+    """Return for each process type the set of fewest points above four, and how to load it."""
     from nnpdf_data.commondataparser import parse_set_metadata
     from nnpdf_data.utils import DEFAULT_PATH_VPDATA
 
@@ -27,18 +27,18 @@ def smallest_of_each_process() -> dict[str, tuple[str, str | None]]:
             name = f"{metadata.setname}_{observable.observable_name}"
             entry = (observable.ndata, name, variants[0])
             process = str(observable.process_type)
-            found[process] = min(found.get(process, entry), entry, key=lambda each: each[:2])
+            found[process] = min(found.get(process, entry), entry, key=lambda known: known[:2])
     return {process: entry[1:] for process, entry in found.items()}
 
 
 def sample_rules(name: str, process: str, data: object) -> list[dict[str, object]]:
-    """Rules of every form, that keep some points of the set and cut others."""
+    """Return rules of every form that keep some points of the set and cut others."""
     from validphys.filters import _get_kinlabel_process_type, _variable_understanding
 
     names = [v for v in data.kin_variables if not v.startswith(("extra_", "zero"))]
     values = dict(zip(data.kin_variables, data.kinematics.to_numpy().T, strict=True))
     first, last = names[0], names[min(1, len(names) - 1)]
-    low, high = (float(np.median(values[each])) for each in (first, last))
+    low, high = (float(np.median(values[index])) for index in (first, last))
     middle = float(np.median(data.central_values))
     spread = float(np.median(np.fabs(values[first]) * values[last]))
     rules: list[dict[str, object]] = [
@@ -59,10 +59,10 @@ def sample_rules(name: str, process: str, data: object) -> list[dict[str, object
         accepted = _get_kinlabel_process_type(process)
     except KeyError:  # SHP, which validphys does not know
         return rules
-    own = _variable_understanding(names, accepted)
-    variable = next((v for v in own if v in accepted), None)
+    understood = _variable_understanding(names, accepted)
+    variable = next((v for v in understood if v in accepted), None)
     if variable is not None:
-        bound = float(np.median(values[names[own.index(variable)]]))
+        bound = float(np.median(values[names[understood.index(variable)]]))
         rules.append({"process_type": process, "rule": f"{variable} < {bound!r} or idat == 0"})
         if process.startswith("DIS"):
             rules.append({"process_type": "DIS_ALL", "rule": "Q2 / x > 1e3 or 5e-2 <= x"})
@@ -70,7 +70,7 @@ def sample_rules(name: str, process: str, data: object) -> list[dict[str, object
 
 
 def make_rules() -> None:
-    """Rules of every form on a set of each process, alone and all together."""
+    """Store rules of every form on a set of each process, applied alone and all together."""
     from validphys.filters import get_cuts_for_dataset
     from validphys.loader import Loader
 
@@ -87,8 +87,8 @@ def make_rules() -> None:
         rules = sample_rules(name, process, spec.load())
         for number, theory in enumerate(theories):
             kept = []
-            for some in [*([rule] for rule in rules), rules]:
-                made = made_rules(some, defaults, theory, loader)
+            for applied in [*([rule] for rule in rules), rules]:
+                made = made_rules(applied, defaults, theory, loader)
                 kept.append(runs(get_cuts_for_dataset(spec, made)))
             shown = {"rules": rules} if number == 0 else {}
             found.append({"dataset": name, "variant": variant, "theory": number, **shown})

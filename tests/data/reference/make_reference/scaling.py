@@ -12,7 +12,7 @@ INTEGRABILITY = ("NNPDF_INTEG_3GEV_XT3", "NNPDF_INTEG_3GEV_XT8")
 
 
 def make_scaling() -> None:
-    """The x at which n3fit evaluates PDFs for the sets of the fit, and how it scales x."""
+    """Store the x at which n3fit evaluates PDFs for the sets of the fit, and how it scales x."""
     from n3fit import model_gen
     from n3fit.scaler import generate_scaler
     from validphys.api import API

@@ -12,7 +12,7 @@ SCORED = [0, 1, 3, 11]  # of FIT: the sets that scores are computed of
 
 
 def make_scores() -> None:
-    """Predictions and scores of five PDFs and of one."""
+    """Store predictions and scores of five PDFs and of one."""
     import pandas as pd
     from n3fit.vpinterface import N3PDF
     from validphys.api import API
@@ -23,8 +23,8 @@ def make_scores() -> None:
     specs = API.data(**common).datasets
     models = random_pdfs(range(5))
     arrays, numbers = {}, {}
-    for name, some in {"five": models, "one": models[:1]}.items():
-        pdf = N3PDF(some, name=name)  # validphys caches predictions by the name
+    for name, chosen in {"five": models, "one": models[:1]}.items():
+        pdf = N3PDF(chosen, name=name)  # validphys caches predictions by the name
         numbers[name] = metrics(pdf, [SimpleNamespace(datasets=specs)])
         arrays[f"{name}_predictions"] = pd.concat([predictions(s, pdf) for s in specs]).to_numpy().T
         central = pd.concat([central_predictions(s, pdf) for s in specs])

@@ -1,4 +1,4 @@
-"""The data sets of which numbers are made, and the settings that several of these share."""
+"""Data sets of the stored numbers, and the settings that several of them share."""
 
 from __future__ import annotations
 

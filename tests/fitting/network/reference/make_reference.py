@@ -79,7 +79,7 @@ def main() -> None:
                 "feature_scaling_points": points,
                 "basis": basis,
                 "nodes": nodes,
-                "pdf": [[[float(f"{v:.8g}") for v in row] for row in each] for each in pdf[0]],
+                "pdf": [[[float(f"{v:.8g}") for v in row] for row in grid] for grid in pdf[0]],
             }
         )
         print(fitbasis, rules, kind, pdf.shape)
