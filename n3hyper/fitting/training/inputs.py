@@ -136,7 +136,7 @@ class FitInputs:
         """What steps must know of predictions; None for all that there is."""
         if self.accuracy is None:
             return None
-        pdfs = self._plausible(DRAWN)
+        pdfs = self.plausible(DRAWN)
         flavours = flavour_basis(self.rotation, self.rules).flavours
         return Precision(
             Plausible(pdfs[..., flavours]),
@@ -176,13 +176,14 @@ class FitInputs:
         make = make_features if problem.mode_masks is None else make_features_of_modes
         features = make(self.tables, problem.fit_covariance, precision)
         if precision is not None:
-            pdfs = self._plausible(CHECKED, seed=1)
+            pdfs = self.plausible(CHECKED, seed=1)
             expected = predict(problem.theory, pdfs)[:, : problem.ndata]
             chosen = pdfs[..., self.tables.basis.flavours]
             check(features, chosen, expected, problem.central, precision)
         return features
 
-    def _plausible(self, number: int, seed: int = 0) -> Array:
+    def plausible(self, number: int, seed: int = 0) -> Array:
+        """Return x f on the x-grid of some PDFs that a fit can take, (about `number`, nx, 14)."""
         return plausible_pdfs(
             self.problem.theory.xgrid,
             self.preprocessing,
