@@ -235,7 +235,7 @@ def global_runcard(
     """
     whole = load_runcard(ROOT / "runcards" / "nnpdf40.yml")
     missing = sets_without_theory(whole, find_theory(place.theoryid, place.theories))
-    card = without(whole, missing)
+    card, _ = without(whole, missing)
     trials = [
         {**PARAMETERS, "epochs": epochs, "activation_per_layer": [name, name, "linear"]}
         for name in activations
