@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "n3hyper"
+CODE_MAP = PACKAGE.parent / "docs" / "code_map.md"
 
 # Who may import whom, in the package itself; __init__ holds the version alone.
 _BELOW_STORE = {"errors", "foreign", "system", "runcard", "physics", "theory", "data", "fitting"}
@@ -127,6 +129,17 @@ def test_imports_run_one_way(path: Path) -> None:
         assert any(place.startswith(f"{target}.") for place in ALLOWED[home]), (
             f"{me} must not import {name}"
         )
+
+
+def table_of_imports(text: str) -> dict[str, set[str]]:
+    """Room -> what it may import, by the table of the map of the code."""
+    _, _, table = text.partition("| room | what is in it | may import |\n")
+    rows = [line.split("|") for line in table.partition("\n\n")[0].splitlines()[1:]]
+    return {row[1].strip(" `"): set(re.findall(r"`([\w.]+)`", row[3])) for row in rows}
+
+
+def test_the_map_of_the_code_has_these_rules() -> None:
+    assert table_of_imports(CODE_MAP.read_text(encoding="utf-8")) == ALLOWED
 
 
 def package_imports() -> dict[str, set[str]]:

@@ -237,9 +237,9 @@ def _ensemble(
 ) -> tuple[tuple[dict[str, Any], ...], str]:
     """Parameters of the chosen trials of a scan, and where they come from in words."""
     from n3hyper.errors import RuncardError
-    from n3hyper.report.export import selection
-    from n3hyper.report.prepare import Request, prepare
-    from n3hyper.report.trial import runcard_setup
+    from n3hyper.report.analysis.prepare import Request, prepare
+    from n3hyper.report.output.export import selection
+    from n3hyper.report.trials.trial import runcard_setup
     from n3hyper.runcard.yaml_file import read_yaml
 
     view = prepare(Request(paths=(scan,), thermalization=thermalization))

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
 
 if TYPE_CHECKING:
-    from n3hyper.report.view import View
+    from n3hyper.report.analysis.view import View
 
 _STATISTIC = click.Choice(STATISTICS)
 OF_A_FIT = (
@@ -185,7 +185,7 @@ def command(
       n3hyper report my_scan --html my_scan.html
       n3hyper report my_fit --compare NNPDF40_nnlo_as_01180 --figures figures --figure-format pdf
     """
-    from n3hyper.report.sources import is_fit, newest_fit
+    from n3hyper.report.trials.sources import is_fit, newest_fit
 
     words = tuple(word.strip() for word in keywords.split(",") if word.strip())
     fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None
@@ -195,7 +195,7 @@ def command(
         return _fit(ctx, fit, compare, words)
     if compare is not None:
         raise click.UsageError("--compare goes with the folder of a fit")
-    from n3hyper.report.prepare import Request, prepare
+    from n3hyper.report.analysis.prepare import Request, prepare
 
     outputs = {
         name: options.pop(name)
@@ -283,7 +283,7 @@ def _databases(uri: str) -> Any:
 
 def _write(view: View, **outputs: Any) -> int:
     """Write all outputs that were asked for; by default the table on the terminal."""
-    from n3hyper.report.deliver import deliver
+    from n3hyper.report.output.deliver import deliver
 
     _replace_characters()
     deliver(view, **outputs)

@@ -13,7 +13,7 @@ from n3hyper.report.errors import ReportError
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.record import Record
-    from n3hyper.report.prepare import Database
+    from n3hyper.report.analysis.prepare import Database
     from n3hyper.runcard.model import Runcard
 
 _TIMEOUT: Final = 20.0

@@ -126,6 +126,22 @@ def load_yaml(text: str) -> Any:
             ) from None
 
 
+def load_plain_yaml(text: str) -> Any:
+    """Return the document of `text` as `load_yaml` does, ten times sooner where it is plain.
+
+    For files that programs have written: what libyaml and ruamel.yaml read differently is not
+    asked for.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    if len(text) <= LARGEST:
+        try:
+            return from_events(text, text_keys=True, most=MOST_VALUES)
+        except (NotPlain, ImportError, YAMLError):
+            pass  # it says what is wrong, if anything is
+    return load_yaml(text)
+
+
 def from_events(text: str, text_keys: bool = False, most: int | None = None) -> Any:
     """Return the document, made of the events of libyaml.
 

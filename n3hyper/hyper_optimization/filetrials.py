@@ -26,7 +26,6 @@ from hyperopt.base import Trials
 from n3hyper import __version__
 from n3hyper.errors import StoreError, StoreInputError, shown
 from n3hyper.foreign.files import open_regular
-from n3hyper.hyper_optimization.attachments import decode_attachments, encode_attachments
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     FINISHED,
@@ -43,16 +42,17 @@ from n3hyper.hyper_optimization.record import (
     to_json,
     utc_now,
 )
-from n3hyper.hyper_optimization.record_lines import RecordLines
-from n3hyper.hyper_optimization.safe_pickle import (
+from n3hyper.hyper_optimization.sampling.space import encode_space, evaluate_space, read_space
+from n3hyper.hyper_optimization.stores.attachments import decode_attachments, encode_attachments
+from n3hyper.hyper_optimization.stores.base import OwnStore
+from n3hyper.hyper_optimization.stores.record_lines import RecordLines
+from n3hyper.hyper_optimization.stores.safe_pickle import (
     FORMAT,
     ForeignStoreError,
     MissingStoreError,
     StoredState,
     read_state,
 )
-from n3hyper.hyper_optimization.space import encode_space, evaluate_space, read_space
-from n3hyper.hyper_optimization.store import OwnStore
 from n3hyper.system.atomic_write import write_atomically
 
 _PICKLE_PROTOCOL: Final = 5
@@ -79,7 +79,7 @@ def space_eval_trial(space: Any, trial: Mapping[str, Any]) -> Any:
 
     Examples
     --------
-    >>> from n3hyper.hyper_optimization.samplers import hp_choice
+    >>> from n3hyper.hyper_optimization.sampling.samplers import hp_choice
     >>> space = {"initializer": hp_choice("initializer", ["glorot_normal", "glorot_uniform"])}
     >>> space_eval_trial(space, {"misc": {"vals": {"initializer": [1]}}})
     {'initializer': 'glorot_uniform'}
@@ -102,7 +102,7 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
       stays in memory and in the pickle; ``tries.json`` has null for it;
     - the number of a finished trial is an integer; new ones are the first that are free;
     - a pickle holds plain values only: `to_pkl` refuses other objects among the `attachments`,
-      and in the space what is not in `n3hyper.hyper_optimization.space.OPERATIONS`.
+      and in the space what is not in `n3hyper.hyper_optimization.sampling.space.OPERATIONS`.
 
     Parameters
     ----------

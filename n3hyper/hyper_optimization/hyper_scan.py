@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from n3hyper.hyper_optimization.samplers import (
+from n3hyper.hyper_optimization.sampling.samplers import (
     ActivationStr,
     hp_choice,
     hp_loguniform,

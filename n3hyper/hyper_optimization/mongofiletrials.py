@@ -42,7 +42,7 @@ from n3hyper.hyper_optimization.objectives import (
     objective_name,
 )
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.store import TrialStore
+from n3hyper.hyper_optimization.stores.base import TrialStore
 from n3hyper.system.atomic_write import write_atomically
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]

@@ -24,7 +24,7 @@ from n3hyper.hyper_optimization.mongo.scan_document import (
     decode_scan,
     header,
 )
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 
 Objective = Callable[[Any], Any]
 

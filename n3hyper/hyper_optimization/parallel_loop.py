@@ -21,8 +21,8 @@ from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
+from n3hyper.hyper_optimization.sampling.suggest import Suggests
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
-from n3hyper.hyper_optimization.suggest import Suggests
 
 POLL: Final = 0.1
 """Seconds between looks at the database."""

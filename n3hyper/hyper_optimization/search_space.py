@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.samplers import (
+from n3hyper.hyper_optimization.sampling.samplers import (
     ActivationStr,
     hp_choice,
     hp_loguniform,
@@ -21,7 +21,7 @@ from n3hyper.hyper_optimization.samplers import (
     hp_uniform,
     optimizer_arg_wrapper,
 )
-from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
+from n3hyper.hyper_optimization.sampling.space import evaluate_space, runcard_parameters
 from n3hyper.runcard import hyperscan
 from n3hyper.runcard.names import INITIALIZERS
 from n3hyper.runcard.node import Node, Section

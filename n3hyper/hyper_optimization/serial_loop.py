@@ -14,24 +14,28 @@ from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.evaluation import evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
     STATUS_OK,
     Record,
     plain,
 )
-from n3hyper.hyper_optimization.recovery import reopen, trial_origin
-from n3hyper.hyper_optimization.scan_lock import locked_scan
-from n3hyper.hyper_optimization.space import SearchSpace, evaluate_space, runcard_parameters
-from n3hyper.hyper_optimization.store import OwnStore, TrialStore
-from n3hyper.hyper_optimization.suggest import (
+from n3hyper.hyper_optimization.sampling.space import (
+    SearchSpace,
+    evaluate_space,
+    runcard_parameters,
+)
+from n3hyper.hyper_optimization.sampling.suggest import (
     HYPEROPT_SEED,
     Suggester,
     Suggests,
     scored,
     trial_generator,
 )
+from n3hyper.hyper_optimization.stores.base import OwnStore, TrialStore
+from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.recovery import reopen, trial_origin
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 

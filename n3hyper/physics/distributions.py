@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import simpson
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
 
 INTEGRABLE_FLAVOURS: Final = (3, 9, 4, 10, 5)
 """V, T3, V3, T8, V8 in the evolution basis: their x f must vanish as x goes to 0, or their sum

@@ -47,7 +47,7 @@ class Job:
 
     @classmethod
     def checked(cls, point: Any) -> Job:
-        """Return the job of a point of `job_space`, which anybody may have written.
+        """Return the job of a point of `JobSpace`, which anybody may have written.
 
         Raises
         ------

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from n3hyper.data.quick_yaml import read_plain_yaml
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_plain_yaml
+from n3hyper.physics.arrays import Array
 from n3hyper.theory.fktable import evolution_matrix
-
-Array = NDArray[np.float64]
 
 LABELS: Final = (
     "TBAR", "BBAR", "CBAR", "SBAR", "UBAR", "DBAR", "GLUON", "D", "U", "S", "C", "B", "T", "PHT",
@@ -95,7 +94,7 @@ def read_exportgrid(path: Path) -> ExportGrid:
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = read_plain_yaml(path.read_text(encoding="utf-8"))
+        content = load_plain_yaml(read_regular(path, LARGEST).decode())
         values = np.array(content["pdfgrid"], dtype=np.float64)
         xgrid = np.array(content["xgrid"], dtype=np.float64)
         order = [list(content["labels"]).index(label) for label in LABELS]
@@ -103,8 +102,10 @@ def read_exportgrid(path: Path) -> ExportGrid:
             raise ValueError(f"{values.shape} values on {len(xgrid)} nodes")
         q0 = float(np.sqrt(float(content["q20"])))
         return ExportGrid(int(content.get("replica") or 0), q0, xgrid, values[:, order])
-    except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not an export grid: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise StoreInputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise StoreInputError(f"{path}: not an export grid: {error}") from error
 
 
 def mean_grid(grids: Sequence[ExportGrid]) -> ExportGrid:

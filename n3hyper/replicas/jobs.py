@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from n3hyper.errors import HyperparameterError, StoreError
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.samplers import hp_quniform
+from n3hyper.hyper_optimization.sampling.samplers import hp_quniform
 from n3hyper.replicas.ensemble import BLOCK, MOST_REPLICAS, Job, jobs_of
 
 
@@ -29,9 +30,21 @@ class JobSpace:
         }
 
 
-def rounds_of(records: Iterable[Record]) -> list[int]:
-    """Return the last replica of each round that some finished job belongs to, ascending."""
-    return sorted({int(record["misc"]["vals"]["until"][0]) for record in records})
+def rounds_of(records: Iterable[Record], setups: int) -> list[int]:
+    """Return the last replica of each round that some finished job belongs to, ascending.
+
+    Raises
+    ------
+    StoreError
+        A job is none of these rounds: others have changed the store or the database.
+    """
+    found = {int(record["tid"]): _point(record) for record in records}
+    rounds = sorted({until for _, until in found.values()})
+    jobs = jobs_of_rounds(rounds, setups)
+    for tid, point in found.items():
+        if not 0 <= tid < len(jobs) or point != jobs[tid]:
+            raise _strange(tid)
+    return rounds
 
 
 def jobs_of_rounds(rounds: Sequence[int], setups: int) -> list[tuple[Job, int]]:
@@ -55,9 +68,25 @@ def jobs_of_rounds(rounds: Sequence[int], setups: int) -> list[tuple[Job, int]]:
 
 
 def job_of(record: Mapping[str, Any]) -> Job:
-    """Return the job of a trial's record."""
-    vals = record["misc"]["vals"]
-    return Job(int(vals["first"][0]), int(vals["count"][0]))
+    """Return the job of a trial's record; StoreError where it has none."""
+    return _point(record)[0]
+
+
+def _point(record: Mapping[str, Any]) -> tuple[Job, int]:
+    """The job of a record, and the last replica of its round."""
+    try:
+        vals = record["misc"]["vals"]
+        until = int(vals["until"][0])
+        job = Job.checked({name: vals[name][0] for name in ("first", "count")})
+    except (KeyError, IndexError, TypeError, ValueError, HyperparameterError) as error:
+        raise _strange(int(record["tid"])) from error
+    if not 1 <= until <= MOST_REPLICAS:
+        raise _strange(int(record["tid"]))
+    return job, until
+
+
+def _strange(tid: int) -> StoreError:
+    return StoreError(f"job {tid} is none of this fit: its store or database was changed by others")
 
 
 class JobSuggester:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from n3hyper.hyper_optimization.identity import complete_identity
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+from n3hyper.hyper_optimization.stores.identity import complete_identity
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.jobs import JobSpace, JobSuggester
 from n3hyper.replicas.preparation import PreparedFit, prepare_fit

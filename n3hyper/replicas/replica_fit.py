@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.packed import DOUBLE, SINGLE, pack_array, unpack_array
-
-Array = NDArray[np.float64]
+from n3hyper.hyper_optimization.stores.packed import DOUBLE, SINGLE, pack_array, unpack_array
+from n3hyper.physics.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import StoreError
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.json_text import load_json
 from n3hyper.replicas.folder import FitFolder, write
 from n3hyper.replicas.vetoes import Thresholds
 
 _REQUEST: Final = "request.json"
+_LARGEST: Final = 2**20
+"""Bytes of it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def at_most_of(replicas: int) -> int:
 def _asked_before(folder: FitFolder) -> dict[str, Any]:
     """What `begin` has kept; nothing where it is lost."""
     try:
-        found = json.loads((folder.store / _REQUEST).read_text(encoding="utf-8"))
+        found = load_json(read_regular(folder.store / _REQUEST, _LARGEST))
         numbers = {name: int(found[name]) for name in ("replicas", "at_most")}
         return {**numbers, "theory_path": found.get("theory_path")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

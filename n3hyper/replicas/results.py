@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from n3hyper.errors import StoreError
@@ -21,8 +21,6 @@ class FitResults:
     """By rising number."""
     lost: dict[int, str]
     """Why there is no fit of a replica, by its number: reason and text of its job's failure."""
-    seconds: dict[int, float]
-    """By number, how long the job of a replica took."""
     last: int
     """The largest number that a replica was asked for."""
 
@@ -31,17 +29,14 @@ class FitResults:
         """Read the records of finished jobs; those of a database may be anything."""
         fits: dict[int, ReplicaFit] = {}
         lost: dict[int, str] = {}
-        seconds: dict[int, float] = {}
         records = list(records)
         for record in records:
-            numbers = job_of(record).replicas(setups)
-            found, why = _fits_of(record, numbers, setups)
+            found, why = fits_of_job(record, setups)
             fits.update(found)
+            numbers = job_of(record).replicas(setups)
             lost.update({number: why for number in numbers if number not in found})
-            total = float((record["result"].get("seconds") or {}).get("total") or 0.0)
-            seconds.update(dict.fromkeys(numbers, total))
-        last = max(rounds_of(records), default=0)
-        return cls(tuple(fits[number] for number in sorted(fits)), lost, seconds, last)
+        last = max(rounds_of(records, setups), default=0)
+        return cls(tuple(fits[number] for number in sorted(fits)), lost, last)
 
     def vetoes(self, thresholds: Thresholds | None = None) -> Vetoes:
         """Judge all replicas whose numbers are finite."""
@@ -79,10 +74,17 @@ def next_round(last: int, passed: int, wanted: int, at_most: int) -> int | None:
     return min(last + wanted - passed, at_most)
 
 
-def _fits_of(
-    record: Record, numbers: Sequence[int], setups: int
-) -> tuple[dict[int, ReplicaFit], str]:
-    """The fits of a job by number, and why others are missing."""
+def seconds_of_job(record: Record) -> float:
+    """Return how long a job took; 0 where that is not known."""
+    return float((record["result"].get("seconds") or {}).get("total") or 0.0)
+
+
+def fits_of_job(record: Record, setups: int) -> tuple[dict[int, ReplicaFit], str]:
+    """Return the fits of a finished job by number, and why others are missing.
+
+    Anybody may have written what came from a database.
+    """
+    numbers = job_of(record).replicas(setups)
     result = record["result"]
     encoded = result.get("replicas")
     if not isinstance(encoded, list):

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.recovery import reopen
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, mend
+from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.recovery import reopen
 from n3hyper.replicas.jobs import JobSpace, jobs_of_rounds, rounds_of
 from n3hyper.replicas.preparation import PreparedFit
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.request import FitRequest
-from n3hyper.replicas.results import FitResults, next_round
+from n3hyper.replicas.results import FitResults, fits_of_job, next_round, seconds_of_job
 from n3hyper.replicas.summary import fit_summary
 from n3hyper.replicas.vetoes import Vetoes, with_files
 from n3hyper.scanning.listener import Listener
@@ -74,7 +74,7 @@ def run_rounds(
     """
     stopped, gave_up = "", False
     while True:
-        rounds = rounds_of(records)
+        rounds = rounds_of(records, prepared.setups)
         jobs = len(jobs_of_rounds(rounds, prepared.setups))
         if len(records) >= jobs:
             results = FitResults.of(records, prepared.setups)
@@ -114,21 +114,26 @@ class FitFiles:
             self.listener.stage(note)
         mend(trials, self._folder.store, notes)
         records: list[Record] = trials.finished
-        self._write(FitResults.of(records, self._prepared.setups), anew=False)
+        # whether it is a store of this fit
+        rounds_of(records, self._prepared.setups)
+        self._write(records, anew=False)
         return records
 
     def job_ended(self, record: Record) -> None:
         """Write the replicas of a job, and tell of it."""
-        self._write(FitResults.of([record], self._prepared.setups), anew=True)
+        self._write([record], anew=True)
         self.listener.trial_ended(record)
 
-    def _write(self, results: FitResults, anew: bool) -> None:
+    def _write(self, records: Sequence[Record], anew: bool) -> None:
+        """Write the replicas of some jobs; not `anew` only those without files."""
         prepared = self._prepared
-        for fit in with_files(results.fits):
-            if anew or not self._folder.has_replica(fit.number):
-                self._folder.write_replica(
-                    fit, prepared.card, prepared.scale, results.seconds[fit.number]
-                )
+        for record in records:
+            fits, _ = fits_of_job(record, prepared.setups)
+            for fit in with_files(list(fits.values())):
+                if anew or not self._folder.has_replica(fit.number):
+                    self._folder.write_replica(
+                        fit, prepared.card, prepared.scale, seconds_of_job(record)
+                    )
 
     def finish(self, records: Sequence[Record], stopped: str, gave_up: bool) -> FitOutcome:
         """Judge all replicas, and write ``postfit`` and ``fit.json``."""

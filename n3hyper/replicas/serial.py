@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.scan_lock import locked_scan
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, run_scan
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.jobs import JobSpace, JobSuggester
 from n3hyper.replicas.preparation import PreparedFit, prepare_fit

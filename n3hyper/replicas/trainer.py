@@ -90,7 +90,7 @@ class ReplicaTrainer:
         Parameters
         ----------
         params
-            A point of `n3hyper.replicas.jobs.job_space`.
+            A point of `n3hyper.replicas.jobs.JobSpace`.
 
         Raises
         ------

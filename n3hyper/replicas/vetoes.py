@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array, Mask
 from n3hyper.physics.bases import FK_FLAVOURS
 from n3hyper.physics.distributions import (
     ARC_LENGTH_FLAVOURS,
@@ -22,9 +22,6 @@ from n3hyper.physics.distributions import (
     INTEGRABLE_FLAVOURS,
 )
 from n3hyper.replicas.replica_fit import ReplicaFit
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 CONVERGENCE: Final = "Convergence check"
 CHI2: Final = "ChiSquared"

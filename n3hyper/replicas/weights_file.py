@@ -14,12 +14,10 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.errors import FitError
+from n3hyper.physics.arrays import Array
 from n3hyper.replicas.replica_fit import Weights
-
-Array = NDArray[np.float64]
 
 SUFFIX: Final = ".weights.h5"
 DEFAULT_NAME: Final = f"replica{SUFFIX}"

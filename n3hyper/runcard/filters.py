@@ -16,7 +16,7 @@ from n3hyper.runcard.expressions import FUNCTIONS, parse_expression
 from n3hyper.runcard.model import FilterRule, OrderRange
 from n3hyper.runcard.node import Node, Section
 
-KEYS = ("filter_rules", "added_filter_rules", "drop_internal_rules", "filter_defaults")
+FILTER_KEYS = ("filter_rules", "added_filter_rules", "drop_internal_rules", "filter_defaults")
 """Keys that may stand under ``datacuts`` or at the top level."""
 
 _RULE_KEYS = ("dataset", "process_type", "rule", "reason", "local_variables", "PTO", "FNS", "IC")
@@ -25,7 +25,7 @@ _ORDER = re.compile(r"(?:N(?P<number>\d)|(?P<letters>N{0,3}))LO(?P<operator>[+\-
 
 
 def find_key(key: str, top: Section, datacuts: Section | None) -> Node | None:
-    """One of `KEYS` where it stands."""
+    """One of `FILTER_KEYS` where it stands."""
     outside = top.get(key)
     inside = None if datacuts is None else datacuts.get(key)
     if outside is not None and inside is not None:
@@ -34,7 +34,7 @@ def find_key(key: str, top: Section, datacuts: Section | None) -> Node | None:
 
 
 def place_of(key: str, raw: Mapping[str, Any]) -> str:
-    """The path of one of `KEYS` in a runcard that has it."""
+    """The path of one of `FILTER_KEYS` in a runcard that has it."""
     inside = raw.get("datacuts")
     return f"datacuts.{key}" if isinstance(inside, Mapping) and inside.get(key) else key
 

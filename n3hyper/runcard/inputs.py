@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3hyper.runcard import filters
+from n3hyper.runcard.filters import FILTER_KEYS, find_key, read_rules
 from n3hyper.runcard.keys import IGNORED_DATACUTS, REFUSED_DATACUTS
 from n3hyper.runcard.legacy import SAMPLING
 from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory
@@ -62,13 +62,13 @@ def read_datacuts(node: Node | None, top: Section) -> DataCuts:
     section = None
     if node is not None:
         section = node.section(
-            (*known, *filters.KEYS), ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS
+            (*known, *FILTER_KEYS), ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS
         )
-    rules, added, dropped, defaults = (filters.find_key(key, top, section) for key in filters.KEYS)
+    rules, added, dropped, defaults = (find_key(key, top, section) for key in FILTER_KEYS)
     cuts: dict[str, Any] = {
         **_read_bounds(section, defaults),
-        "filter_rules": filters.read_rules(rules),
-        "added_filter_rules": filters.read_rules(added),
+        "filter_rules": read_rules(rules),
+        "added_filter_rules": read_rules(added),
         "drop_internal_rules": () if dropped is None else dropped.texts(),
     }
     if section is None:

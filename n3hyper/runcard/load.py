@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard import filters, keys
 from n3hyper.runcard.basis import read_fitting, read_sum_rules
 from n3hyper.runcard.closure import read_closure
+from n3hyper.runcard.filters import FILTER_KEYS
 from n3hyper.runcard.folds import read_kfold
 from n3hyper.runcard.hyperscan import read_hyperscan
 from n3hyper.runcard.inputs import (
@@ -22,6 +22,19 @@ from n3hyper.runcard.inputs import (
     read_lagrange,
     read_seeds,
     read_theory,
+)
+from n3hyper.runcard.keys import (
+    IGNORED_CLOSURE,
+    IGNORED_DATACUTS,
+    IGNORED_FAKEDATA,
+    IGNORED_FITTING,
+    IGNORED_FLAVOUR,
+    IGNORED_INTEGRABILITY,
+    IGNORED_TOP,
+    REFUSED_TOP,
+    THCOVMAT,
+    THCOVMAT_USES,
+    WEIGHTS,
 )
 from n3hyper.runcard.legacy import modernise
 from n3hyper.runcard.model import Fitting, KFold, Runcard, located
@@ -34,7 +47,7 @@ TOP = (
     "description",
     "dataset_inputs",
     "datacuts",
-    *filters.KEYS,
+    *FILTER_KEYS,
     "theory",
     "hyperscan_config",
     "kfold",
@@ -152,7 +165,7 @@ def _parse(document: Any, path: Path | None, moved: Sequence[Mapping[str, str]] 
 def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: list[str]) -> Runcard:
     """Read all parts of a runcard that is in the spelling of today."""
     source = None if path is None else str(path)
-    top = Node(card, "", source).section(TOP, ignored=keys.IGNORED_TOP, refused=keys.REFUSED_TOP)
+    top = Node(card, "", source).section(TOP, ignored=IGNORED_TOP, refused=REFUSED_TOP)
     datasets = read_dataset_inputs(top.need("dataset_inputs", "list the data sets to fit"))
     theory = read_theory(top.need("theory", "write theory: {theoryid: ...}"))
     parameters = top.need("parameters", "the hyperparameters that are not scanned")
@@ -208,15 +221,15 @@ def _refuse_values(top: Section) -> None:
     """Keys of which one value is fine, since it asks for nothing, and others are not."""
     load, theory = top.get("load"), top.get("theorycovmatconfig")
     if load is not None and load.value not in (False, "off", "no"):
-        load.fail("not supported", keys.WEIGHTS)
+        load.fail("not supported", WEIGHTS)
     if theory is not None and not _asks_for_nothing(theory.value):
-        theory.fail("not supported", keys.THCOVMAT)
+        theory.fail("not supported", THCOVMAT)
 
 
 def _asks_for_nothing(theorycovmatconfig: Any) -> bool:
     """Whether theory uncertainties enter neither the fit nor the pseudodata."""
     config = theorycovmatconfig if isinstance(theorycovmatconfig, dict) else {}
-    return all(config.get(key, True) is False for key in keys.THCOVMAT_USES)
+    return all(config.get(key, True) is False for key in THCOVMAT_USES)
 
 
 def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
@@ -235,19 +248,19 @@ def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
     """One line for each key that means nothing in a scan."""
     fitting = card["fitting"]
     places: list[tuple[str, Any, Mapping[str, str]]] = [
-        ("", card, keys.IGNORED_TOP),
-        ("fitting.", fitting, keys.IGNORED_FITTING),
-        ("fitting.basis[].", fitting["basis"][0], keys.IGNORED_FLAVOUR),
-        ("datacuts.", card.get("datacuts"), keys.IGNORED_DATACUTS),
+        ("", card, IGNORED_TOP),
+        ("fitting.", fitting, IGNORED_FITTING),
+        ("fitting.basis[].", fitting["basis"][0], IGNORED_FLAVOUR),
+        ("datacuts.", card.get("datacuts"), IGNORED_DATACUTS),
         (
             "closuretest.",
             card.get("closuretest"),
-            keys.IGNORED_FAKEDATA if fake else keys.IGNORED_CLOSURE,
+            IGNORED_FAKEDATA if fake else IGNORED_CLOSURE,
         ),
         (
             "parameters.integrability.",
             card["parameters"].get("integrability"),
-            keys.IGNORED_INTEGRABILITY,
+            IGNORED_INTEGRABILITY,
         ),
     ]
     if card.get("theorycovmatconfig") is not None:

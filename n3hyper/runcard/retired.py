@@ -8,10 +8,9 @@ and sets that are now several.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from n3hyper.runcard.legacy import Translation
+from n3hyper.runcard.translation import Translation
 
 _ITERATED = (
     "NMCPD", "SLACD", "BCDMSD", "CHORUSNUPb", "CHORUSNBPb", "NTVNUDMNFe", "NTVNBDMNFe", "DYE886R",

@@ -19,8 +19,8 @@ from typing import Any, Final
 from n3hyper.errors import N3HyperError, RuncardError
 from n3hyper.hyper_optimization.paths import JSON, RUNCARD_COPY, replica_folder
 from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, todays_setup
-from n3hyper.hyper_optimization.samplers import ActivationStr
-from n3hyper.hyper_optimization.space import runcard_parameters
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.space import runcard_parameters
 from n3hyper.runcard import Runcard, parse_runcard
 from n3hyper.runcard.hyperscan import OTHER_SCAN, OTHER_SPACE
 from n3hyper.runcard.trial_specs import TAKEN, TRIAL_SPECS

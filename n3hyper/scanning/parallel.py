@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
 from n3hyper.hyper_optimization.mongo.connection import (
     DATABASE_TIMEOUT,
@@ -33,10 +32,11 @@ from n3hyper.hyper_optimization.mongo.server import (
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.recovery import reopen
+from n3hyper.hyper_optimization.sampling.suggest import HYPEROPT_SEED, Suggester, trial_generator
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
-from n3hyper.hyper_optimization.suggest import HYPEROPT_SEED, Suggester, trial_generator
-from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
+from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.recovery import reopen
+from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.listener import Listener

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.runcard import Runcard, keys_as_written, require_scan
 from n3hyper.scanning.folder import (
     keep_runcard,
@@ -24,7 +24,7 @@ from n3hyper.scanning.request import ScanRequest
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.space import SearchSpace
+    from n3hyper.hyper_optimization.sampling.space import SearchSpace
 
 WARM_UP: Final = ("n3hyper.fitting.backend:tensorflow",)
 """Functions that load what the process of the fits needs for any scan."""
@@ -87,8 +87,8 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
     """
     from n3hyper.data.build import build_problem
     from n3hyper.fitting.training.memory import refuse_wide_networks
-    from n3hyper.hyper_optimization.identity import scan_identity
     from n3hyper.hyper_optimization.search_space import HyperScanner
+    from n3hyper.hyper_optimization.stores.identity import scan_identity
 
     require_scan(runcard)
     for note in runcard.notes:
@@ -115,7 +115,7 @@ def make_trainer(
     """Return the trainer that fits and scores trials; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
     from n3hyper.hyper_optimization.scoring import make_scorer
-    from n3hyper.hyper_optimization.trial_pdfs import with_pdfs
+    from n3hyper.hyper_optimization.stores.trial_pdfs import with_pdfs
 
     score = with_pdfs(make_scorer(problem, require_scan(runcard)))
     return ModelTrainer(problem, runcard, score, on_progress=on_progress, memory=memory)

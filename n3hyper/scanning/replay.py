@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.record import Record, as_array, is_finite
-from n3hyper.hyper_optimization.trial_pdfs import PDFS
+from n3hyper.hyper_optimization.stores.trial_pdfs import PDFS
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.filetrials import FileTrials
@@ -68,10 +68,10 @@ def replay(
         when there is no such scan, or no such trial in it.
     """
     from n3hyper.hyper_optimization.filetrials import FileTrials
-    from n3hyper.hyper_optimization.identity import complete_identity, differences
-    from n3hyper.hyper_optimization.recovery import reopen
+    from n3hyper.hyper_optimization.sampling.space import evaluate_space, runcard_parameters
     from n3hyper.hyper_optimization.serial_loop import evaluate
-    from n3hyper.hyper_optimization.space import evaluate_space, runcard_parameters
+    from n3hyper.hyper_optimization.stores.identity import complete_identity, differences
+    from n3hyper.hyper_optimization.stores.recovery import reopen
     from n3hyper.scanning.prepare import prepare_scan
     from n3hyper.scanning.restart import restart_request
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import StoreInputError
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST
 from n3hyper.hyper_optimization.paths import PICKLE, replica_folder
 from n3hyper.runcard import Runcard, load_runcard, parse_text
 
@@ -103,6 +105,6 @@ class ScanRequest:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, LARGEST).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise StoreInputError(f"{path}: cannot be read: {error}") from error

@@ -7,9 +7,9 @@ from typing import Any
 
 from n3hyper.errors import StoreInputError
 from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER, RUNCARD_COPY, find_store
-from n3hyper.hyper_optimization.safe_pickle import missing
-from n3hyper.hyper_optimization.scan_lock import locked_scan
-from n3hyper.hyper_optimization.store_summary import summarise, summarise_pickle
+from n3hyper.hyper_optimization.stores.safe_pickle import missing
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
+from n3hyper.hyper_optimization.stores.store_summary import summarise, summarise_pickle
 from n3hyper.scanning.folder import make_folder, refuse_used_folder
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.system.atomic_write import write_atomically

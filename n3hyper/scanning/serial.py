@@ -47,7 +47,7 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
 
         scan = held.enter_context(held_scan(request, listener, prepare))
         from n3hyper.hyper_optimization.serial_loop import run_scan
-        from n3hyper.hyper_optimization.trial_pdfs import BestPDFs
+        from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 
         def on_open(trials: FileTrials, notes: list[str]) -> None:
             for note in notes:

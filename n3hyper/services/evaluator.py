@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from n3hyper.errors import FitError, N3HyperError, StoreError
 from n3hyper.fitting.result import Progress
-from n3hyper.hyper_optimization.identity import complete_identity, differences
 from n3hyper.hyper_optimization.mongo.scan_document import (
     FIT,
     ScanDocument,
@@ -19,6 +18,7 @@ from n3hyper.hyper_optimization.mongo.scan_document import (
 )
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.serial_loop import evaluate
+from n3hyper.hyper_optimization.stores.identity import complete_identity, differences
 from n3hyper.replicas.card import parse_fit_card
 from n3hyper.replicas.jobs import JobSpace
 from n3hyper.replicas.preparation import prepare_fit

@@ -35,15 +35,10 @@ def fitted(
     **changes: Any,
 ) -> BatchFit:
     """Return the fit of a problem with this many lanes."""
-    with patch(f"{_training()}.lanes_at_most", lambda: lanes):
+    with patch("n3hyper.fitting.training.batches.lanes_at_most", lambda: lanes):
         return ModelTrainer(problem, runcard(), dtype=dtype, memory=memory).fit(
             parameters(**{"epochs": 130, **changes})
         )
-
-
-def _training() -> str:
-    """Return the module that decides on lanes."""
-    return ModelTrainer.fit.__globals__["Training"].__module__
 
 
 def cases() -> Iterator[tuple[str, Fit]]:

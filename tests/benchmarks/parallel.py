@@ -25,9 +25,9 @@ from typing import Any
 from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongofiletrials import MongodRunner, MongoFileTrials
 from n3hyper.hyper_optimization.record import plain, read_tries
+from n3hyper.hyper_optimization.sampling.space import evaluate_space
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
 from n3hyper.hyper_optimization.serial_loop import evaluate
-from n3hyper.hyper_optimization.space import evaluate_space
-from n3hyper.hyper_optimization.suggest import Suggester
 from tests.support.toy_processes import SCAN, environment, toy
 
 RUNCARD = Path(__file__).resolve().parents[2] / "runcards" / "quickstart.yml"

@@ -22,8 +22,8 @@ import numpy as np
 from n3hyper.hyper_optimization import filetrials
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
 from n3hyper.hyper_optimization.serial_loop import save
-from n3hyper.hyper_optimization.suggest import Suggester
 from n3hyper.system.atomic_write import write_atomically
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 

@@ -152,7 +152,7 @@ def test_commands_that_a_scan_prints_work_when_pasted(
     assert run("restart", "--pkl", scan, "-n", 2, "--timeout", "1h") == 0
     os.chdir(tmp_path)
     # a second scan there is refused, and what is advised works
-    assert run("scan", "small card.yml", "-o", "a b/o", "-n", 1, "--theory-path", theories) == 1
+    assert run("scan", "small card.yml", "-o", "a b/o", "-n", 1, "--theory-path", theories) == 2
     said = capsys.readouterr().err
     refusal = next(line for line in said.splitlines() if "holds a scan already" in line)
     assert pasted(last_command(refusal).partition(", or choose")[0]) == 0

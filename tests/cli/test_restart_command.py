@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from n3hyper.cli import main
-from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from tests.support.small_card import small_card, write_card
 from tests.support.waiting import HANGS
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from n3hyper.cli import main
-from n3hyper.hyper_optimization.trial_pdfs import read_pdfs
+from n3hyper.hyper_optimization.stores.trial_pdfs import read_pdfs
 from tests.support.small_card import small_card, write_card
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"

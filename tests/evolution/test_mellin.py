@@ -8,7 +8,7 @@ from scipy.integrate import quad
 
 from n3hyper.evolution.cards import INTERPOLATION_DEGREE
 from n3hyper.evolution.mellin import contours, invert, polynomials, power_integrals
-from n3hyper.replicas.exportgrid import export_xgrid
+from n3hyper.physics.xgrid import export_xgrid
 
 
 def function(x: np.ndarray) -> np.ndarray:

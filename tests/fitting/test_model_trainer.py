@@ -54,7 +54,7 @@ def one_model(problem, fold, replica):
     )
 
 
-def test_precision_is_the_runcards(problem):
+def test_precision_is_that_of_the_runcard(problem):
     assert ModelTrainer(problem, runcard()).dtype == "float32"
     assert ModelTrainer(problem, runcard(double_precision=True)).dtype == "float64"
 

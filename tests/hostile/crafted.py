@@ -77,6 +77,13 @@ def colliding_keys(number: int) -> bytes:
     return STATE_OPENS + b"}(" + code + b"ub."
 
 
+NPY = b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000, 1000000), }"
+
+
+def with_space(encoded: Any) -> bytes:
+    return forged(state(space=json.dumps(encoded)))
+
+
 def space_bomb(levels: int) -> str:
     nodes: list[dict[str, Any]] = [{"literal": 1}]
     for place in range(levels):
@@ -162,6 +169,20 @@ def pickles() -> dict[str, bytes]:
         ),
         "space that doubles": forged(state(space=space_bomb(60))),
         "space that is deep": forged(state(space=space_bomb(60).replace("[0, 0]", "[0]"))),
+        "space of powers": with_space(
+            [
+                {"literal": 9},
+                *(
+                    {"name": "pow", "args": [0, n], "named": [], "o_len": None, "pure": True}
+                    for n in range(5)
+                ),
+            ]
+        ),
+        "space of another form": with_space({"a": 1}),
+        "attached array of nothing": forged(
+            state(attachments={"x": ("array", b"\x93NUMPY\x01\x00v\x00" + NPY.ljust(117) + b"\n")})
+        ),
+        "attached list": forged(state(attachments={"x": [1]})),
         "space of nothing": forged(state(space="[]")),
         "space of brackets": forged(state(space="[" * 100_000)),
         "space of code": forged(state(space='[{"name": "call", "args": [], "named": []}]')),

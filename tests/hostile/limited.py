@@ -50,7 +50,7 @@ def limit_memory() -> None:
 
 def warm_up(kind: str, path: Path) -> None:
     """Load all that reading a file of the kind loads."""
-    path.write_bytes(mutations.good(kind)[0])
+    path.write_bytes(mutations.whole(kind)[0])
     readers.read(kind, path)
 
 

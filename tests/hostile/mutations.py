@@ -21,10 +21,11 @@ def good(kind: str) -> tuple[bytes, ...]:
     """Files of a kind that are as they should be, and the crafted ones that are small."""
     made = crafted.KINDS[kind]() if kind in crafted.KINDS else {}
     small = [content for content in made.values() if 0 < len(content) < 20_000]
-    return (*_whole(kind), *small) if kind != "table" else tuple(_whole(kind))
+    return (*whole(kind), *small) if kind != "table" else tuple(whole(kind))
 
 
-def _whole(kind: str) -> list[bytes]:
+def whole(kind: str) -> list[bytes]:
+    """Files of a kind that are as they should be; often, to be chosen often."""
     if kind == "pickle":
         return [(crafted.FROZEN / "tries.pkl").read_bytes()] * 30
     if kind == "runcard":

@@ -14,8 +14,8 @@ from n3hyper.errors import LONGEST_MESSAGE, N3HyperError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.mongo.archive import opened_dump
-from n3hyper.hyper_optimization.store_summary import summarise, summarise_pickle
-from n3hyper.report.sources import read_runcard
+from n3hyper.hyper_optimization.stores.store_summary import summarise, summarise_pickle
+from n3hyper.report.trials.sources import read_runcard
 from n3hyper.runcard import load_runcard
 from n3hyper.theory.fktable import read_cfactor, read_fktable
 from n3hyper.theory.folders import TheoryFolder

@@ -17,9 +17,9 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.space import space_fingerprint
+from n3hyper.hyper_optimization.sampling.space import space_fingerprint
 from n3hyper.system import atomic_write
-from tests.hyper_optimization.test_store_contract import FILES, add_trial, ok
+from tests.support.store_backends import FILES, add_trial, ok
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 
 

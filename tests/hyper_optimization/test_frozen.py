@@ -10,7 +10,7 @@ import pytest
 
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import read_tries, to_json
-from n3hyper.hyper_optimization.suggest import trial_generator
+from n3hyper.hyper_optimization.sampling.suggest import trial_generator
 from tests.hyper_optimization.make_frozen import FROZEN, SEED, TRIALS
 from tests.support.toy_scans import outcome, toy_scan
 

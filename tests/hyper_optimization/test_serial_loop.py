@@ -17,15 +17,15 @@ from n3hyper.errors import FitError, HyperparameterError, RuncardError, StoreErr
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner, hp_uniform, hyper_scan_wrapper
 from n3hyper.hyper_optimization.record import failed_result, finished_state, read_tries
-from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
-from n3hyper.hyper_optimization.suggest import (
+from n3hyper.hyper_optimization.sampling.suggest import (
     ALGORITHMS,
     Suggester,
     learned_from,
     scored,
     trial_generator,
 )
+from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer

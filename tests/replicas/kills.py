@@ -1,9 +1,10 @@
 """A fit that is killed at random instants, and what is left of it: the files of one that was not.
 
-    python -m tests.replicas.kills RUNCARD -r 20 --kills 20 -o FOLDER
+    python -m tests.replicas.kills RUNCARD -r 20 --kills 20 -o FOLDER [options of n3hyper fit]
 
-The whole fit (its two processes) is killed with signal 9 and started again, so many times; then it
-is left alone. Times aside, each file must be the same as that of a fit in one go.
+The whole fit (its two processes) is killed with signal 9 and started again, so many times. Times
+aside, each file must in the end be the same as that of a fit in one go; where the fit comes to its
+end earlier, it is begun anew.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.support.toy_replicas import contents
 
@@ -30,35 +33,42 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("options", nargs="*", help="further options of n3hyper fit, after --")
-    given = parser.parse_args()
+    given, options = parser.parse_known_args()
     whole, killed = given.output / "whole" / "fit", given.output / "killed" / "fit"
     whole.parent.mkdir(parents=True)
     killed.parent.mkdir()
-    command = [*N3HYPER, "fit", str(given.runcard), "-r", str(given.r), *given.options]
+    command = [*N3HYPER, "fit", str(given.runcard), "-r", str(given.r), *options]
     begin = time.monotonic()
     subprocess.run([*command, "-o", str(whole)], check=True)
     window = 1.2 * (time.monotonic() - begin)
-    instants, kills, ends = random.Random(given.seed), 0, 0
+    expected, instants, kills = contents(whole), random.Random(given.seed), 0
     while kills < given.kills:
-        if (killed / "jobs" / "tries.pkl").exists():
-            start = [*N3HYPER, "fit", str(killed), *given.options]
-        else:
-            start = [*command, "-o", str(killed)]
+        begun = (killed / "jobs" / "tries.pkl").exists()
+        start = [*N3HYPER, "fit", str(killed), *options] if begun else [*command, "-o", str(killed)]
         process = subprocess.Popen(start, start_new_session=True)
         try:
             process.wait(instants.uniform(0.0, window))
-            ends += 1
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             kills += 1
-        print(f"{kills} kills, {ends} came to their end", flush=True)
-    subprocess.run([*N3HYPER, "fit", str(killed), *given.options], check=True)
-    one, other = contents(whole), contents(killed)
-    different = sorted(name for name in {**one, **other} if one.get(name) != other.get(name))
-    print(f"{len(one)} files, different: {', '.join(different) or 'none'}")
-    return int(bool(different))
+            print(f"{kills} kills", flush=True)
+            continue
+        if not same(expected, contents(killed)):
+            return 1
+        shutil.rmtree(killed)
+    subprocess.run(
+        [*N3HYPER, "fit", str(killed), *options] if killed.exists() else start, check=True
+    )
+    return 0 if same(expected, contents(killed)) else 1
+
+
+def same(expected: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Print which files differ; whether none does."""
+    names = sorted({**expected, **found})
+    different = [name for name in names if expected.get(name) != found.get(name)]
+    print(f"{len(expected)} files, different: {', '.join(different) or 'none'}", flush=True)
+    return not different
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 from n3hyper.errors import StoreError
 from n3hyper.replicas.exportgrid import read_exportgrid
+from n3hyper.replicas.jobs import rounds_of
 from n3hyper.replicas.request import restart_request
 from n3hyper.system import atomic_write
 from tests.support.toy_replicas import ToyReplicas, contents, toy_run
@@ -170,6 +171,16 @@ def test_files_that_are_lost_are_made_again(tmp_path: Path, ten: Path, store: st
     toy_run(folder, 10, trainer=trainer)
     assert trainer.jobs == []
     assert contents(folder) == contents(ten)
+
+
+@pytest.mark.parametrize("change", [{"first": [5.0]}, {"until": []}, {"count": [99.0]}, None])
+def test_a_job_that_others_have_changed(ten: Path, change: dict[str, list[float]] | None) -> None:
+    records = json.loads((ten / "jobs" / "tries.json").read_text())
+    assert rounds_of(records, setups=1) == [10, 13, 16, 18]
+    misc = records[0]["misc"]
+    misc["vals"] = {} if change is None else {**misc["vals"], **change}
+    with pytest.raises(StoreError, match="job 0 is none of this fit"):
+        rounds_of(records, setups=1)
 
 
 def test_a_restart_knows_what_was_asked_for(ten: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from rich.cells import cell_len
 
 from n3hyper.cli import main
-from n3hyper.report.columns import PARAMETERS, SCORES
+from n3hyper.report.trials.columns import PARAMETERS, SCORES
 from tests.support.make_trials import make_records, write_scan
 from tests.support.waiting import HANGS
 

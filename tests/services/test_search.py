@@ -22,7 +22,7 @@ from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.samplers import ActivationStr
+from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 from tests.services import own_objectives
 from tests.services.own_objectives import deadly_once, parabola, troubled, typed
 from tests.support.mongo_servers import fresh_database

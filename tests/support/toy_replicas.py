@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from n3hyper.hyper_optimization.record import Record, read_tries
-from n3hyper.hyper_optimization.scan_lock import locked_scan
+from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.ensemble import Job, setup_of

@@ -134,7 +134,7 @@ class Layout:
         return self.architecture.inputs if layer == 0 else self.widths[layer - 1]
 
     def check(self, start: NetworkWeights) -> None:
-        """HyperparameterError unless weights have the shape of these networks."""
+        """Raise HyperparameterError unless weights have the shape of these networks."""
         shape = self.architecture
         wanted = [
             (shape.blocks, self._inputs(number), self.widths[number])

@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from n3hyper.physics.arrays import Array, Index
 
 CHUNK: Final = 100
-"""Epochs in a call of the compiled loop, and between two points of a curve."""
+"""Number of epochs in a call of the compiled loop, and between two points of a curve."""
 
 
 class CurveRecorder:
-    """Takes the chi2 of the models of a batch after each chunk of epochs.
+    """Recorder of the chi2 of the models of a batch after each chunk of epochs.
 
     Parameters
     ----------
@@ -37,7 +35,7 @@ class CurveRecorder:
         Parameters
         ----------
         numbers
-            Of the models that the values belong to, ascending.
+            Numbers of the models that the values belong to, ascending.
         training, validation
             chi2 per point.
         """
@@ -48,7 +46,7 @@ class CurveRecorder:
         self._points.append(point)
 
     def curves(self, stop_epoch: Index) -> Array:
-        """The curves (m, T, 2), NaN after the last epoch of each model.
+        """Return the curves (m, T, 2), NaN after the last epoch of each model.
 
         Parameters
         ----------
@@ -62,7 +60,7 @@ class CurveRecorder:
 
 
 def joined_curves(parts: Sequence[Array]) -> Array:
-    """The curves (m, T, 2) of several batches, the shorter ones filled up with NaN.
+    """Return the curves (m, T, 2) of several batches, the shorter ones filled up with NaN.
 
     >>> joined_curves([np.zeros((1, 2, 2)), np.ones((1, 1, 2))])[..., 0]
     array([[ 0.,  0.],

@@ -25,9 +25,7 @@ from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.trained import Trained, split
 from n3hyper.fitting.training.trial import Trial
-
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from n3hyper.physics.arrays import Index, Mask
 
 LARGE: Final = 6_000_000
 """Count of numbers that models share above which lanes cost more than they save (measured)."""

@@ -27,8 +27,8 @@ from n3hyper.hyper_optimization.record import (
     failed_result,
     plain,
 )
-from n3hyper.hyper_optimization.space import evaluate_space
-from n3hyper.hyper_optimization.trial_pdfs import PDFS, BestPDFs
+from n3hyper.hyper_optimization.sampling.space import evaluate_space
+from n3hyper.hyper_optimization.stores.trial_pdfs import PDFS, BestPDFs
 
 
 class KnownJobs:

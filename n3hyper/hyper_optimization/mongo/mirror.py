@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.recovery import trial_origin
+from n3hyper.hyper_optimization.sampling.suggest import trial_generator
 from n3hyper.hyper_optimization.serial_loop import save
-from n3hyper.hyper_optimization.suggest import trial_generator
+from n3hyper.hyper_optimization.stores.recovery import trial_origin
 
 _WRITING_SHARE: Final = 0.1
 """Of the time: with many trials the files are written less often than trials finish."""

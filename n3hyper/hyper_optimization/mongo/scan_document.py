@@ -17,7 +17,7 @@ from typing import Any, Final
 from n3hyper import __version__
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.record import is_finite
-from n3hyper.hyper_optimization.space import evaluate_space
+from n3hyper.hyper_optimization.sampling.space import evaluate_space
 
 FORMAT: Final = 1
 LEASE: Final = 60.0
@@ -45,7 +45,7 @@ class ScanDocument:
     replicas
         Networks of each fold.
     identity
-        See `n3hyper.hyper_optimization.identity`.
+        See `n3hyper.hyper_optimization.stores.identity`.
     lease
         Seconds.
     kind

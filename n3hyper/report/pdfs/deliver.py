@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from n3hyper.report.deliver import forget_output, print_text
+from n3hyper.report.output.writing import forget_output, print_text
 from n3hyper.report.pdfs import tables
 from n3hyper.report.pdfs.view import FitView
 

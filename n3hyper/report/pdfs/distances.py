@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from n3hyper.replicas.exportgrid import Array
+from n3hyper.physics.arrays import Array
 from n3hyper.report.pdfs.pdfset import PDFs
 
 

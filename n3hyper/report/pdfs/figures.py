@@ -11,9 +11,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from n3hyper.report.errors import ReportError
+from n3hyper.report.output.style import styled
 from n3hyper.report.pdfs import plots
 from n3hyper.report.pdfs.view import FitView
-from n3hyper.report.style import styled
 
 DPI = 200
 

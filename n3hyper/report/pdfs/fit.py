@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,19 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.errors import StoreError
-from n3hyper.replicas.exportgrid import Array, ExportGrid, read_exportgrid
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.json_text import load_json
+from n3hyper.physics.arrays import Array
+from n3hyper.replicas.exportgrid import ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
-from n3hyper.report.sources import FIT
 from n3hyper.report.text import clean, clean_tree, number
+from n3hyper.report.trials.sources import FIT
 
+_LARGEST: Final = 64 * 2**20
+"""Bytes of a file of a fit."""
+_MOST_CONTAINERS: Final = 500_000
+"""Lists and mappings of a JSON file: ten for each replica and data set."""
 _REPLICA: Final = re.compile(r"replica_(\d{1,8})")
 
 
@@ -159,9 +165,11 @@ def _places(folder: Path) -> list[tuple[int, Path]]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = clean_tree(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ReportError(f"{path}: cannot be read: {' '.join(str(error).split())[:120]}") from None
+        content = clean_tree(load_json(read_regular(path, _LARGEST), _MOST_CONTAINERS))
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ReportError(f"{path}: cannot be read: {error}") from None
     return content if isinstance(content, dict) else {}
 
 
@@ -178,7 +186,7 @@ def _theory(folder: Path, summary: Mapping[str, Any]) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_regular(path, _LARGEST).decode(errors="replace")
     except OSError:
         return ""
 

@@ -13,7 +13,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from n3hyper.errors import DataError
-from n3hyper.replicas.exportgrid import Array, ExportGrid
+from n3hyper.foreign.files import read_regular
+from n3hyper.foreign.yaml_text import LARGEST, load_plain_yaml
+from n3hyper.physics.arrays import Array
+from n3hyper.replicas.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.partons import of_export_grid, of_grid
 from n3hyper.report.text import number
@@ -157,14 +160,14 @@ def named_set(name: str) -> LHAPDFSet:
 
 
 def _info(path: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise ReportError(f"{path}: cannot be read: {reason}") from None
+        content = load_plain_yaml(read_regular(path, LARGEST).decode())
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read: {error.strerror}") from None
+    except (YAMLError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ReportError(f"{path}: cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise ReportError(f"{path}: not the .info of a set")
     return content

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from n3hyper.replicas.exportgrid import Array
-from n3hyper.report import style
+from n3hyper.physics.arrays import Array
+from n3hyper.report.output import style
 from n3hyper.report.pdfs.fit import DatasetChi2, curves
 from n3hyper.report.pdfs.partons import SHOWN
 from n3hyper.report.pdfs.pdfset import PDFs, X

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from n3hyper.report.columns import ASCII
 from n3hyper.report.pdfs.fit import DatasetChi2
 from n3hyper.report.pdfs.partons import SHOWN
 from n3hyper.report.pdfs.pdfset import X
 from n3hyper.report.pdfs.view import DATA_REGION, TABLE_X, FitView
 from n3hyper.report.text import show, show_number
+from n3hyper.report.trials.columns import ASCII
 
 _WORST: Final = 10
 """Data sets that a terminal shows."""

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.replicas.exportgrid import Array
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.fit import Fit, Replica, read_fit
 from n3hyper.report.pdfs.partons import SHOWN
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, X, named_set, read_set
-from n3hyper.report.sources import is_fit
+from n3hyper.report.trials.sources import is_fit
 
 SCALES: Final = (1.65, 10.0, 100.0)
 """GeV, where evolved PDFs are shown."""

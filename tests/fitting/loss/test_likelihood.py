@@ -1,4 +1,4 @@
-"""What the three likelihoods promise: a step's chi2 is the exact one, of any models."""
+"""Promises of the three likelihoods: the chi2 of a step is the exact one, of any models."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_gradient_is_that_of_the_training(trial):
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_models_may_be_any(trial, kept):
+def test_a_batch_may_have_any_models(trial, kept):
     """Of each fold as many, in any order, and some more than once."""
     models = np.array([5, 2, 0, 3, 2, 5])
     pdf = pdfs(trial)

@@ -8,6 +8,7 @@ from n3hyper.fitting.loss.table_maker import make_tables
 from n3hyper.fitting.loss.tables import flavour_basis
 from n3hyper.physics.bases import FK_FLAVOURS, fitbasis_to_evolution
 from n3hyper.physics.sum_rules import sum_rules
+from n3hyper.theory.operations import OPERATIONS
 from n3hyper.theory.stack import Observable, TheoryStack
 from tests.support.synthetic import synthetic_theory, toy_pdf
 
@@ -88,6 +89,7 @@ def test_all_operations():
         ("ASY", [first + 2, first + 9]),
         ("SUBTRACT_ABS", [first + 3, first + 4]),
     )
+    assert {observable.operation for observable in theory.observables} == set(OPERATIONS)
     tables = make_tables(theory, 10, NN31IC, None)
     pdf = np.random.default_rng(3).normal(size=(4, theory.xgrid.size, 8)) @ NN31IC
     np.testing.assert_allclose(tables.predict(pdf), theory.predict(pdf), rtol=1e-7)

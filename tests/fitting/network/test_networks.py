@@ -26,7 +26,7 @@ def test_activations_agree(name):
     np.testing.assert_allclose(NUMPY_ACTIVATIONS[name](values), theirs, rtol=1e-6, atol=1e-12)
 
 
-def test_activations_are_all_there():
+def test_every_activation_is_known_to_numpy():
     assert set(NUMPY_ACTIVATIONS) == set(names.ACTIVATIONS)
 
 
@@ -116,7 +116,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("changes", CASES, ids=str)
-def test_tensorflow_is_numpy(changes):
+def test_forward_pass_in_tensorflow_is_that_in_numpy(changes):
     """The padded batch in TensorFlow against `PDFModel`, in float64."""
     trial = make_trial(small_problem(), **changes)
     weights = trial.initial_weights() + 0.1 * np.sin(np.arange(trial.layout.architecture.size))

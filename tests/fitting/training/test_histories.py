@@ -39,13 +39,19 @@ def scripted(program, arrays, weights, epoch):
     end = tf.cast(seeds % 100, epoch.dtype)
     loss = 3.0 + wave[:, 0] - 0.02 * now + 0.1 * tf.reduce_mean(weights, axis=1)
     everywhere = tf.ones_like(end, tf.bool)
-    judgement = stopping.Judgement(loss, loss, everywhere, epoch - 1 < end)
+    judgement = stopping.Judgement(
+        loss=loss,
+        chi2=loss,
+        training_chi2=2.0 * loss,
+        positive=everywhere,
+        finite=epoch - 1 < end,
+    )
     return engine.Losses(0.1 * weights + wave, judgement)
 
 
 def scripted_weights(trial):
     """Weights that a model has wherever it is trained; Keras' are slow to draw."""
-    seeds = np.array(trial.inputs.seeds)
+    seeds = np.array(trial.seeds)
     return np.sin(np.outer(seeds, np.arange(1, trial.layout.architecture.size + 1)))
 
 
@@ -56,7 +62,8 @@ PROGRAMS: dict[engine.Program, engine.Compiled] = {}
 def _scripted_engine(monkeypatch):
     if device_memory() is not None:
         pytest.skip("lanes are shortened on CPUs only")
-    monkeypatch.setattr(engine, "CHUNK", CHUNK)
+    for module in ("batches", "curves"):
+        monkeypatch.setattr(f"n3hyper.fitting.training.{module}.CHUNK", CHUNK)
     monkeypatch.setattr(engine, "evaluate", scripted)
     monkeypatch.setattr(Trial, "initial_weights", scripted_weights)
     # programs of other tests know the true networks
@@ -128,6 +135,6 @@ def test_any_history_gives_the_bits_of_one_lane(
                 patch.setattr(training, "without_stopped", lambda trial, lanes, *_: lanes)
             found = training.train(trial, Clock())
         expected = expected or found
-    for field in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss"):
+    for field in ("weights", "nan", "best_epoch", "stop_epoch", "best_loss", "curves"):
         np.testing.assert_array_equal(getattr(found, field), getattr(expected, field), field)
     assert found.epochs_run == expected.epochs_run

@@ -50,7 +50,7 @@ def test_lanes_change_no_bit(problem, monkeypatch):
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_what_stops_is_left_behind(problem, monkeypatch, lanes):
+def test_models_that_stop_are_left_behind(problem, monkeypatch, lanes):
     """As soon as it saves time, with the same bits."""
     asked = parameters(epochs=1500, stopping_patience=0.05)
     unchanged = trainer_with(lanes, problem, monkeypatch)
@@ -90,7 +90,7 @@ def test_compilations_that_do_not_pay_are_left_out(problem, monkeypatch):
     assert compilations[1] > 0
 
 
-def test_what_a_lane_lacks_is_not_swallowed(problem, monkeypatch):
+def test_errors_in_a_lane_are_raised(problem, monkeypatch):
     trainer = trainer_with(2, problem, monkeypatch)
     trial = make_trial(problem)
     lanes = trainer.training.lanes(trial, np.arange(FOLDS * REPLICAS))
@@ -126,7 +126,7 @@ def test_large_tables_are_read_once():
     assert lanes_for(SharedArrays((), (small, (small, large))), 4) == 1
 
 
-def test_as_many_lanes_as_threads(monkeypatch):
+def test_there_are_as_many_lanes_as_threads(monkeypatch):
     if backend.tensorflow().config.list_physical_devices("GPU"):
         assert backend.lanes_at_most() == 1
         return

@@ -166,7 +166,7 @@ def test_arrays_of_some_models_are_those_of_all(problem, modes, kind):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_all_that_is_of_models_is_cut(trial):
+def test_arrays_of_models_are_cut_to_a_part(trial):
     """Whatever grows with the number of models is an array of which some models have less."""
     part = trial.part(np.arange(4))
     for everyone, chosen in zip(

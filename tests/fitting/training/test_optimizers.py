@@ -34,7 +34,7 @@ def gradients_of(weights, steps):
     return rng.normal(size=(steps, weights.size)) * 10.0 ** rng.uniform(-3, 1, size=(steps, 1))
 
 
-def test_every_known_optimizer_is_there():
+def test_every_optimizer_of_runcards_has_an_update():
     assert set(OPTIMIZERS) == set(names.OPTIMIZERS)
 
 

@@ -198,7 +198,7 @@ def test_compressed_tables_give_the_loss_and_its_gradient(begun):
     assert (np.linalg.norm(found.gradient - expected.gradient, axis=1) < 1e-3 * norms).all()
 
 
-def test_data_left_out_may_be_far_away():
+def test_data_left_out_do_not_blur_the_rest():
     """Initial networks are far from all data; what is left out must not blur the rest."""
     trial = make_trial(small_problem())
     weights = trial.initial_weights()

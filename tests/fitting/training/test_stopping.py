@@ -15,7 +15,7 @@ POINTS = 20
 
 
 class Twin:
-    """One model."""
+    """Stopping of one model."""
 
     def __init__(self, epochs, patience, delta, threshold):
         self.patience, self.delta, self.threshold = patience, delta, threshold
@@ -81,7 +81,7 @@ def run_batch(losses, positive, weights, patience, delta, threshold):
 @pytest.mark.parametrize("patience", [0, 3, 11])
 @pytest.mark.parametrize("delta", [0.0, 2.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_batch_is_its_models(seed, delta, patience):
+def test_a_batch_stops_as_its_models_do(seed, delta, patience):
     rng = np.random.default_rng(seed)
     models, epochs, threshold = 7, 60, 4.0
     trend = 200.0 * np.exp(-np.arange(epochs) / rng.uniform(5, 40, size=(models, 1)))

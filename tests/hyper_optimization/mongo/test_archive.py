@@ -19,7 +19,7 @@ from n3hyper.hyper_optimization.mongo.archive import restore
 from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port, is_embedded
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
 from tests.support.toy_processes import toy
 from tests.support.waiting import HANGS
 

@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.identity import complete_identity
 from n3hyper.hyper_optimization.mongo.archive import extract_archive, restore
 from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
@@ -25,7 +24,8 @@ from n3hyper.hyper_optimization.mongo.records import checked_result, record_of
 from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, checked_point, decode_scan
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import check_record, to_json
-from n3hyper.hyper_optimization.suggest import Suggester
+from n3hyper.hyper_optimization.sampling.suggest import Suggester
+from n3hyper.hyper_optimization.stores.identity import complete_identity
 from n3hyper.services.worker import Worker
 from n3hyper.services.worker_process import teller
 from n3hyper.services.worker_settings import WorkerSettings

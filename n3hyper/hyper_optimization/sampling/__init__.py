@@ -1,0 +1,1 @@
+"""The search space as expressions of hyperopt, its points, and what draws them."""

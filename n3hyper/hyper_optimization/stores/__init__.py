@@ -1,0 +1,1 @@
+"""What the files of a scan hold, and how they are read, checked and mended."""

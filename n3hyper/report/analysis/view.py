@@ -1,0 +1,159 @@
+"""All that a report shows, computed once for the terminal, the page and the files alike."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from n3hyper.report.analysis import ranges, summary
+from n3hyper.report.analysis.importance import Importances, importances
+from n3hyper.report.text import number, show, show_number, span
+from n3hyper.report.trials.columns import SCORES
+from n3hyper.report.trials.rescoring import Settings
+from n3hyper.report.trials.scan import Scan
+from n3hyper.report.trials.trial import Trial
+
+TABLE_SCORES: Final = (
+    "loss",
+    "validation_loss",
+    "experimental_loss",
+    "hyper_loss_chi2",
+    "hyper_loss_phi2",
+    "hyper_loss_logp",
+    "trvl_loss_chi2exp",
+)
+"""Scores in tables of trials, those first that are looked at first."""
+
+
+_DERIVED: Final = {
+    "activation": "activation_per_layer",
+    "mean_width": "nodes_per_layer",
+    "number_of_layers": "nodes_per_layer",
+}
+"""Columns that say no more than another one, where that is there."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A scan with the choices of its reader."""
+
+    scan: Scan
+    settings: Settings
+    rescored: bool = False
+    """Whether the losses are not those of the record."""
+    top: int = 10
+    sort: str = "loss"
+    chi2_below: float = summary.CHI2_THRESHOLD
+    chi2exp_below: float = summary.CHI2EXP_THRESHOLD
+    thermalization: int = 0
+    """How many of the first trials were left out."""
+    include_failures: bool = False
+    """Whether tables and files hold the trials without a loss as well."""
+    title: str = ""
+    author: str = ""
+    keywords: tuple[str, ...] = ()
+    command: str = field(default="")
+    """The command line that made the report."""
+
+    @property
+    def heading(self) -> str:
+        """The title, or the name of the scan."""
+        return self.title or f"Scan {self.scan.name}"
+
+    @functools.cached_property
+    def times(self) -> summary.Times:
+        return summary.times(self.scan)
+
+    @functools.cached_property
+    def convergence(self) -> summary.Convergence:
+        return summary.convergence(self.scan)
+
+    @functools.cached_property
+    def folds(self) -> tuple[summary.Fold, ...]:
+        return summary.folds(self.scan, self.settings, self.rescored)
+
+    @functools.cached_property
+    def deciding_fold(self) -> summary.Fold | None:
+        """The fold that has the largest loss in most trials."""
+        return max(self.folds, key=lambda fold: fold.decides, default=None)
+
+    @functools.cached_property
+    def importances(self) -> Importances | None:
+        return importances(self.scan)
+
+    @functools.cached_property
+    def comparison(self) -> list[ranges.Choices | ranges.Range]:
+        return ranges.compare(self.scan) if self.scan.good else []
+
+    @functools.cached_property
+    def top_trials(self) -> tuple[Trial, ...]:
+        """The trials of the top table."""
+        return summary.top(self.listed, self.sort, self.top)
+
+    @functools.cached_property
+    def listed(self) -> Scan:
+        """What tables and files hold."""
+        return self.scan if self.include_failures else self.scan.with_trials(self.scan.good)
+
+    @property
+    def loss_words(self) -> str:
+        """What the loss is."""
+        scan = self.scan
+        if scan.loss_name != "loss":
+            return scan.loss_name
+        ours = bool(scan.trials) and scan.trials[0].ours
+        return self.settings.in_words if ours and scan.runcard else "as the scan had it"
+
+    @property
+    def counts(self) -> str:
+        """How many trials there are, in words."""
+        scan = self.scan
+        failed = sum(scan.failures.values())
+        words = f"{len(scan)} trials: {len(scan.good)} ok, {failed} failed"
+        if failed:
+            reasons = ", ".join(f"{count} {name}" for name, count in scan.failures.most_common(6))
+            words += f" ({reasons})"
+        return words
+
+    @property
+    def time_words(self) -> str:
+        """How long it took, in words; empty when it is not known."""
+        times = self.times
+        parts = []
+        if span(times.spent):
+            parts.append(f"{span(times.spent)} of fits")
+        if span(times.busy) and abs(times.busy - times.spent) > 60:
+            parts.append(f"in {span(times.busy)}")
+        if show_number(times.per_hour):
+            parts.append(f"{show_number(times.per_hour, 3)} trials an hour")
+        return ", ".join(parts)
+
+    @property
+    def best_setup(self) -> list[tuple[str, str, bool]]:
+        """Name, value and whether it was scanned, of all hyperparameters of the best trial."""
+        best = self.scan.best
+        if best is None:
+            return []
+        scanned = set(self.scan.scanned)
+        if "stopping_patience" in scanned or "epochs" in scanned:
+            scanned.add("stopping_epochs")
+        return [
+            (name, cell(name, value), name in scanned)
+            for name in self.scan.parameters
+            if best.values.get(_DERIVED.get(name, "")) is None
+            and (value := best.values.get(name)) is not None
+        ]
+
+
+def cell(name: str, value: Any) -> str:
+    """A value of a column as text."""
+    if name == "seconds":
+        return span(number(value))
+    if name == "stopping_epochs" and isinstance(value, float):
+        return f"{value:.0f}"
+    if name == "mean_width" and isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, float) and name not in SCORES:
+        return f"{value:.4g}"
+    return show(value)
