@@ -8,6 +8,7 @@ in up to three matrices each, by the node of the x-grid from which on they need 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby, islice
@@ -40,8 +41,10 @@ NEGLIGIBLE: Final = 1e-13
 PRODUCT_COST: Final = 8_000
 """Cost of one more product, in rows times nodes: that of starting it."""
 
-SIZES: Final = 6
-"""How many different ranks compressed forms are padded to."""
+SIZES: Final = 4
+"""How many different ranks the compressed forms of a group are padded to."""
+SHARED: Final = 3
+"""As many quotients as have the same denominator for it to be read only once."""
 NEAR_A_POLE: Final = 0.3
 """Numerators and denominators must be better than other predictions by so much: with some PDFs a
 denominator is far smaller than it mostly is."""
@@ -195,14 +198,25 @@ class _RowsBuilder:
     ) -> Iterator[tuple[Segment, list[int]]]:
         """Yield segments of chosen predictions of one form, and the places of the predictions."""
         rows = [row for row in self.given if chosen(row.prediction)]
-        keys = [(bisect_right(self.starts, row.first) - 1, row.rank) for row in rows]
+        keys = [self._key(row) for row in rows]
         for key in sorted(set(keys)):
             alike = [row for row, own_key in zip(rows, keys, strict=True) if own_key == key]
-            where = [self._add(alike, key[0], k) for k in range(len(alike[0].operands))]
+            where = [
+                self._add(self._different(alike, k), key[0], k)
+                for k in range(len(alike[0].operands))
+            ]
             second = where[1] if len(where) > 1 else None
             form, product = alike[0].prediction.form, self.first_product + key[0]
             segment = Segment(form, product, where[0], second, len(alike), key[1])
             yield segment, [row.prediction.place for row in alike]
+
+    def _key(self, row: _Rows) -> tuple[int, int, Combination]:
+        """Return what predictions of a segment have in common: product, rank, and denominator."""
+        return bisect_right(self.starts, row.first) - 1, row.rank, ()
+
+    def _different(self, alike: list[_Rows], operand: int) -> list[_Rows]:
+        """Return those predictions of a segment that bring rows for an operand."""
+        return alike
 
     def _add(self, chosen: list[_Rows], product: int, operand: int) -> tuple[int, int]:
         start = sum(len(part) for part in self.signs[product])
@@ -278,6 +292,15 @@ class _CompressedBuilder(_RowsBuilder):
         ]
         super().__init__(rows, len(compressed.coordinates), FACTORS, first_product + 1)
         self.coordinates = compressed.coordinates.astype(np.float64)
+        self.second = Counter(each.second for each in predictions)
+
+    def _key(self, row: _Rows) -> tuple[int, int, Combination]:
+        second = row.prediction.second
+        return 0, row.rank, second if self.second[second] >= SHARED else ()
+
+    def _different(self, alike: list[_Rows], operand: int) -> list[_Rows]:
+        shared = operand == 1 and self._key(alike[0])[2] != ()
+        return alike[:1] if shared else alike
 
     def products(self) -> list[Product]:
         """Return the coordinates and what was put together."""
@@ -326,15 +349,18 @@ def _builders(
 def _compressed_builders(
     bilinear: list[_Prediction], maker: _Maker, precision: Precision, number: int
 ) -> _Builders:
-    """Return those of data and of constraints, which have coordinates of their own."""
+    """Return those of groups of data sets, and of groups of constraints."""
     ndata = len(precision.uncertainties)
     builders: _Builders = []
     for is_data in (True, False):
-        its = [each for each in bilinear if (each.place < ndata) == is_data]
-        if its:
-            sums = [part for each in its for part in each.operands]
-            made = compressed(maker.hadronic, sums, _units(its, precision), precision)
-            builders.append(_CompressedBuilder(its, made, number))
+        chosen = [each for each in bilinear if (each.place < ndata) == is_data]
+        sets = [list(members) for _, members in groupby(chosen, lambda each: each.observable)]
+        if not sets:
+            continue
+        sums = [[part for each in members for part in each.operands] for members in sets]
+        for group in compressed(maker.hadronic, sums, _units(chosen, precision), precision):
+            members = [each for one in group.sets for each in sets[one]]
+            builders.append(_CompressedBuilder(members, group, number))
             number += 2
     return builders
 

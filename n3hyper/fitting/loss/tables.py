@@ -198,8 +198,9 @@ def evaluate_segment(segment: Segment, rows_of: Any, sum_groups: Any) -> Any:
     """
 
     def operand(where: tuple[int, int]) -> Any:
-        values = rows_of(segment.product, where)
-        return sum_groups(values, segment.size, segment.rank) if segment.rank else values
+        values, rank = rows_of(segment.product, where), segment.rank
+        # a denominator that all share is there once
+        return sum_groups(values, (where[1] - where[0]) // rank, rank) if rank else values
 
     first = operand(segment.first)
     if segment.second is None:
