@@ -277,6 +277,9 @@ class _Remaining:
         ]
         for segment, stays in [*data, *constraints]:
             self._keep(segment, stays)
+        coordinates = [product.on for product in tables.products if product.on is not None]
+        for where in coordinates:
+            self._keep_rows(0, where)
         ordered = tables.order[: tables.ndata]
         self.order = ordered[~replaced[ordered]]
         self.products, self.numbers, self.offsets = self._products(features)
@@ -288,11 +291,15 @@ class _Remaining:
 
     def _keep(self, segment: Segment, stays: Mask) -> None:
         """Keep the rows of those predictions of a segment that stay."""
-        kept = self.kept[segment.product]
+        for where in (segment.first, segment.second):
+            if where is not None:
+                self._keep_rows(segment.product, where, stays)
+
+    def _keep_rows(self, product: int, where: tuple[int, int], stays: Mask | bool = True) -> None:
+        """Keep rows of a product, where these are linear."""
+        kept = self.kept[product]
         if kept is not None:
-            for where in (segment.first, segment.second):
-                if where is not None:
-                    kept[slice(*where)] = stays
+            kept[slice(*where)] = stays
 
     def _products(self, features: Array) -> tuple[tuple[Product, ...], list[int], list[int]]:
         """Return new products, and of each old one its new number and the first of its rows."""
@@ -307,7 +314,7 @@ class _Remaining:
             numbers.append(len(products))
             offsets.append(0)
             if kept is None:
-                on = None if product.on is None else numbers[product.on]
+                on = None if product.on is None else self._moved_rows(0, offsets[0], product.on)
                 products.append(replace(product, on=on))
             elif kept.any():
                 products.append(replace(product, matrix=matrix))
@@ -315,17 +322,17 @@ class _Remaining:
 
     def _moved(self, segment: Segment, stays: Mask) -> Segment:
         """Return the segment with its remaining rows where they are now."""
-        old, size = segment.product, int(stays.sum())
-        kept = self.kept[old]
-
-        def moved(where: tuple[int, int]) -> tuple[int, int]:
-            if kept is None:
-                return where
-            start = self.offsets[old] + int(np.count_nonzero(kept[: where[0]]))
-            return start, start + size
-
-        second = None if segment.second is None else moved(segment.second)
-        number = self.numbers[old]
+        old, offset = segment.product, self.offsets[segment.product]
+        first = self._moved_rows(old, offset, segment.first)
+        second = None if segment.second is None else self._moved_rows(old, offset, segment.second)
         return replace(
-            segment, product=number, first=moved(segment.first), second=second, size=size
+            segment, product=self.numbers[old], first=first, second=second, size=int(stays.sum())
         )
+
+    def _moved_rows(self, old: int, offset: int, where: tuple[int, int]) -> tuple[int, int]:
+        """Return where the rows of an old product that are kept stand now."""
+        kept = self.kept[old]
+        if kept is None:
+            return where
+        start = offset + int(np.count_nonzero(kept[: where[0]]))
+        return start, start + int(np.count_nonzero(kept[slice(*where)]))

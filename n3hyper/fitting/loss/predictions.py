@@ -16,8 +16,8 @@ from n3hyper.fitting.products import differentiable_product, product
 class TheoryShape:
     """Shape of the theory, as far as a program depends on it."""
 
-    products: tuple[tuple[int, str, int | None], ...]
-    """First node of the x-grid, kind, and product whose coordinates are read, of each product."""
+    products: tuple[tuple[int, str, tuple[int, int] | None], ...]
+    """First node of the x-grid, kind, and rows of the first product that are read, of each."""
     segments: tuple[Segment, ...]
     """Segments of the data, then those of the constraints."""
     data_segments: int
@@ -62,26 +62,23 @@ def predictions(
     """
     tf = tensorflow()
     models = pdf.shape[0]
-    rows: list[Tensor] = []
-    for (start, kind, on), (matrix, transposed, signs, forms) in zip(
-        shape.products, products, strict=True
-    ):
-        read = tf.reshape(pdf[:, start:], (models, -1)) if on is None else rows[on]
+    pieces: dict[tuple[int, tuple[int, int]], Tensor] = {}
+    for number, (start, kind, on) in enumerate(shape.products):
+        matrix, transposed, signs, forms = products[number]
+        read = tf.reshape(pdf[:, start:], (models, -1)) if on is None else pieces[0, on]
         # m model, r row of the tables, v node of the x-grid and flavour, or coordinate
         values = differentiable_product(read, matrix, transposed)
         if kind == FACTORS:
             values = signs * values * values
-        rows.append(quadratic_forms(forms, values) if kind == FORMS else values)
+        elif kind == FORMS:
+            values = quadratic_forms(forms, values)
+        # not slices: the gradient of these is a sum of as many vectors filled up with zeros
+        cuts = ranges(shape.products, shape.segments, number)
+        parts = tf.split(values, [stop - first for first, stop in cuts], axis=1)
+        pieces |= {(number, where): part for where, part in zip(cuts, parts, strict=True)}
 
     def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
         return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
-
-    # not slices: the gradient of these is a sum of as many vectors filled up with zeros
-    pieces: dict[tuple[int, tuple[int, int]], Tensor] = {}
-    for number, values in enumerate(rows):
-        if cuts := ranges(shape.segments, number):
-            parts = tf.split(values, [stop - start for start, stop in cuts], axis=1)
-            pieces |= {(number, where): its for where, its in zip(cuts, parts, strict=True)}
 
     def rows_of(number: int, where: tuple[int, int]) -> Tensor:
         return pieces[number, where]

@@ -187,9 +187,16 @@ def _best_starts(rows: list[_Rows], nx: int) -> tuple[int, ...]:
 class _RowsBuilder:
     """Builder that puts linear rows, or factors, into products, segment by segment."""
 
-    def __init__(self, rows: list[_Rows], nx: int, kind: str, first_product: int) -> None:
+    def __init__(
+        self,
+        rows: list[_Rows],
+        nx: int,
+        kind: str,
+        first_product: int,
+        starts: tuple[int, ...] | None = None,
+    ) -> None:
         self.given, self.kind, self.first_product = rows, kind, first_product
-        self.starts = _best_starts(rows, nx)
+        self.starts = _best_starts(rows, nx) if starts is None else starts
         self.rows: list[list[Array]] = [[] for _ in self.starts]
         self.signs: list[list[Array]] = [[] for _ in self.starts]
 
@@ -225,6 +232,13 @@ class _RowsBuilder:
             self.rows[product].append(rows.reshape(len(rows), -1))
             self.signs[product].append(signs)
         return start, sum(len(part) for part in self.signs[product])
+
+    def add_coordinates(self, rows: Array) -> tuple[int, int]:
+        """Put rows that are of no prediction into the first product, and return where they are."""
+        start = sum(len(part) for part in self.signs[0])
+        self.rows[0].append(rows)
+        self.signs[0].append(np.ones(len(rows)))
+        return start, start + len(rows)
 
     def products(self) -> list[Product]:
         """Return the products that were put together."""
@@ -276,10 +290,20 @@ class _FormsBuilder:
 
 
 class _CompressedBuilder(_RowsBuilder):
-    """Puts the factors of compressed forms into a product, behind that of their coordinates."""
+    """Builder that puts the factors of compressed forms into a product.
+
+    Parameters
+    ----------
+    linear
+        The builder of the product that has coordinates.
+    """
 
     def __init__(
-        self, predictions: list[_Prediction], compressed: Compressed, first_product: int
+        self,
+        predictions: list[_Prediction],
+        compressed: Compressed,
+        linear: _RowsBuilder,
+        number: int,
     ) -> None:
         parts = (
             (factors[:, :, None].astype(np.float64), signs) for factors, signs in compressed.factors
@@ -290,8 +314,8 @@ class _CompressedBuilder(_RowsBuilder):
             _Rows(each, 0, rank, its)
             for each, rank, its in zip(predictions, few_sizes(ranks), operands, strict=True)
         ]
-        super().__init__(rows, len(compressed.coordinates), FACTORS, first_product + 1)
-        self.coordinates = compressed.coordinates.astype(np.float64)
+        super().__init__(rows, len(compressed.coordinates), FACTORS, number, starts=(0,))
+        self.on = linear.add_coordinates(compressed.coordinates.astype(np.float64))
         self.second = Counter(each.second for each in predictions)
 
     def _key(self, row: _Rows) -> tuple[int, int, Combination]:
@@ -303,10 +327,8 @@ class _CompressedBuilder(_RowsBuilder):
         return alike[:1] if shared else alike
 
     def products(self) -> list[Product]:
-        """Return the coordinates and what was put together."""
-        (factors,) = super().products()
-        coordinates = Product(0, self.coordinates, are_coordinates=True)
-        return [coordinates, replace(factors, on=self.first_product - 1)]
+        """Return the product that was put together."""
+        return [replace(product, on=self.on) for product in super().products()]
 
 
 def few_sizes(sizes: Sequence[int], most: int = SIZES) -> list[int]:
@@ -339,15 +361,17 @@ def _builders(
 ) -> _Builders:
     """Return builders that share all predictions among them."""
     linear = [maker.linear(each) for each in predictions if maker.is_linear(each)]
-    first = _RowsBuilder(linear, maker.nx, LINEAR, 0)
     bilinear = [each for each in predictions if not maker.is_linear(each)]
     if precision is not None:
-        return [first, *_compressed_builders(bilinear, maker, precision, len(first.starts))]
+        # all that reads PDFs is one matrix: to begin with another costs more than it saves
+        first = _RowsBuilder(linear, maker.nx, LINEAR, 0, starts=(0,))
+        return [first, *_compressed_builders(bilinear, maker, precision, first)]
+    first = _RowsBuilder(linear, maker.nx, LINEAR, 0)
     return [first, *_exact_builders(bilinear, maker, len(first.starts))]
 
 
 def _compressed_builders(
-    bilinear: list[_Prediction], maker: _Maker, precision: Precision, number: int
+    bilinear: list[_Prediction], maker: _Maker, precision: Precision, linear: _RowsBuilder
 ) -> _Builders:
     """Return those of groups of data sets, and of groups of constraints."""
     ndata = len(precision.uncertainties)
@@ -360,8 +384,7 @@ def _compressed_builders(
         sums = [[part for each in members for part in each.operands] for members in sets]
         for group in compressed(maker.hadronic, sums, _units(chosen, precision), precision):
             members = [each for one in group.sets for each in sets[one]]
-            builders.append(_CompressedBuilder(members, group, number))
-            number += 2
+            builders.append(_CompressedBuilder(members, group, linear, 1 + len(builders)))
     return builders
 
 

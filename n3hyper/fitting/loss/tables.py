@@ -87,7 +87,7 @@ class Segment:
     """Rows of each prediction (padded) if they are quadratic forms; 0 for linear ones."""
 
 
-LINEAR, FACTORS, FORMS, COORDINATES = "linear", "factors", "forms", "coordinates"
+LINEAR, FACTORS, FORMS = "linear", "factors", "forms"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +95,9 @@ class Product:
     """Matrix of the rows that need the x-grid from some node on.
 
     Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
-    (factors of quadratic forms), or u G u (forms). Coordinates are no predictions, but what the
-    factors of a later product are of in place of v (`n3hyper.fitting.loss.compression`).
+    (factors of quadratic forms), or u G u (forms). Some rows of the first product are not for
+    predictions, but coordinates of v, which factors of another product read in its place
+    (`n3hyper.fitting.loss.compression`).
     """
 
     start: int
@@ -107,15 +108,12 @@ class Product:
     """(rows,): of factors 1 or -1, 0 for padding; else empty."""
     forms: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
     """(rows, nu, nu): symmetric G of forms; else empty."""
-    on: int | None = None
-    """The number of the product whose coordinates it reads; None where it reads v."""
-    are_coordinates: bool = False
+    on: tuple[int, int] | None = None
+    """Which rows of the first product, start and stop, are read in place of v."""
 
     @property
     def kind(self) -> str:
-        """`LINEAR`, `FACTORS`, `FORMS` or `COORDINATES`."""
-        if self.are_coordinates:
-            return COORDINATES
+        """`LINEAR`, `FACTORS` or `FORMS`."""
         if self.forms.size:
             return FORMS
         return FACTORS if self.signs.size else LINEAR
@@ -131,7 +129,7 @@ class Product:
         if self.on is None:
             read = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1)
         else:
-            read = before[self.on]
+            read = before[0][..., slice(*self.on)]
         values = read @ self.matrix.T
         if self.kind == FORMS:
             # n row, a and b combinations of PDFs
@@ -214,13 +212,27 @@ def rows_of(rows: Sequence[Array]) -> Callable[[int, tuple[int, int]], Array]:
     return lambda product, where: rows[product][..., slice(*where)]
 
 
-def ranges(segments: Sequence[Segment], product: int) -> list[tuple[int, int]]:
-    """Return the ranges of a product's rows that segments read, one behind the other."""
+def ranges(
+    products: Sequence[tuple[int, str, tuple[int, int] | None]],
+    segments: Sequence[Segment],
+    number: int,
+) -> list[tuple[int, int]]:
+    """Return the ranges of a product's rows that are read, one behind the other.
+
+    Parameters
+    ----------
+    products
+        First node of the x-grid, kind, and `Product.on`.
+    number
+        Which product.
+    """
     found = [
         where
         for segment in segments
-        if segment.product == product
+        if segment.product == number
         for where in (segment.first, segment.second)
         if where is not None
     ]
+    if number == 0:
+        found.extend(on for _, _, on in products if on is not None)
     return sorted(found)
