@@ -13,7 +13,7 @@ import pytest
 from tests.support.leftovers import VARIABLE, mark, marked, still_there
 
 ROOT = Path(__file__).resolve().parents[1]
-TEST = "tests/system/test_interruption.py::test_a_process_ends_whatever_it_does"
+TESTS = "tests/system/test_interruption.py"
 
 
 def ignore_interrupts() -> None:
@@ -22,7 +22,7 @@ def ignore_interrupts() -> None:
 
 
 def test_tests_that_are_started_in_the_background_hear_signals() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TESTS]
     done = subprocess.run(
         command, cwd=ROOT, preexec_fn=ignore_interrupts, capture_output=True, text=True, check=False
     )

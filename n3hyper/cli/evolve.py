@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--eko-solution",
     is_flag=True,
-    help="Solve NNLO equations exactly as eko 0.15.7 does, and NNPDF's evolven3fit with it: per "
+    help="Solve the equations at NNLO as eko 0.15.7 does, and NNPDF's evolven3fit with it: per "
     "cents away from the right solution at x < 1e-3.",
 )
 @quiet
@@ -46,8 +46,8 @@ def command(
     (postfit) make up the set, or all where no vetoes have been applied; member 0 is their mean.
     Scales run from 1 GeV to 100 TeV.
 
-    Needs the extra n3hyper[theory]. The evolution of a theory takes about a minute, and is kept for
-    the next fit.
+    Needs the extra n3hyper[theory]. The evolution of a theory takes a minute or two, and is kept
+    for the next fit.
 
     \b
     Examples:

@@ -188,7 +188,8 @@ def command(
     from n3hyper.report.trials.sources import is_fit, newest_fit
 
     words = tuple(word.strip() for word in keywords.split(",") if word.strip())
-    fit = Path(paths[0]) if len(paths) == 1 and "://" not in paths[0] else None
+    addresses = [path for path in paths if _is_address(path)]
+    fit = Path(paths[0]) if len(paths) == 1 and not addresses else None
     if not paths:
         fit = newest_fit(Path())
     if fit is not None and is_fit(fit):
@@ -213,7 +214,6 @@ def command(
     }
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    addresses = [path for path in paths if _is_address(path)]
     view = prepare(
         Request(
             paths=tuple(Path(path) for path in paths if path not in addresses),

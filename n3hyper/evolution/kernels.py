@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from n3hyper.evolution.cards import INTERPOLATION_DEGREE, EvolutionCard
 from n3hyper.evolution.mellin import Complex, Contour, invert, polynomials
 from n3hyper.evolution.steps import Label, Step
-from n3hyper.evolution.truncated import truncated
+from n3hyper.evolution.truncated import series
 from n3hyper.physics.arrays import Array
 
 SINGLET = (21, 100, 90)
@@ -32,21 +31,13 @@ def without_compiler() -> None:
     os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows of the operators of all steps."""
-
-    contour: Contour
-    values: tuple[Array, ...]
-    """Of each step, (labels, rows, n)."""
-
-
-def rows(card: EvolutionCard, xgrid: Array, steps: Sequence[Step], contour: Contour) -> Rows:
-    """Return what the steps are at the nodes of one path. Imports eko."""
+def rows(
+    card: EvolutionCard, xgrid: Array, steps: Sequence[Step], numbers: Sequence[int]
+) -> list[Array]:
+    """Return some rows of the operators of each step, (labels, numbers, n). Imports eko."""
     basis = polynomials(xgrid, INTERPOLATION_DEGREE)
-    values = [np.zeros((len(step.labels), len(contour.rows), len(xgrid))) for step in steps]
+    values = [np.zeros((len(step.labels), len(numbers), len(xgrid))) for step in steps]
     for singlet, offset in _OFFSETS.items():
-        kernels = _Kernels(card, contour.moments(offset))
         places = [
             (number, i)
             for number, step in enumerate(steps)
@@ -55,11 +46,14 @@ def rows(card: EvolutionCard, xgrid: Array, steps: Sequence[Step], contour: Cont
         ]
         if not places:
             continue
-        elements = [kernels.element(steps[number], steps[number].labels[i]) for number, i in places]
-        found = invert(contour, np.array(elements, dtype=complex), offset, xgrid, basis)
-        for (number, i), operator in zip(places, found, strict=True):
-            values[number][i] = operator
-    return Rows(contour, tuple(values))
+        for place, row in enumerate(numbers):
+            contour = Contour.of(row, xgrid)
+            kernels = _Kernels(card, contour.moments(offset))
+            elements = [kernels.element(steps[step], steps[step].labels[i]) for step, i in places]
+            found = invert(contour, np.array(elements, dtype=complex), offset, xgrid, basis)
+            for (step, i), operator in zip(places, found, strict=True):
+                values[step][i, place] = operator
+    return values
 
 
 class _Kernels:
@@ -68,76 +62,105 @@ class _Kernels:
     def __init__(self, card: EvolutionCard, moments: Complex) -> None:
         self._card, self._moments = card, moments
         self._order = (card.pto + 1, 0)
-        self._known: dict[tuple[Any, ...], list[Any]] = {}
+        self._known: dict[tuple[Any, ...], Any] = {}
 
-    def element(self, step: Step, label: Label) -> list[complex]:
-        """An element of a step at all moments."""
-        return self._matching(step, label) if step.matching else self._evolution(step, label)
+    def element(self, step: Step, label: Label) -> Complex:
+        """An element of a step at all moments, (moments,)."""
+        if step.matching:
+            key = (step.nf, step.inverse, step.couplings[1], label[0] in SINGLET)
+            row, column = (_MATCHING_PLACES[each] for each in label)
+            return np.asarray(self._once(self._matching, key)[:, row, column])
+        if label[0] in SINGLET:
+            row, column = (_PLACES[each] for each in label)
+            matrices = self._once(self._singlet, (step.nf, *step.couplings))
+            return np.asarray(matrices[:, row, column])
+        return self._non_singlet(step, label[0])
 
-    def _once(self, key: tuple[Any, ...], function: Callable[[complex], Any]) -> list[Any]:
-        if key not in self._known:
-            self._known[key] = [function(moment) for moment in self._moments]
-        return self._known[key]
+    def _once(self, function: Callable[..., Any], key: tuple[Any, ...]) -> Any:
+        """What a function gives, remembered."""
+        name = (function.__name__, *key)
+        if name not in self._known:
+            self._known[name] = function(*key)
+        return self._known[name]
 
-    def _evolution(self, step: Step, label: Label) -> list[complex]:
-        from eko.io.types import EvolutionMethod
-        from eko.kernels import ev_method, non_singlet, singlet
+    # ------------------------------------------------------------ evolution
+    def _singlet(self, nf: int, old: float, new: float) -> Complex:
+        """The solution for the sum of quarks and the gluon, (moments, 2, 2)."""
+        from eko.kernels import singlet
+
+        card, order = self._card, self._order
+        gammas = self._once(self._gammas, (nf, None))
+        if card.solution == "TRN" and card.pto >= 1 and not card.eko_solution:
+            beta = _beta(nf, order)
+            leading = np.array([singlet.lo_exact(gamma, new, old, beta) for gamma in gammas])
+            return series(leading, self._once(self._expansion, (nf,)), new, old, order[0])
+        more = (nf, card.iterations, (1, 0))
+        found = [
+            singlet.dispatcher(order, self._method(), gamma, new, old, *more) for gamma in gammas
+        ]
+        return np.array(found)
+
+    def _expansion(self, nf: int) -> Complex:
+        """The coefficients U_k of the truncated solution, (orders, moments, 2, 2)."""
+        from eko.kernels import singlet
+
+        order = self._order
+        found = []
+        for gamma in self._once(self._gammas, (nf, None)):
+            r = singlet.r_vec(gamma, _beta(nf, order), order, order, False)
+            found.append(singlet.u_vec(r, order)[: order[0]])
+        return np.array(found).swapaxes(0, 1)
+
+    def _non_singlet(self, step: Step, mode: int) -> Complex:
+        from eko.kernels import non_singlet
+
+        old, new = step.couplings
+        gammas = self._once(self._gammas, (step.nf, mode))
+        arguments = (new, old, step.nf)
+        found = [
+            non_singlet.dispatcher(self._order, self._method(), gamma, *arguments)
+            for gamma in gammas
+        ]
+        return np.array(found, dtype=complex)
+
+    def _gammas(self, nf: int, mode: int | None) -> list[Any]:
+        """Anomalous dimensions at all moments, of the singlet (None) or of a valence."""
         from ekore.anomalous_dimensions.unpolarized import space_like
 
-        card, order, nf = self._card, self._order, step.nf
-        method = ev_method(EvolutionMethod(card.method))
-        old, new = step.couplings
-        options = (card.splitting_variations, card.fhmruvv)
-        if label[0] in SINGLET:
-            gammas = self._once(
-                ("gamma", nf), lambda n: space_like.gamma_singlet(order, n, nf, *options)
-            )
-            numbers = iter(gammas)
-            mended = card.solution == "TRN" and card.pto >= 2 and not card.eko_solution
-            solve = _truncated if mended else singlet.dispatcher
-            more = (nf, card.iterations, (1, 0))
-            matrices = self._once(
-                ("singlet", nf, old, new),
-                lambda n: solve(order, method, next(numbers), new, old, *more),
-            )
-            return [matrix[_PLACES[label[0]], _PLACES[label[1]]] for matrix in matrices]
-        gammas = self._once(
-            ("gamma", nf, label[0]),
-            lambda n: space_like.gamma_ns(order, label[0], n, nf, *options),
-        )
-        return [non_singlet.dispatcher(order, method, each, new, old, nf) for each in gammas]
+        options = (nf, self._card.splitting_variations, self._card.fhmruvv)
+        if mode is None:
+            return [space_like.gamma_singlet(self._order, n, *options) for n in self._moments]
+        return [space_like.gamma_ns(self._order, mode, n, *options) for n in self._moments]
 
-    def _matching(self, step: Step, label: Label) -> list[complex]:
+    def _method(self) -> Any:
+        from eko.io.types import EvolutionMethod
+        from eko.kernels import ev_method
+
+        return ev_method(EvolutionMethod(self._card.method))
+
+    # ------------------------------------------------------------ matching
+    def _matching(self, nf: int, inverse: bool, a_s: float, singlet: bool) -> Complex:
+        """The matching of `nf` with `nf` + 1 flavours, (moments, n, n)."""
         from eko.evolution_operator.operator_matrix_element import matching_method
         from eko.evolution_operator.quad_ker import build_ome
         from eko.io.types import InversionMethod
         from ekore.operator_matrix_elements.unpolarized import space_like
 
-        card, nf = self._card, step.nf
+        card = self._card
         order, log = (card.pto, 0), 2 * np.log(card.ratios[nf - 3])
-        method = matching_method(InversionMethod(card.inversion) if step.inverse else None)
-        row, column = (_MATCHING_PLACES[each] for each in label)
-        if label[0] in SINGLET:
-            running = card.scheme == "MSBAR"
-
-            def elements(n: complex) -> Any:
-                return space_like.A_singlet(order, n, nf, log, running)
-        else:
-
-            def elements(n: complex) -> Any:
-                return space_like.A_non_singlet(order, n, nf, log)
-
-        def matrix(n: complex) -> Any:
-            return build_ome(elements(n), order, step.couplings[1], method)
-
-        key = ("matching", nf, step.inverse, label[0] in SINGLET)
-        return [each[row, column] for each in self._once(key, matrix)]
+        method = matching_method(InversionMethod(card.inversion) if inverse else None)
+        found = []
+        for n in self._moments:
+            if singlet:
+                elements = space_like.A_singlet(order, n, nf, log, card.scheme == "MSBAR")
+            else:
+                elements = space_like.A_non_singlet(order, n, nf, log)
+            found.append(build_ome(elements, order, a_s, method))
+        return np.array(found)
 
 
-def _truncated(
-    order: tuple[int, int], _method: Any, gamma: Any, a1: float, a0: float, nf: int, *_: Any
-) -> Complex:
-    """The truncated solution, in the place of eko's."""
+def _beta(nf: int, order: tuple[int, int]) -> list[float]:
+    """The coefficients of the beta function."""
     from eko.beta import beta_qcd
 
-    return truncated(gamma, a1, a0, [beta_qcd((2 + k, 0), nf) for k in range(order[0])], order)
+    return [beta_qcd((2 + k, 0), nf) for k in range(order[0])]

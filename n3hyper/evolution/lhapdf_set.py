@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from n3hyper.errors import StoreError
 from n3hyper.evolution.cards import EvolutionCard
 from n3hyper.evolution.scales import Scale
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.physics.arrays import Array
+from n3hyper.system.atomic_write import written_aside
 
 REPLICA_HEAD = "PdfType: replica\nFromMCReplica: {}\n"
 CENTRAL_HEAD = "PdfType: central\n"
@@ -56,10 +55,8 @@ def write_info(path: Path, info: Mapping[str, Any], members: int | str) -> None:
     """
     from ekobox.genpdf.export import dump_info
 
-    try:
-        dump_info(path, {**info, "NumMembers": members})
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror or error}") from error
+    with written_aside(path) as part:
+        dump_info(part, {**info, "NumMembers": members})
 
 
 def write_member(path: Path, head: str, xgrid: Array, values: Mapping[Scale, Array]) -> None:
@@ -79,13 +76,8 @@ def write_member(path: Path, head: str, xgrid: Array, values: Mapping[Scale, Arr
     """
     from ekobox.genpdf.export import dump_blocks
 
-    part = path.with_name(f"{path.name}.part.dat")
-    try:
+    with written_aside(path) as part:
         dump_blocks(part, 0, _blocks(xgrid, values), pdf_type=head)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"{path}: {error.strerror or error}") from error
 
 
 def by_flavours(scales: Iterable[Scale]) -> list[list[Scale]]:

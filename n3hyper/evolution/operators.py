@@ -17,14 +17,17 @@ import numpy as np
 from n3hyper.data.cache import read_entry, write_entry
 from n3hyper.evolution.cards import EvolutionCard
 from n3hyper.evolution.kernels import rows, without_compiler
-from n3hyper.evolution.mellin import POINTS, SPREAD, contours
+from n3hyper.evolution.mellin import POINTS
 from n3hyper.evolution.scales import Scale
 from n3hyper.evolution.steps import Label, Plan, Step, plan
 from n3hyper.physics.arrays import Array
 
 _KIND: Final = "evolution"
-_VERSION: Final = 1
+_VERSION: Final = 2
 """To be raised when other numbers come out."""
+
+PORTION: Final = 8
+"""Nodes in x that a process works on at a time."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished portions, and of all."""
@@ -94,7 +97,7 @@ def make_evolution(
 def _key(card: EvolutionCard, xgrid: Array, scales: tuple[Scale, ...]) -> str:
     content = dataclasses.asdict(card)
     del content["theoryid"]
-    numbers = [xgrid.tolist(), scales, POINTS, SPREAD, _VERSION]
+    numbers = [xgrid.tolist(), scales, POINTS, _VERSION]
     return json.dumps([content, numbers, eko_version()], sort_keys=True)
 
 
@@ -112,18 +115,19 @@ def _compute(
     jobs: int,
     progress: Progress | None,
 ) -> Evolution:
-    # eko's solution depends on the path, and has one for each node
-    paths = contours(xgrid, 1.0 if card.eko_solution else SPREAD)
+    nodes = range(len(xgrid) - 1)
+    parts = [nodes[start : start + PORTION] for start in range(0, len(nodes), PORTION)]
     with ProcessPoolExecutor(jobs, get_context("spawn"), without_compiler) as pool:
         way = pool.submit(plan, card, scales).result()
         found = [np.zeros((len(s.labels), len(xgrid), len(xgrid))) for s in way.steps]
         for operator in found:
-            operator[:, -1, -1] = 1.0
-        for number, part in enumerate(pool.map(partial(rows, card, xgrid, way.steps), paths)):
-            for operator, values in zip(found, part.values, strict=True):
-                operator[:, part.contour.rows] = values
+            operator[:, -1, -1] = 1.0  # of diagonal elements; PDFs vanish at x = 1 anyway
+        made = pool.map(partial(rows, card, xgrid, way.steps), parts)
+        for number, (part, values) in enumerate(zip(parts, made, strict=True)):
+            for operator, each in zip(found, values, strict=True):
+                operator[:, part] = each
             if progress is not None:
-                progress(number + 1, len(paths))
+                progress(number + 1, len(parts))
     return Evolution(card, xgrid, way, tuple(found))
 
 

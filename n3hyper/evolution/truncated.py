@@ -10,43 +10,24 @@ x depends on the path of the integral in the complex plane.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from n3hyper.evolution.mellin import Complex
 
 
-def truncated(gamma: Any, a1: float, a0: float, beta: Any, order: tuple[int, int]) -> Complex:
-    """Return the operator (2, 2), with the arguments of eko's function. Imports eko.
-
-    Parameters
-    ----------
-    gamma
-        Anomalous dimensions, (orders, 2, 2).
-    a1, a0
-        alpha_s / 4 pi at the new and at the old scale.
-    beta
-        Coefficients of the beta function.
-    order
-        Powers of the couplings: (3, 0) is NNLO.
-    """
-    from eko.kernels import singlet
-
-    leading = singlet.lo_exact(gamma, a1, a0, beta)
-    u = singlet.u_vec(singlet.r_vec(gamma, beta, order, order, False), order)
-    return series(leading, u, a1, a0, order[0])
-
-
 def series(leading: Complex, u: Complex, a1: float, a0: float, order: int) -> Complex:
-    """Return U(a1) L U(a0)^-1 without products of `order` couplings or more, (2, 2).
+    """Return U(a1) L U(a0)^-1 without products of `order` couplings or more, (..., 2, 2).
 
     Parameters
     ----------
     leading
-        L, (2, 2).
+        L, (..., 2, 2).
     u
-        U_k, of which the first is 1, (order, 2, 2) at least.
+        U_k, of which the first is 1, (order, ..., 2, 2) at least.
+    a1, a0
+        alpha_s / 4 pi at the new and at the old scale.
+    order
+        1 is LO, 3 is NNLO.
     """
     inverse = [np.eye(2, dtype=complex)]
     for k in range(1, order):

@@ -10,9 +10,9 @@ import numpy as np
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.clock import Clock
-from n3hyper.fitting.loss.compression import ACCURACY
 from n3hyper.fitting.loss.exact import predict
 from n3hyper.fitting.loss.masks import number_of_points
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings

@@ -1,4 +1,4 @@
-"""The array types that the whole package speaks of, and the number of flavours."""
+"""Array types that the whole package uses, and the number of flavours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Return the array contiguous and read-only."""
+    """Return the array, contiguous and read-only."""
     array = np.ascontiguousarray(array)
     array.setflags(write=False)
     return array

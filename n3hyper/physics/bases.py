@@ -1,4 +1,4 @@
-"""Rotation from the flavours that a network gives to the 14 of the evolution basis.
+"""Rotation from the fitted flavours to the 14 of the evolution basis.
 
 Conventions are those of NNPDF (arXiv:1907.05075, section 3.1): with q+ = q + qbar and
 q- = q - qbar, Sigma = sum of all q+, V = sum of all q-, T3 = u+ - d+, T8 = u+ + d+ - 2 s+,
@@ -30,7 +30,7 @@ _SPELLINGS: Final[Mapping[str, str]] = {
 
 
 def _evolution_like(**replaced: Combination) -> dict[str, Combination]:
-    """Each evolution flavour as the fit's flavour of its name, except those `replaced`."""
+    """Return each evolution flavour as the fitted flavour of its name, except those `replaced`."""
     table: dict[str, Combination] = {
         "Sigma": {"sng": 1.0},
         "g": {"g": 1.0},
@@ -43,7 +43,7 @@ def _evolution_like(**replaced: Combination) -> dict[str, Combination]:
 def _from_quarks(
     plus: Mapping[str, Combination], minus: Mapping[str, Combination]
 ) -> dict[str, Combination]:
-    """Evolution flavours of the combinations q+ and q- of u, d, s and c."""
+    """Return evolution flavours as combinations q+ and q- of u, d, s and c."""
     weights = {
         "": {"u": 1, "d": 1, "s": 1, "c": 1},
         "3": {"u": 1, "d": -1},
@@ -91,7 +91,7 @@ _TABLES: Final[Mapping[str, Mapping[str, Combination]]] = {
 
 
 def fitbasis_to_evolution(fitbasis: str, flavours: Sequence[str]) -> Array:
-    """The rotation R of pdf_evolution = pdf_fit @ R.
+    """Return the rotation R of pdf_evolution = pdf_fit @ R.
 
     Parameters
     ----------

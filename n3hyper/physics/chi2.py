@@ -1,4 +1,4 @@
-"""chi2 and the other figures of merit, with covariances kept as a diagonal and few systematics.
+"""chi2 and other figures of merit, with covariances kept as a diagonal and few systematics.
 
 C = D + S S^T, where D is diagonal and each column of S is one correlated uncertainty. The chi2 is
 found by fitting the nuisance parameters lambda of the systematics (arXiv:hep-ph/0201195, eqs. 6
@@ -23,7 +23,7 @@ from n3hyper.physics.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class FactoredCovariance:
-    """A covariance matrix C = diag(D) + S S^T.
+    """Covariance matrix C = diag(D) + S S^T.
 
     Raises
     ------
@@ -46,7 +46,7 @@ class FactoredCovariance:
         return len(self.diag)
 
     def dense(self) -> Array:
-        """C, (n, n).
+        """Return C, (n, n).
 
         >>> FactoredCovariance(np.array([1.0, 2.0]), np.array([[1.0], [3.0]])).dense().tolist()
         [[2.0, 3.0], [3.0, 11.0]]
@@ -56,23 +56,23 @@ class FactoredCovariance:
         return dense
 
     def masked(self, mask: ArrayLike) -> FactoredCovariance:
-        """The covariance of some of the points, given by a boolean mask or by positions."""
+        """Return the covariance of some of the points, given by a boolean mask or by positions."""
         keep = np.asarray(mask)
         return FactoredCovariance(self.diag[keep], self.sys[keep])
 
     def with_systematics(self, columns: Array) -> FactoredCovariance:
-        """The covariance with further correlated uncertainties, (n, j)."""
+        """Return the covariance with further correlated uncertainties, (n, j)."""
         return FactoredCovariance(self.diag, np.concatenate([self.sys, columns], axis=1))
 
     @cached_property
     def _cholesky(self) -> Array:
-        """L, (k, k), with L L^T = 1 + S^T D^-1 S."""
+        """Return L, (k, k), with L L^T = 1 + S^T D^-1 S."""
         inner = self.sys.T @ (self.sys / self.diag[:, np.newaxis])
         inner[np.diag_indices_from(inner)] += 1.0
         return np.asarray(np.linalg.cholesky(inner), dtype=np.float64)
 
     def nuisance(self, residuals: Array) -> Array:
-        """The best nuisance parameters for residuals (..., n): (..., k)."""
+        """Return the best nuisance parameters, (..., k), for residuals (..., n)."""
         projected = (residuals / self.diag) @ self.sys
         factor = self._cholesky
         # numpy solves for columns: parameters to the front and back
@@ -81,24 +81,24 @@ class FactoredCovariance:
         return solved.reshape(projected.shape)
 
     def chi2(self, residuals: Array) -> Array:
-        """r^T C^-1 r for residuals (..., n): (...)."""
+        """Return r^T C^-1 r, (...), for residuals (..., n)."""
         parameters = self.nuisance(residuals)
         rest = residuals - parameters @ self.sys.T
         chi2: Array = np.sum(rest**2 / self.diag, axis=-1) + np.sum(parameters**2, axis=-1)
         return chi2
 
     def solve(self, residuals: Array) -> Array:
-        """C^-1 r for residuals (..., n): (..., n)."""
+        """Return C^-1 r, (..., n), for residuals (..., n)."""
         return (residuals - self.nuisance(residuals) @ self.sys.T) / self.diag
 
     def logdet(self) -> float:
-        """The logarithm of the determinant of C."""
+        """Return the logarithm of the determinant of C."""
         inner = 2 * np.sum(np.log(np.diag(self._cholesky)))
         return float(np.sum(np.log(self.diag)) + inner)
 
 
 def chi2_per_replica(predictions: Array, data: Array, covariance: FactoredCovariance) -> Array:
-    """chi2 per point of each replica.
+    """Return chi2 per point of each replica.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def chi2_per_replica(predictions: Array, data: Array, covariance: FactoredCovari
 
 
 def phi2(predictions: Array, data: Array, covariance: FactoredCovariance) -> float:
-    """phi^2 per point: the mean chi2 of replicas less the chi2 of their mean.
+    """Return phi^2 per point: the mean chi2 of the replicas minus the chi2 of their mean.
 
     It measures the spread of the predictions in units of the experimental uncertainties, and does
     not depend on the data. (What n3fit 4.1.5 stores as phi2 is the square root of it.)
@@ -131,7 +131,7 @@ def phi2(predictions: Array, data: Array, covariance: FactoredCovariance) -> flo
 
 
 def with_pdf_covariance(covariance: FactoredCovariance, predictions: Array) -> FactoredCovariance:
-    """The covariance with that of the predictions (replicas, n) added, if there are several."""
+    """Return the covariance plus that of the predictions (replicas, n), if there are several."""
     replicas = len(predictions)
     if replicas < 2:
         return covariance
@@ -145,7 +145,7 @@ def chi2_with_pdf_covariance(
     covariance: FactoredCovariance,
     central: Array | None = None,
 ) -> float:
-    """chi2 per point of the central prediction, with the PDF covariance added.
+    """Return chi2 per point of the central prediction, with the PDF covariance added.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def logp(
     covariance: FactoredCovariance,
     central: Array | None = None,
 ) -> float:
-    """Minus the log-likelihood per point of the data, with the PDF covariance added.
+    """Return minus the log-likelihood per point of the data, with the PDF covariance added.
 
     (n log 2 pi + log det C' + chi2)/(2 n), where C' is the total covariance in units of the data
     (C_ij/d_i d_j; a point whose value is zero stays in its own unit). Smaller is better: it is

@@ -1,4 +1,4 @@
-"""Numbers that say how a PDF looks: arc lengths, and integrability at small x.
+"""Numbers that characterise a PDF: arc lengths, and integrability at small x.
 
 Definitions: validphys 4.1.5 (`arc_lengths`, `integrability_number`); arXiv:1410.8849 section 3.3,
 arXiv:2109.02653 section 3.1.

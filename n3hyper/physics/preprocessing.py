@@ -1,4 +1,4 @@
-"""The factor x^(1 - alpha) (1 - x)^beta that multiplies each output of the network."""
+"""Preprocessing factor x^(1 - alpha) (1 - x)^beta of each output of the network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Preprocessing:
 
     @classmethod
     def from_basis(cls, basis: Iterable[Any]) -> Preprocessing:
-        """From the runcard's `fitting.basis`, typed or as plain dictionaries.
+        """Return the ranges of the runcard's `fitting.basis`, typed or as plain dictionaries.
 
         >>> Preprocessing.from_basis([{"fl": "g", "smallx": [0.9, 1.2], "largex": [0, 5]}]).smallx
         array([[0.9, 1.2]])
@@ -43,7 +43,7 @@ class Preprocessing:
 
     @property
     def nfit(self) -> int:
-        """Number of flavours that are fitted."""
+        """Number of fitted flavours."""
         return len(self.flavours)
 
 
@@ -55,14 +55,14 @@ def _entry(flavour: Any) -> Mapping[str, Any]:
 
 
 def log_factors(x: Array) -> Array:
-    """(nx, 2): log x and log(1 - x), the latter `LOG_OF_ZERO` at x = 1."""
+    """Return log x and log(1 - x), (nx, 2); the latter is `LOG_OF_ZERO` at x = 1."""
     rest = 1.0 - x
     safe = np.where(rest > 0.0, rest, 1.0)
     return np.stack([np.log(x), np.where(rest > 0.0, np.log(safe), LOG_OF_ZERO)], axis=-1)
 
 
 def prefactor(x: Array, alpha: Array, beta: Array) -> Array:
-    """x^(1 - alpha) (1 - x)^beta.
+    """Return x^(1 - alpha) (1 - x)^beta.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ X_MIN: Final = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Quadrature:
-    """The sum over i of weights[i] g(nodes[i]) stands for the integral of g."""
+    """Nodes and weights; the sum of weights[i] g(nodes[i]) over i is the integral of g."""
 
     nodes: Array
     """(n,), ascending, within (0, 1)."""
@@ -23,7 +23,7 @@ class Quadrature:
     """(n,)"""
 
     def integrate(self, values: Array) -> Array:
-        """The integral of a function given at the nodes, (..., n) -> (...)."""
+        """Return the integral of a function given at the nodes, (..., n) -> (...)."""
         return values @ self.weights
 
 
@@ -40,7 +40,7 @@ def sum_rule_quadrature(
     x_min: float = X_MIN,
     end_power: float = 4.0,
 ) -> Quadrature:
-    """Gauss-Legendre nodes for integrands N(x) x^a (1 - x)^b with a smooth function N.
+    """Return Gauss-Legendre nodes for integrands N(x) x^a (1 - x)^b with a smooth function N.
 
     Below `split` the variable is log x, in which both x^a and a network of log x are smooth.
     Above it is u with 1 - x = (1 - split) u^end_power: (1 - x)^b with a broken power b has no

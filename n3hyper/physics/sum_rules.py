@@ -1,4 +1,4 @@
-"""Momentum and valence sum rules: the factor that each evolution flavour is multiplied with.
+"""Momentum and valence sum rules, which fix the normalisation of evolution flavours.
 
 With M[f] = integral of x f dx and N[f] = integral of f dx (1e-9 to 1), arXiv:1907.05075 eq. 3.3:
 A_g = (1 - M[Sigma]) / M[g], A_V = A_V24 = A_V35 = 3 / N[V], A_V3 = 1 / N[V3], A_V8 = 3 / N[V8],
@@ -26,7 +26,7 @@ AXIAL_CHARGES: Final = {"T3": (1.2756, 0.0013), "T8": (0.5850, 0.025)}
 
 @dataclass(frozen=True)
 class Rule:
-    """factor[component] = (constant - slope * I[other]) / I[divisor]."""
+    """Sum rule factor[component] = (constant - slope * I[other]) / I[divisor]."""
 
     component: str
     divisor: str
@@ -59,38 +59,38 @@ _MODES: Final[dict[str, tuple[Rule, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class SumRules:
-    """Which integrals are taken and what is made of them."""
+    """Integrals of the sum rules, and the factors that follow from them."""
 
     rules: tuple[Rule, ...]
     divided: tuple[int, ...]
     """Flavours whose number is integrated (x f divided by x); the others' momentum is."""
 
     def powers(self) -> Array:
-        """(14,): x f is multiplied with x to this power before it is integrated."""
+        """Return the power of x, (14,), that multiplies x f in each integrand."""
         powers = np.zeros(_N)
         powers[list(self.divided)] = -1.0
         return powers
 
     def components(self) -> tuple[int, ...]:
-        """The flavours with a factor other than one."""
+        """Return the flavours whose factor is not one."""
         return tuple(_INDEX[rule.component] for rule in self.rules)
 
     def divisors(self) -> Index:
-        """(14,): the integral that divides the factor of each flavour (itself without a rule)."""
+        """Return the integral that divides each flavour's factor, (14,); its own without a rule."""
         divisors = np.arange(_N)
         for rule in self.rules:
             divisors[_INDEX[rule.component]] = _INDEX[rule.divisor]
         return divisors
 
     def slopes(self) -> Array:
-        """(14, 14): slopes[other, component] times I[other] is taken from the numerator."""
+        """Return slopes (14, 14): the numerator is reduced by slopes[other, component] I[other]."""
         slopes = np.zeros((_N, _N))
         for rule in self.rules:
             slopes[_INDEX[rule.other], _INDEX[rule.component]] = rule.slope
         return slopes
 
     def constants(self, seeds: Sequence[int]) -> Array:
-        """(models, 14): constants of the numerators; axial charges are drawn for each seed."""
+        """Return the numerators' constants, (models, 14); each seed draws its axial charges."""
         constants = np.ones((len(seeds), _N))
         for rule in self.rules:
             constants[:, _INDEX[rule.component]] = rule.constant
@@ -102,7 +102,7 @@ class SumRules:
         return constants
 
     def normalisation(self, integrals: Array, constants: Array) -> Array:
-        """The factors of all flavours.
+        """Return the factors of all flavours.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class SumRules:
 
 
 def sum_rules(mode: str | bool | None, fitbasis: str = "NN31IC") -> SumRules | None:
-    """The sum rules of a runcard's `sum_rules`; None when they are switched off.
+    """Return the sum rules of a runcard's `sum_rules`; None if they are switched off.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The x-grid on which PDFs are written down."""
+"""The x-grid on which PDFs are exported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINEAR: Final = 30.0
 
 @cache
 def export_xgrid() -> Array:
-    """Return the 196 nodes of NNPDF's export grids, from 1e-9 to 1: even in log x + 30 x.
+    """Return the 196 nodes of NNPDF's export grids, from 1e-9 to 1, equidistant in log x + 30 x.
 
     >>> x = export_xgrid()
     >>> x.size, float(x[0]), float(x[100]), float(x[-1])

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.data.problem import FitProblem
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
 from n3hyper.physics.xgrid import export_xgrid
@@ -98,24 +98,24 @@ class FitFolder:
 
     # ------------------------------------------------------------ before the fit
     def check_name(self) -> None:
-        """StoreError unless NNPDF's tools take the name."""
+        """StoreInputError unless NNPDF's tools take the name."""
         if not _NAME.fullmatch(self.name):
-            raise StoreError(
+            raise StoreInputError(
                 f"{self.name!r} cannot be the name of a fit: NNPDF's tools take letters, digits, "
                 "- and _; choose another folder with -o"
             )
 
     def refuse_used(self) -> None:
-        """StoreError where the folder holds something already; nothing is touched."""
+        """StoreInputError where the folder holds something already; nothing is touched."""
         if self.path.exists() and not self.path.is_dir():
-            raise StoreError(f"{self.path} is a file; choose a folder with -o")
+            raise StoreInputError(f"{self.path} is a file; choose a folder with -o")
         if self.has_store:
-            raise StoreError(
+            raise StoreInputError(
                 f"{self.path} holds a fit already; go on with it by "
                 f"{command_line('fit', self.path)}, or choose another folder with -o"
             )
         if (self.path / NNFIT).exists() and not self.store.is_dir():
-            raise StoreError(
+            raise StoreInputError(
                 f"{self.path} holds a scan, or a fit of another program; choose another folder "
                 "with -o"
             )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from n3hyper.errors import HyperparameterError, StoreError
+from n3hyper.errors import HyperparameterError, StoreInputError
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.sampling.samplers import hp_quniform
 from n3hyper.replicas.ensemble import BLOCK, MOST_REPLICAS, Job, jobs_of
@@ -68,7 +68,7 @@ def jobs_of_rounds(rounds: Sequence[int], setups: int) -> list[tuple[Job, int]]:
 
 
 def job_of(record: Mapping[str, Any]) -> Job:
-    """Return the job of a trial's record; StoreError where it has none."""
+    """Return the job of a trial's record; StoreInputError where it has none."""
     return _point(record)[0]
 
 
@@ -85,8 +85,10 @@ def _point(record: Mapping[str, Any]) -> tuple[Job, int]:
     return job, until
 
 
-def _strange(tid: int) -> StoreError:
-    return StoreError(f"job {tid} is none of this fit: its store or database was changed by others")
+def _strange(tid: int) -> StoreInputError:
+    return StoreInputError(
+        f"job {tid} is none of this fit: its store or database was changed by others"
+    )
 
 
 class JobSuggester:

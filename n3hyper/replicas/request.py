@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.errors import StoreError
+from n3hyper.errors import StoreInputError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.json_text import load_json
 from n3hyper.replicas.folder import FitFolder, write
@@ -93,12 +93,12 @@ def restart_request(
 
     Raises
     ------
-    StoreError
+    StoreInputError
         There is no fit.
     """
     folder = FitFolder(output)
     if not folder.store.is_dir() or not folder.runcard.is_file():
-        raise StoreError(f"{output}: no fit of n3hyper; a new one begins with a runcard")
+        raise StoreInputError(f"{output}: no fit of n3hyper; a new one begins with a runcard")
     before = _asked_before(folder)
     wanted = replicas or before.get("replicas") or 1
     theory = before.get("theory_path")

@@ -1,1 +1,1 @@
-"""What a scan found: reads trials, and nothing else; tables, figures, pages, runcards."""
+"""Reports of scans and fits: tables, figures, pages and runcards, made from recorded trials."""

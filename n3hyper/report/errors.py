@@ -1,4 +1,4 @@
-"""What a user of the report can get wrong."""
+"""Errors of a report that its user can mend."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from n3hyper.errors import N3HyperError
 
 
 class ReportError(N3HyperError, ValueError):
-    """Input that is no scan, or an option that does not fit the scan."""
+    """Error of input that is no scan, or of an option that does not suit the scan."""
 
     exit_code = 2

@@ -16,7 +16,7 @@ LARGEST: Final = 1e100
 
 @lru_cache(maxsize=4096)
 def clean(text: str) -> str:
-    """`text` on one line, without what a terminal would obey, and encodable.
+    """Return `text` on one line, encodable and without what a terminal would obey.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def clean(text: str) -> str:
 
 
 def clean_tree(value: Any, depth: int = 0) -> Any:
-    """A tree of JSON with each text in it clean; what lies very deep is left out."""
+    """Return a tree of JSON with clean texts; what lies very deep is left out."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
@@ -42,7 +42,7 @@ def clean_tree(value: Any, depth: int = 0) -> Any:
 
 
 def number(value: Any) -> float:
-    """`value` as a float, NaN when it is not a finite number or the text of one.
+    """Return `value` as a float, NaN if it is neither a finite number nor the text of one.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def number(value: Any) -> float:
 
 
 def show(value: Any, digits: int = 4) -> str:
-    """A value as a table has it: numbers short, lists joined, nothing for what is not there.
+    """Return a value as a table shows it: numbers short, lists joined, nothing for None.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def show(value: Any, digits: int = 4) -> str:
 
 
 def show_number(value: float, digits: int = 4) -> str:
-    """A number with so many significant digits, aligned with its like.
+    """Return a number with a given number of significant digits.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def show_number(value: float, digits: int = 4) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time as a person says it.
+    """Return a duration in words.
 
     Examples
     --------
@@ -108,11 +108,11 @@ def span(seconds: float) -> str:
     """
     if not math.isfinite(seconds):
         return ""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    if whole < 2 * 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+    rounded = round(seconds)
+    if rounded < 60:
+        return f"{rounded} s"
+    if rounded < 3600:
+        return f"{rounded // 60} m {rounded % 60:02d} s"
+    if rounded < 2 * 86400:
+        return f"{rounded // 3600} h {rounded % 3600 // 60:02d} m"
+    return f"{rounded // 86400} d {rounded % 86400 // 3600:02d} h"

@@ -1,4 +1,4 @@
-"""The runcard: what a scan is told, read, checked and typed."""
+"""Reading of runcards: what a scan is told, checked and typed."""
 
 from n3hyper.runcard.load import (
     keys_as_written,

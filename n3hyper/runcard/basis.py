@@ -15,7 +15,7 @@ from n3hyper.runcard.node import Node, near
 
 
 def read_fitting(node: Node, scaled: bool) -> Fitting:
-    """``fitting``.
+    """Read ``fitting``.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def _read_flavour(entry: Node, fitbasis: str, scaled: bool) -> Flavour:
 
 
 def read_sum_rules(node: Node | None) -> str | bool:
-    """``sum_rules``: one of `SUM_RULES` in any case, true (all) or false (none)."""
+    """Read ``sum_rules``: one of `SUM_RULES` in any case, true (all) or false (none)."""
     if node is None or node.value is True:
         return "All"
     if node.value is False:

@@ -21,7 +21,7 @@ _NEUTRAL: Final[Mapping[str, Any]] = {
 
 
 def read_closure(node: Node | None, top: Section) -> ClosureTest | None:
-    """``closuretest``, or None where the data are real."""
+    """Read ``closuretest``; return None for real data."""
     if node is None:
         return None
     section = node.section(_KEYS, ignored=IGNORED_CLOSURE)

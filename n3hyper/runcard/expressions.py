@@ -29,7 +29,7 @@ _NODES: Final = (
 
 @dataclass(frozen=True)
 class Expression:
-    """A text that is an expression of the language."""
+    """Text that is an expression of the language, with its tree and names."""
 
     text: str
     tree: ast.expr
@@ -80,8 +80,8 @@ def _check(node: ast.AST, names: set[str], depth: int) -> None:
         _check_call(node)
         _check(node.args[0], names, depth + 1)
     elif isinstance(node, ast.Compare):
-        for each in (node.left, *node.ops, *_members(node)):
-            _check(each, names, depth + 1)
+        for operand in (node.left, *node.ops, *_members(node)):
+            _check(operand, names, depth + 1)
     elif isinstance(node, ast.Name):
         if node.id in FUNCTIONS:
             raise ValueError(f"{node.id} is a function: write {node.id}(...)")
@@ -101,7 +101,7 @@ def _check_number(node: ast.Constant) -> None:
 
 
 def _members(node: ast.Compare) -> list[ast.expr]:
-    """What is compared with, the lists behind ``in`` taken apart."""
+    """Return the operands of a comparison, with the entries of lists behind ``in``."""
     found: list[ast.expr] = []
     for operator, right in zip(node.ops, node.comparators, strict=True):
         if not isinstance(operator, (ast.In, ast.NotIn)):
@@ -122,7 +122,7 @@ def _check_call(node: ast.Call) -> None:
 
 
 def _text(node: ast.AST) -> str:
-    """The node as it was written, in short."""
+    """Return a node as it was written, shortened."""
     try:
         text = ast.unparse(node)
     except (RecursionError, ValueError):  # too deep; an integer of thousands of digits

@@ -25,7 +25,7 @@ _ORDER = re.compile(r"(?:N(?P<number>\d)|(?P<letters>N{0,3}))LO(?P<operator>[+\-
 
 
 def find_key(key: str, top: Section, datacuts: Section | None) -> Node | None:
-    """One of `FILTER_KEYS` where it stands."""
+    """Return one of `FILTER_KEYS` from the place where it stands."""
     outside = top.get(key)
     inside = None if datacuts is None else datacuts.get(key)
     if outside is not None and inside is not None:
@@ -34,13 +34,13 @@ def find_key(key: str, top: Section, datacuts: Section | None) -> Node | None:
 
 
 def place_of(key: str, raw: Mapping[str, Any]) -> str:
-    """The path of one of `FILTER_KEYS` in a runcard that has it."""
+    """Return the path of one of `FILTER_KEYS` in a runcard that has it."""
     inside = raw.get("datacuts")
     return f"datacuts.{key}" if isinstance(inside, Mapping) and inside.get(key) else key
 
 
 def read_rules(node: Node | None) -> tuple[FilterRule, ...]:
-    """A list of rules, none twice."""
+    """Read a list of rules, none of which may come twice."""
     rules: list[FilterRule] = []
     for entry in [] if node is None else node.items("rules"):
         rule = _read_rule(entry)
@@ -80,7 +80,7 @@ def _read_expression(node: Node) -> str:
 
 
 def _read_local_variables(node: Node | None) -> tuple[tuple[str, str], ...]:
-    """Names and the expressions that they stand for; each may use those before it."""
+    """Read names and the expressions they stand for; each may use those before it."""
     if node is None:
         return ()
     if not isinstance(node.value, dict):
@@ -98,7 +98,9 @@ def _read_local_variables(node: Node | None) -> tuple[tuple[str, str], ...]:
 
 
 def _read_orders(node: Node) -> OrderRange:
-    """``NNLO``, ``N2LO``: this order; ``NNLO+``: it and above; ``NNLO-``: below; ``NNLO!``: not."""
+    """Read the orders of a rule: ``NNLO``, ``N2LO``, ``NNLO+`` (and above), ``NNLO-`` (below),
+    ``NNLO!`` (not).
+    """
     match = _ORDER.fullmatch(node.text().upper())
     if match is None:
         node.fail("not a perturbative order", "write NLO or NNLO, NNLO+ (from), NNLO- (below)")

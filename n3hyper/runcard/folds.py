@@ -1,4 +1,4 @@
-"""Reader of ``kfold``: what is left out of which fit, and how a trial is scored."""
+"""Reader of ``kfold``: what each fold leaves out, and how a trial is scored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEST_PROPORTION = 0.85  # n3fit's default; its average_best means nothing with 
 
 
 def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
-    """``kfold``, whose partitions may name the `datasets` of dataset_inputs."""
+    """Read ``kfold``; its partitions may name the `datasets` of dataset_inputs."""
     section = node.section(_KEYS)
     loss, replicas, folds = (
         section.get(key) for key in ("loss_type", "replica_statistic", "fold_statistic")

@@ -47,7 +47,7 @@ _ARCHITECTURE = (
 def read_hyperscan(
     node: Node | None, parameters: dict[str, Any], fitting: Fitting
 ) -> dict[str, Any]:
-    """``hyperscan_config``, or an empty dictionary where there is none.
+    """Read ``hyperscan_config``; return an empty dictionary if there is none.
 
     Parameters
     ----------
@@ -112,19 +112,19 @@ def read_parts(node: Node, others: Iterable[str] = ()) -> Section:
 def _read_trials(
     trials: Node, parameters: dict[str, Any], fitting: Fitting
 ) -> list[dict[str, Any]]:
-    """A list of sets of parameters to choose from, each completed by the runcard's own."""
+    """Read a list of setups to choose from; the runcard's own parameters complete each."""
     found = []
     for entry in trials.items("parameters"):
         entry.section(parameters.keys() | OPTIONAL)
-        whole = Node({**parameters, **entry.value}, entry.path, entry.source)
-        found.append(read_parameters(whole, fitting))
+        setup = Node({**parameters, **entry.value}, entry.path, entry.source)
+        found.append(read_parameters(setup, fitting))
     if not found:
         trials.fail("nothing to choose from", "list sets of parameters")
     return found
 
 
 def _range(section: Section, low: str, high: str) -> bool:
-    """Whether the range is given; both ends must be, and in order."""
+    """Return whether a range is given; both ends must be, in order."""
     ends = section.get(low), section.get(high)
     if ends[0] is None and ends[1] is None:
         return False
@@ -188,7 +188,7 @@ def read_optimizers(node: Node) -> list[dict[str, Any]]:
 
 
 def read_sampler(node: Node) -> float | dict[str, Any]:
-    """A fixed number, or a range with the way to draw from it."""
+    """Read a fixed number, or a range and the way to draw from it."""
     if not isinstance(node.value, dict):
         if isinstance(node.value, list):
             node.fail("a list", "write {min: ..., max: ..., sampling: log}, or one number")
@@ -244,7 +244,7 @@ def read_architecture(node: Node, parameters: Mapping[str, Any]) -> dict[str, An
 
 
 def _read_depths(section: Section, parameters: Mapping[str, Any]) -> list[int] | None:
-    """``n_layers``: the numbers of hidden layers to choose from."""
+    """Read ``n_layers``: the numbers of hidden layers to choose from."""
     node = section.get("n_layers")
     if node is None:
         return None

@@ -22,7 +22,7 @@ _DIAGONAL_FRAC = 0.75  # n3fit's default
 
 
 def read_dataset_inputs(node: Node) -> tuple[DatasetInput, ...]:
-    """``dataset_inputs``: at least one data set, none twice."""
+    """Read ``dataset_inputs``: at least one data set, none twice."""
     inputs: list[DatasetInput] = []
     for entry in node.items("data sets"):
         found = _read_dataset(entry)
@@ -57,7 +57,7 @@ def _read_dataset(entry: Node) -> DatasetInput:
 
 
 def read_datacuts(node: Node | None, top: Section) -> DataCuts:
-    """``datacuts``, with the rules that may stand beside it: kinematic cuts and the covariance."""
+    """Read ``datacuts`` and the rules that may stand beside it."""
     known = ("q2min", "w2min", "use_t0", "t0pdfset", "combocuts", "maxTau", "use_cuts")
     section = None
     if node is not None:
@@ -86,7 +86,7 @@ def read_datacuts(node: Node | None, top: Section) -> DataCuts:
 
 
 def _read_bounds(datacuts: Section | None, defaults: Node | None) -> dict[str, float]:
-    """q2min, w2min and maxTau, which stand under datacuts or under its ``filter_defaults``."""
+    """Read q2min, w2min and maxTau, which stand under datacuts or its ``filter_defaults``."""
     other = None if defaults is None else defaults.section(_DEFAULTS)
     found = {}
     for key, name in _DEFAULTS.items():
@@ -102,13 +102,13 @@ def _read_bounds(datacuts: Section | None, defaults: Node | None) -> dict[str, f
 
 
 def read_theory(node: Node) -> Theory:
-    """``theory``: the number of the theory folder."""
+    """Read ``theory``: the number of the theory folder."""
     section = node.section(("theoryid",))
     return Theory(section.need("theoryid", "the number of a theory folder").integer(0))
 
 
 def read_lagrange(node: Node | None, key: str) -> tuple[LagrangeSet, ...]:
-    """``positivity`` or ``integrability``, whose sets stand under `key`."""
+    """Read ``positivity`` or ``integrability``, whose sets stand under `key`."""
     if node is None:
         return ()
     sets = node.section((key,)).get(key)
@@ -124,7 +124,7 @@ def read_lagrange(node: Node | None, key: str) -> tuple[LagrangeSet, ...]:
 
 
 def read_seeds(card: Section) -> Seeds:
-    """The seeds and switches at the top level of the runcard."""
+    """Read the seeds and switches at the top level of the runcard."""
     sampling = card.get("sampling")
     if sampling is not None:
         sampling.section(SAMPLING)
@@ -143,7 +143,7 @@ def read_seeds(card: Section) -> Seeds:
 
 
 def read_diagonal_frac(card: Section) -> float | None:
-    """``diagonal_frac``, if eigenmodes are split and not data points.
+    """Read ``diagonal_frac``; return None unless eigenmodes are split instead of data points.
 
     They are with ``diagonal_basis: true``, which ``diagonal_frac`` alone asks for: in n3fit 4.1
     it is the default.

@@ -42,7 +42,7 @@ _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
 
 
 def modernise(card: dict[str, Any], source: str | None) -> Translation:
-    """The runcard in the spelling of today.
+    """Translate a runcard into today's spelling.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _flatten_experiments(found: Translation, old: str) -> None:
-    """``experiments: [{experiment, datasets}]`` is a grouped form of dataset_inputs."""
+    """Turn ``experiments: [{experiment, datasets}]``, a grouped form, into dataset_inputs."""
     experiments = found.card.get(old)
     if not isinstance(experiments, list):
         return
@@ -118,7 +118,7 @@ def _flatten_experiments(found: Translation, old: str) -> None:
 
 
 def _epochs(found: Translation, fitting: Any) -> None:
-    """``fitting.epochs`` was that of nnfit's successor before there were ``parameters``."""
+    """Move ``fitting.epochs``, which is older than ``parameters``."""
     parameters = found.card.get("parameters")
     if not isinstance(fitting, dict) or "epochs" not in fitting:
         return
@@ -130,7 +130,7 @@ def _epochs(found: Translation, fitting: Any) -> None:
 
 
 def _systematics(found: Translation, entry: Any, where: str) -> None:
-    """``sys: 10`` chose among systematics files, which are variants ``legacy_10`` now."""
+    """Translate ``sys: 10``, which chose a systematics file, into the variant ``legacy_10``."""
     number = _mapping(entry).get("sys")
     if isinstance(number, int) and not isinstance(number, bool):
         found.move(entry, "sys", entry, "variant", (where, where))
@@ -138,7 +138,7 @@ def _systematics(found: Translation, entry: Any, where: str) -> None:
 
 
 def _parameters(found: Translation, parameters: Any, where: str) -> None:
-    """Flat settings of the optimizer and of positivity, and the old name of feature scaling."""
+    """Move flat settings of optimizer and positivity, and rename that of feature scaling."""
     if not isinstance(parameters, dict):
         return
     here = (where, where)

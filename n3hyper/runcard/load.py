@@ -1,4 +1,4 @@
-"""From a file, or a mapping, to a `Runcard`."""
+"""Loading of a `Runcard` from a file or a mapping."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def load_runcard(path: Path | str) -> Runcard:
 
 
 def parse_text(text: str, source: Path | str, moved: Sequence[Mapping[str, str]] = ()) -> Runcard:
-    """Check a runcard whose text is not, or not any more, that of a file.
+    """Check a runcard whose text differs from that of its file.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def parse_runcard(mapping: Mapping[str, Any], source: Path | str | None = None) 
 
 
 def require_scan(runcard: Runcard) -> KFold:
-    """The folds of a runcard that can be scanned.
+    """Return the folds of a runcard that can be scanned.
 
     Raises
     ------
@@ -156,14 +156,14 @@ def _parse(document: Any, path: Path | None, moved: Sequence[Mapping[str, str]] 
     try:
         runcard = _read(translation.card, path, raw, translation.notes)
     except RuncardError as error:
-        for each in places:
-            error = error.at(located(error.key, each))
+        for moves in places:
+            error = error.at(located(error.key, moves))
         raise error from None
     return dataclasses.replace(runcard, moved=places)
 
 
 def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: list[str]) -> Runcard:
-    """Read all parts of a runcard that is in the spelling of today."""
+    """Read all parts of a runcard in today's spelling."""
     source = None if path is None else str(path)
     top = Node(card, "", source).section(TOP, ignored=IGNORED_TOP, refused=REFUSED_TOP)
     datasets = read_dataset_inputs(top.need("dataset_inputs", "list the data sets to fit"))
@@ -188,7 +188,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         fitting=fitting,
         seeds=read_seeds(top),
         hyperscan=_read_search(top, specs, settings, fitting),
-        kfold=None if kfold is None else read_kfold(kfold, [one.dataset for one in datasets]),
+        kfold=None if kfold is None else read_kfold(kfold, [entry.dataset for entry in datasets]),
         closure=closure,
         positivity=read_lagrange(top.get("positivity"), "posdatasets"),
         integrability=read_lagrange(top.get("integrability"), "integdatasets"),
@@ -208,7 +208,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
 def _read_search(
     top: Section, specs: dict[str, Any] | None, parameters: dict[str, Any], fitting: Fitting
 ) -> dict[str, Any]:
-    """What is scanned: ranges, or the trials of another scan."""
+    """Read what is scanned: ranges, or the trials of another scan."""
     node = top.get("hyperscan_config")
     if specs is None:
         return read_hyperscan(node, parameters, fitting)
@@ -218,7 +218,7 @@ def _read_search(
 
 
 def _refuse_values(top: Section) -> None:
-    """Keys of which one value is fine, since it asks for nothing, and others are not."""
+    """Refuse the values of keys of which only one value is supported."""
     load, theory = top.get("load"), top.get("theorycovmatconfig")
     if load is not None and load.value not in (False, "off", "no"):
         load.fail("not supported", WEIGHTS)
@@ -227,13 +227,13 @@ def _refuse_values(top: Section) -> None:
 
 
 def _asks_for_nothing(theorycovmatconfig: Any) -> bool:
-    """Whether theory uncertainties enter neither the fit nor the pseudodata."""
+    """Return whether theory uncertainties enter neither the fit nor the pseudodata."""
     config = theorycovmatconfig if isinstance(theorycovmatconfig, dict) else {}
     return all(config.get(key, True) is False for key in THCOVMAT_USES)
 
 
 def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
-    """What is meant, or not used, where there are two ways to split data."""
+    """Yield notes on keys that the way of splitting the data makes unnecessary."""
     if not diagonal:
         if card.get("diagonal_frac") is not None:
             yield "diagonal_frac: ignored (only used with diagonal_basis: true)"
@@ -245,7 +245,7 @@ def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
 
 
 def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
-    """One line for each key that means nothing in a scan."""
+    """Yield a line for each key that means nothing in a scan."""
     fitting = card["fitting"]
     places: list[tuple[str, Any, Mapping[str, str]]] = [
         ("", card, IGNORED_TOP),

@@ -1,4 +1,4 @@
-"""What a runcard says, typed. All of it is immutable; dictionaries are not to be changed."""
+"""Typed contents of a runcard. All of it is immutable; dictionaries must not be changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def located(path: str, moved: Mapping[str, str]) -> str:
-    """Return where a key path stands, where it or a part of it that begins it has been moved.
+    """Return where a key path stands in the file, if it or a beginning of it was moved.
 
     >>> located("kfold.partitions[1]", {"kfold": "hyperscan.kfold"})
     'hyperscan.kfold.partitions[1]'
@@ -22,7 +22,7 @@ def located(path: str, moved: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class DatasetInput:
-    """One data set of the fit."""
+    """Data set of the fit."""
 
     dataset: str
     """Name in nnpdf_data, or an old NNPDF name that the data layer translates."""
@@ -40,7 +40,7 @@ class DatasetInput:
 
 @dataclass(frozen=True)
 class OrderRange:
-    """The perturbative orders that a rule is for."""
+    """Perturbative orders to which a rule applies."""
 
     order: int
     """0 LO, 1 NLO, 2 NNLO, ..."""
@@ -48,7 +48,7 @@ class OrderRange:
     """``+``: this order and above, ``-``: below it, ``!``: any other, nothing: this one."""
 
     def __contains__(self, order: int) -> bool:
-        """Whether it is one of them.
+        """Return whether an order is one of them.
 
         >>> 3 in OrderRange(2, "+"), 2 in OrderRange(2, "-"), 1 in OrderRange(2, "!")
         (True, False, True)
@@ -62,7 +62,7 @@ class OrderRange:
 
 @dataclass(frozen=True)
 class FilterRule:
-    """A cut of the user's own, in NNPDF's language; what is None is no condition."""
+    """Cut of the user's own, in NNPDF's language; None stands for no condition."""
 
     rule: str
     """The expression that is true for points that are kept."""
@@ -78,7 +78,7 @@ class FilterRule:
 
 @dataclass(frozen=True)
 class DataCuts:
-    """Which points are kept, and which covariance is fitted."""
+    """Choice of the points that are kept, and of the covariance that is fitted."""
 
     q2min: float = 3.49
     """Smallest Q2 of DIS points (GeV2)."""
@@ -100,7 +100,7 @@ class DataCuts:
 
 @dataclass(frozen=True)
 class ClosureTest:
-    """Data made of a known PDF, in place of the measured ones."""
+    """Settings of data that are made from a known PDF instead of measured."""
 
     fakepdf: str
     """LHAPDF set whose central member the data are predictions of."""
@@ -112,14 +112,14 @@ class ClosureTest:
 
 @dataclass(frozen=True)
 class Theory:
-    """Where predictions come from."""
+    """Source of the predictions."""
 
     theoryid: int
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One fold: data sets that are left out of its fits, and tested on."""
+    """Fold: the data sets that are left out of its fits and tested on."""
 
     datasets: tuple[str, ...]
     weight: float = 1.0
@@ -130,7 +130,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class KFold:
-    """How a trial is scored."""
+    """Settings of how a trial is scored."""
 
     partitions: tuple[Partition, ...]
     loss_type: str = "chi2"
@@ -148,7 +148,7 @@ class KFold:
 
 @dataclass(frozen=True)
 class Flavour:
-    """One output of the network, x f(x) = A NN(x) x^(1 - alpha) (1 - x)^beta."""
+    """Output of the network, x f(x) = A NN(x) x^(1 - alpha) (1 - x)^beta."""
 
     fl: str
     smallx: tuple[float, float]
@@ -161,7 +161,7 @@ class Flavour:
 
 @dataclass(frozen=True)
 class Fitting:
-    """The basis in which PDFs are parametrised."""
+    """Basis in which PDFs are parametrised."""
 
     fitbasis: str
     basis: tuple[Flavour, ...]
@@ -169,7 +169,7 @@ class Fitting:
 
 @dataclass(frozen=True)
 class LagrangeSet:
-    """A positivity or integrability constraint."""
+    """Positivity or integrability constraint."""
 
     dataset: str
     maxlambda: float
@@ -178,7 +178,7 @@ class LagrangeSet:
 
 @dataclass(frozen=True)
 class Seeds:
-    """All randomness of a fit."""
+    """Seeds of all random numbers of a fit."""
 
     trvlseed: int = 0
     """Training and validation split."""
@@ -200,7 +200,7 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Runcard:
-    """A runcard, read and checked.
+    """Runcard that has been read and checked.
 
     `hyperscan` and `parameters` are plain dictionaries, in n3fit's own keys: the first is what
     `HyperScanner` takes (empty where the runcard scans nothing), the second what a trial is.

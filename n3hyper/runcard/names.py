@@ -1,4 +1,4 @@
-"""Every name that a runcard may use: plain data, imported by the parts that implement them.
+"""Names that a runcard may use: plain data, imported by the parts that implement them.
 
 Of penalties it is the other way round: who writes one need not name it a second time.
 """
@@ -11,18 +11,20 @@ from pathlib import Path
 
 
 def _written_penalties(module: Path) -> tuple[str, ...]:
-    """The public functions of a module that take `pdf_model` and `stopping_object` by keyword."""
+    """Return the public functions of a module that take `pdf_model` and `stopping_object` by
+    keyword.
+    """
     functions = [
         node
         for node in ast.parse(module.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
-    return tuple(each.name for each in functions if _takes(each.args, *_OF_A_PENALTY))
+    return tuple(function.name for function in functions if _takes(function.args, *_OF_A_PENALTY))
 
 
 def _takes(arguments: ast.arguments, *names: str) -> bool:
-    """Whether a function may be called with these keywords."""
-    known = {each.arg for each in (*arguments.args, *arguments.kwonlyargs)}
+    """Return whether a function may be called with these keywords."""
+    known = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
     return arguments.kwarg is not None or known.issuperset(names)
 
 
@@ -97,7 +99,7 @@ _LIGHT = ("Sigma", "g", "V", "V3", "V8", "T3", "T8")
 
 
 def _spelled(*elements: str) -> dict[str, str]:
-    """Spelling -> element; a quark is spelled as it is."""
+    """Return spelling -> element; a quark is spelled as it is."""
     return {word: name for name in elements for word in _SPELLINGS.get(name, (name,))}
 
 

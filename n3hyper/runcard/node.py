@@ -1,4 +1,4 @@
-"""A value of the runcard together with the place it stands at, and the checks on it.
+"""Values of the runcard together with the place where they stand, and the checks on them.
 
 Whoever reads a value through a `Node` need not word an error: what is wrong is raised as a
 `RuncardError` that names the file, the path of the key, the value and what would be right.
@@ -20,7 +20,7 @@ _OLD_FLAGS = {"on": True, "yes": True, "off": False, "no": False}
 
 @dataclass(frozen=True)
 class _Quoted:
-    """A value as errors quote it: whole if short, else its beginning."""
+    """Value as errors quote it: whole if short, else its beginning."""
 
     value: Any
 
@@ -32,7 +32,7 @@ class _Quoted:
 
 
 def near(word: object, known: Iterable[str], otherwise: str = "") -> str:
-    """The hint at the right spelling of `word`; `otherwise` where nothing is close.
+    """Return a hint at the right spelling of `word`; `otherwise` if nothing is close.
 
     >>> near("ADAM", ["Adam", "Nadam"])
     "did you mean 'Adam'?"
@@ -48,7 +48,7 @@ def near(word: object, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a YAML value is, in the words of a user.
+    """Return the kind of a YAML value in a user's words.
 
     >>> kind_of([1]), kind_of(True), kind_of(None)
     ('a list', 'true or false', 'nothing')
@@ -66,7 +66,7 @@ def kind_of(value: object) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A value, its key path and the file it was read from.
+    """Value, with its key path and the file it was read from.
 
     All readers raise `RuncardError` where the value is not what they ask for.
     """
@@ -84,7 +84,7 @@ class Node:
         self.fail(f"expected {what}, found {kind_of(self.value)}", example)
 
     def at(self, key: str | int) -> str:
-        """The path of a key or an index below this one."""
+        """Return the path of a key or an index below this one."""
         if isinstance(key, int):
             return f"{self.path}[{key}]"
         name = key if key.replace("-", "_").isidentifier() else repr(key)
@@ -97,7 +97,7 @@ class Node:
         ignored: Mapping[str, str] | None = None,
         refused: Mapping[str, str] | None = None,
     ) -> Section:
-        """This value as a mapping with no other keys than those known.
+        """Return this value as a mapping that has no unknown keys.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Node:
         return Section(self)
 
     def items(self, what: str = "entries", most: int = _MOST_ENTRIES) -> list[Node]:
-        """The entries of a list, which has at most so many."""
+        """Return the entries of a list that has at most `most` of them."""
         if not isinstance(self.value, list):
             self._expected(f"a list of {what}", "write it as [..., ...]")
         if len(self.value) > most:
@@ -129,7 +129,7 @@ class Node:
         return [Node(v, self.at(i), self.source) for i, v in enumerate(self.value)]
 
     def text(self, known: Iterable[str] | None = None, otherwise: str = "") -> str:
-        """A text, one of `known` where that is given."""
+        """Return a text, one of `known` if that is given."""
         if not isinstance(self.value, str) or not self.value.strip():
             if isinstance(self.value, str):
                 self.fail("empty text")
@@ -139,7 +139,7 @@ class Node:
         return self.value
 
     def texts(self, known: Iterable[str] | None = None) -> tuple[str, ...]:
-        """A list of texts without repetition, each one of `known` where that is given."""
+        """Return a list of texts without repetition, each one of `known` if that is given."""
         options = None if known is None else tuple(known)
         seen: dict[str, None] = {}
         for item in self.items("names"):
@@ -150,7 +150,7 @@ class Node:
         return tuple(seen)
 
     def flag(self) -> bool:
-        """true or false, or the on, off, yes and no of YAML 1.1 in which old runcards are."""
+        """Return true or false, also for the on, off, yes and no of YAML 1.1 in old runcards."""
         if isinstance(self.value, str) and self.value.lower() in _OLD_FLAGS:
             return _OLD_FLAGS[self.value.lower()]
         if not isinstance(self.value, bool):
@@ -166,7 +166,9 @@ class Node:
         below: bool = False,
         infinite: bool = False,
     ) -> float:
-        """A number in [low, high]; `above`, `below` exclude that end, `infinite` admits .inf."""
+        """Return a number in [low, high]; `above`, `below` exclude that end, `infinite` admits
+        .inf.
+        """
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
             self._expected("a number")
         try:
@@ -182,7 +184,7 @@ class Node:
         return number
 
     def integer(self, low: int, high: int | None = None) -> int:
-        """A whole number in [low, high]; 2e3 is one as well."""
+        """Return a whole number in [low, high], which may be written 2e3."""
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             number = self.number()
             if not number.is_integer():
@@ -193,7 +195,7 @@ class Node:
         return int(number)
 
     def interval(self) -> tuple[float, float]:
-        """Two numbers, the smaller first."""
+        """Return two numbers, the smaller first."""
         ends = self.items("two numbers")
         if len(ends) != 2:
             self.fail(f"expected two numbers, found {len(ends)}", "write [lowest, highest]")
@@ -205,17 +207,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Section:
-    """The keys below a mapping, all of them known."""
+    """Mapping whose keys are all known."""
 
     node: Node
 
     def get(self, key: str) -> Node | None:
-        """The value of a key; None where it is absent or empty (``key:``)."""
+        """Return the value of a key; None if it is absent or empty (``key:``)."""
         value = self.node.value.get(key)
         return None if value is None else Node(value, self.node.at(key), self.node.source)
 
     def need(self, key: str, hint: str = "") -> Node:
-        """The value of a key that must be there."""
+        """Return the value of a key that must be there."""
         found = self.get(key)
         if found is None:
             state = "given without a value" if key in self.node.value else "missing"
@@ -223,13 +225,13 @@ class Section:
         return found
 
     def flag(self, key: str, default: bool) -> bool:
-        """true or false, or the default."""
+        """Return true or false, or the default."""
         found = self.get(key)
         return default if found is None else found.flag()
 
 
 def _range_hint(low: float, high: float, above: bool = False, below: bool = False) -> str:
-    """The range in words.
+    """Return a range in words.
 
     >>> _range_hint(0, 1, above=True), _range_hint(1, math.inf)
     ('must be above 0 and at most 1', 'must be at least 1')

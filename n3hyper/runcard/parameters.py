@@ -44,12 +44,12 @@ _SINGLET = {"Sigma", "g"}
 
 
 def feature_scaled(node: Node) -> bool:
-    """Whether the parameters ask for feature scaling, before they are read as a whole."""
+    """Return whether the parameters ask for feature scaling, before all of them are read."""
     return isinstance(node.value, dict) and node.value.get("feature_scaling_points") is not None
 
 
 def read_parameters(node: Node, fitting: Fitting, complete: bool = True) -> dict[str, Any]:
-    """``parameters`` as a plain dictionary, with n3fit's defaults where optional keys are absent.
+    """Read ``parameters`` into a plain dictionary, with n3fit's defaults for absent optional keys.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def read_parameters(node: Node, fitting: Fitting, complete: bool = True) -> dict
 
 
 def _read_rest(node: Node, fitting: Fitting) -> dict[str, Any]:
-    """Parameters without those that trials give, which stand in for them while the rest is read."""
+    """Read the parameters that trials of another scan do not give; placeholders stand for those."""
     check_not_given(node)
     given = node.value if isinstance(node.value, dict) else {}
     network = {
@@ -97,12 +97,12 @@ def _read_rest(node: Node, fitting: Fitting) -> dict[str, Any]:
         "epochs": 1,
         "stopping_patience": 0.1,
     }
-    whole = read_parameters(Node({**given, **network}, node.path, node.source), fitting)
-    return {key: value for key, value in whole.items() if key not in TAKEN}
+    parameters = read_parameters(Node({**given, **network}, node.path, node.source), fitting)
+    return {key: value for key, value in parameters.items() if key not in TAKEN}
 
 
 def read_optimizer(node: Node) -> dict[str, Any]:
-    """An optimizer with fixed settings."""
+    """Read an optimizer with fixed settings."""
     known = ("optimizer_name", "learning_rate", "clipnorm")
     section = node.section(known, refused=REFUSED_OPTIMIZER)
     name = section.need("optimizer_name", f"one of: {', '.join(OPTIMIZERS)}")
@@ -115,7 +115,7 @@ def read_optimizer(node: Node) -> dict[str, Any]:
 
 
 def _read_regularizer(section: Section) -> dict[str, Any]:
-    """``regularizer`` and ``regularizer_args``, nothing where none is given."""
+    """Read ``regularizer`` and ``regularizer_args``; return nothing if neither is given."""
     kind, args = section.get("regularizer"), section.get("regularizer_args")
     if kind is None:
         if args is not None:
@@ -133,7 +133,7 @@ def _read_regularizer(section: Section) -> dict[str, Any]:
 
 
 def _read_network(section: Section, fitting: Fitting) -> dict[str, Any]:
-    """The layers: widths, activations, initializer, kind and dropout."""
+    """Read the layers: widths, activations, initializer, kind and dropout."""
     widths = section.need("nodes_per_layer", "the width of each layer, [25, 20, 8] say")
     nodes = [width.integer(1) for width in widths.items("layer widths", MOST_LAYERS + 1)]
     functions = section.need("activation_per_layer", "one for each layer, the last one linear")
@@ -167,7 +167,7 @@ def _read_network(section: Section, fitting: Fitting) -> dict[str, Any]:
 
 
 def _check_final(functions: Node, activations: list[str], fitting: Fitting) -> None:
-    """square_singlet squares the first two outputs: the last layer's, and Sigma and g."""
+    """Check square_singlet, which squares the last layer's first two outputs: Sigma and g."""
     for index, name in enumerate(activations):
         if name not in FINAL_ACTIVATIONS:
             continue
@@ -180,7 +180,7 @@ def _check_final(functions: Node, activations: list[str], fitting: Fitting) -> N
 
 
 def _read_multipliers(node: Node | None, threshold: float | None) -> dict[str, float | None]:
-    """``positivity`` or ``integrability``; None where maxlambda and the epochs decide."""
+    """Read ``positivity`` or ``integrability``; None if maxlambda and the epochs decide."""
     found: dict[str, float | None] = {"initial": None, "multiplier": None}
     if threshold is not None:
         found["threshold"] = threshold

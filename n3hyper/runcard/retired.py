@@ -1,4 +1,4 @@
-"""Data sets of older runcards that nnpdf_data no longer has, and what has taken their place.
+"""Data sets of older runcards that nnpdf_data no longer has, and their successors.
 
 nnpdf_data translates the names of the sets that it kept. These it did not keep: nuclear
 uncertainties of the first iteration (``_dw``, now ``_dw_ite``), sets whose mistakes were mended,

@@ -1,4 +1,4 @@
-"""A runcard on its way from old spellings to today's, and the record of what was changed."""
+"""Translation of a runcard from old spellings, with a record of the changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from n3hyper.runcard.model import located
 
 @dataclass
 class Translation:
-    """A runcard in the spelling of today, and what was done to it."""
+    """Runcard in today's spelling, and the changes that were made to it."""
 
     card: dict[str, Any]
     source: str | None
@@ -20,11 +20,11 @@ class Translation:
     """Where a key path of `card` stands in the file."""
 
     def place(self, path: str) -> str:
-        """The path in the file of a path in `card`."""
+        """Return the path in the file of a path in `card`."""
         return located(path, self.moved)
 
     def move(self, source: Any, old: str, target: Any, new: str, where: tuple[str, str]) -> None:
-        """Move key `old` of `source` to key `new` of `target`; `where` are their two paths."""
+        """Move key `old` of `source` to key `new` of `target`; `where` holds their two paths."""
         if not isinstance(source, dict) or old not in source or not isinstance(target, dict):
             return
         here, there = (".".join(filter(None, pair)) for pair in zip(where, (old, new), strict=True))

@@ -1,4 +1,4 @@
-"""Reader of ``trial_specs``: setups taken from the best trials of a scan that was finished.
+"""Reader of ``trial_specs``: setups taken from the best trials of a finished scan.
 
 In n3fit they are the methodologies of a fit, replica by replica; in a scan they are the trials to
 run, the best first.
@@ -33,7 +33,7 @@ TAKEN: Final = OVERRIDES[:8]
 
 
 def read_trial_specs(node: Node | None) -> dict[str, Any] | None:
-    """``trial_specs``; None where there are none."""
+    """Read ``trial_specs``; return None if there are none."""
     if node is None:
         return None
     keys = ("hyperscan", "thermalization", "number_of_trials", "override")
@@ -52,7 +52,7 @@ def read_trial_specs(node: Node | None) -> dict[str, Any] | None:
 
 
 def check_not_given(parameters: Node) -> None:
-    """Refuse parameters that would be given twice; n3fit refuses them as well."""
+    """Refuse parameters that would be given twice, as n3fit does."""
     section = parameters.section(parameters.value if isinstance(parameters.value, dict) else ())
     for key in TAKEN:
         given = section.get(key)

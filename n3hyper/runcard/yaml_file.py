@@ -27,7 +27,7 @@ _MOST_BITS: Final = 4096
 
 
 def read_yaml(path: Path) -> Any:
-    """The document of a YAML file.
+    """Return the document of a YAML file.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def read_text(path: Path) -> str:
 
 
 def _position(text: str, index: int) -> str:
-    """Line and column of a character.
+    """Return line and column of a character.
 
     >>> _position("ab" + chr(10) + "cd", 4)
     'line 2, column 2'
@@ -110,7 +110,7 @@ def _position(text: str, index: int) -> str:
 
 
 def plain(value: Any, source: str | None = None) -> Any:
-    """Return a copy made of dict, list, str, int, float, bool and None, no part of it shared.
+    """Return a copy made of dict, list, str, int, float, bool and None that shares no parts.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def plain(value: Any, source: str | None = None) -> Any:
 
 
 class _Copy:
-    """Copies a tree, and counts."""
+    """Copier of a tree, which counts its values."""
 
     def __init__(self, source: str | None) -> None:
         self.source = source
@@ -161,7 +161,7 @@ class _Copy:
 
 
 def yaml_text(document: Mapping[str, Any]) -> str:
-    """A document of plain data as YAML, keys in their order, the innermost lists on one line.
+    """Return plain data as YAML, keys in their order, innermost lists on one line.
 
     >>> print(yaml_text({"b": 1, "a": [1e-6, "tanh"]}), end="")
     b: 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +48,27 @@ def write_atomically(path: Path, chunks: Iterable[bytes | bytearray]) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
         raise
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path for a library to write to; the file replaces `path` at the end of the block.
+
+    It has the name of `path`, in a folder that nobody else has prepared.
+
+    Raises
+    ------
+    StoreError
+        See `write_atomically`; or the library could not write.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="n3hyper-") as scratch:
+            part = Path(scratch) / path.name
+            yield part
+            content = part.read_bytes()
+    except OSError as err:
+        raise StoreError(f"{path}: cannot be written: {err.strerror or err}") from err
+    write_atomically(path, [content])
 
 
 def remove_leftovers(path: Path) -> None:

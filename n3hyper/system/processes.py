@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import signal
@@ -37,8 +38,7 @@ def leashed(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
 def stop_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int:
     """Ask a process to end, and kill it where it does not.
 
-    A stopped process (SIGSTOP) is continued first: a signal sent to a stopped process may go to
-    another thread than the main one, which then does not hear of it.
+    A stopped process (SIGSTOP) is continued, so that it can do as it is asked.
 
     Returns
     -------
@@ -48,12 +48,23 @@ def stop_process(process: subprocess.Popen[bytes], seconds: float = 30.0) -> int
     if process.poll() is None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGCONT)
-            process.send_signal(signal.SIGTERM)
+            _terminate(process)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
+
+
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    """Send SIGTERM to the main thread of a process, where the system can.
+
+    Python acts on signals in the main thread alone. When a process has just been continued, the
+    kernel may give the signal to another thread, and the main one sleeps on.
+    """
+    tgkill = getattr(ctypes.CDLL(None), "tgkill", None)
+    if tgkill is None or tgkill(process.pid, process.pid, int(signal.SIGTERM)) != 0:
+        process.send_signal(signal.SIGTERM)
 
 
 def listener(port: int) -> psutil.Process | None:

@@ -6,14 +6,13 @@ multiplies the former is added to the latter, as in NNPDF's tables.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from n3hyper.physics.arrays import Array
-from n3hyper.system.atomic_write import write_atomically
+from n3hyper.system.atomic_write import written_aside
 from n3hyper.theory_maker.bases import EVOLUTION_PIDS
 
 SUFFIX = ".pineappl.lz4"
@@ -81,10 +80,8 @@ def write_fktable(
     result = fk_table.FkTable(table)
     for key, value in metadata.items():
         result.set_metadata(key, value)
-    with tempfile.TemporaryDirectory() as scratch:  # PineAPPL would follow a link
-        aside = Path(scratch) / path.name
-        result.write_lz4(str(aside))
-        write_atomically(path, [aside.read_bytes()])
+    with written_aside(path) as part:  # PineAPPL would follow a link
+        result.write_lz4(str(part))
 
 
 def without_heavy_quarks(rows: Array) -> Array:

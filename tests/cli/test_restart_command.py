@@ -100,7 +100,7 @@ def test_lost_files_are_made_again(scan: Path, three: Path, lost: list[str]) -> 
 
 def test_a_pickle_alone_becomes_a_folder(three: Path, tmp_path: Path) -> None:
     shutil.copy(three / PICKLE, tmp_path / "kept.pkl")
-    assert run("restart", "--pkl", tmp_path / "kept.pkl", "-n", 3) == 1
+    assert run("restart", "--pkl", tmp_path / "kept.pkl", "-n", 3) == 2
     assert run("restart", "--pkl", tmp_path / "kept.pkl", "-o", tmp_path / "new", "-n", 3) == 0
     for name in ("filter.yml", JSON):
         assert (tmp_path / "new" / name).read_bytes() == (three / name).read_bytes()
@@ -134,7 +134,7 @@ def test_what_differs_is_named(scan: Path, change: str, capsys: pytest.CaptureFi
     key, value, said = CHANGES[change]
     write_card(scan / "filter.yml", {**small_card(), key: value})
     before = (scan / PICKLE).read_bytes()
-    assert run("restart", "--pkl", scan / PICKLE, "-n", 4) == 1
+    assert run("restart", "--pkl", scan / PICKLE, "-n", 4) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("n3hyper: not the scan that the trials belong to: ")
     assert said in line
@@ -176,7 +176,7 @@ def test_crafted_pickles_are_refused(
     path = scan / PICKLE
     path.write_bytes(crafted(kind, path.read_bytes(), marker))
     for command in (["restart", "-n", 4], ["replay", 0]):
-        assert run(*command, "--pkl", path) == 1
+        assert run(*command, "--pkl", path) == 2
         lines = capsys.readouterr().err.strip().splitlines()
         assert len(lines) == 1
         assert lines[0].startswith(f"n3hyper: {path}: ")
@@ -246,7 +246,7 @@ def test_a_replay_gives_the_same_bits(
     assert ["loss", loss, loss] in [line.split() for line in lines]
     assert lines[-1] == "all numbers are the same"
     assert not (scan / "filter.yml").exists()
-    assert run("replay", 7, "--pkl", scan / PICKLE) == 1
+    assert run("replay", 7, "--pkl", scan / PICKLE) == 2
     assert "no trial 7: the scan has trials 0 to 2" in capsys.readouterr().err
 
 

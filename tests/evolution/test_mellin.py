@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from n3hyper.evolution.cards import INTERPOLATION_DEGREE
-from n3hyper.evolution.mellin import contours, invert, polynomials, power_integrals
+from n3hyper.evolution.mellin import Contour, invert, polynomials, power_integrals
 from n3hyper.physics.xgrid import export_xgrid
 
 
@@ -15,23 +15,22 @@ def function(x: np.ndarray) -> np.ndarray:
     return x**-0.2 * (1 - x) ** 3
 
 
-def operator(power: float, offset: float, spread: float) -> np.ndarray:
+def operator(power: float, offset: float) -> np.ndarray:
     """Of the kernel 1 / (N + power): f -> the integral of (x/y)^power f(y) dy/y over y > x."""
     x = export_xgrid()
     basis = polynomials(x, INTERPOLATION_DEGREE)
     found = np.zeros((len(x), len(x)))
-    for contour in contours(x, spread):
+    for row in range(len(x) - 1):
+        contour = Contour.of(row, x)
         kernel = 1 / (contour.moments(offset) + power)
-        found[contour.rows] = invert(contour, kernel[None], offset, x, basis)[0]
+        found[row] = invert(contour, kernel[None], offset, x, basis)[0]
     return found
 
 
-@pytest.mark.parametrize(
-    ("power", "offset", "spread"), [(0.5, 0.0, 1.25), (0.5, 0.0, 1.0), (-0.9, 1.0, 1.25)]
-)
-def test_known_kernel(power: float, offset: float, spread: float) -> None:
+@pytest.mark.parametrize(("power", "offset"), [(0.5, 0.0), (-0.2, 0.0), (-0.9, 1.0)])
+def test_known_kernel(power: float, offset: float) -> None:
     x = export_xgrid()
-    found = operator(power, offset, spread) @ function(x)
+    found = operator(power, offset) @ function(x)
     for k in (0, 40, 90, 130, 170):
 
         def integrand(u: float, k: int = k) -> float:
@@ -39,13 +38,6 @@ def test_known_kernel(power: float, offset: float, spread: float) -> None:
 
         wanted = quad(integrand, 0, -np.log(x[k]), epsabs=0, epsrel=1e-10, limit=500)[0]
         assert found[k] == pytest.approx(wanted, rel=2e-6)
-
-
-def test_each_node_has_one_path() -> None:
-    x = export_xgrid()
-    for spread in (1.0, 1.25, 2.0):
-        rows = np.concatenate([contour.rows for contour in contours(x, spread)])
-        assert sorted(rows) == list(range(len(x) - 1))
 
 
 def test_polynomials_interpolate() -> None:

@@ -33,6 +33,12 @@ def test_no_evolution_is_the_leading_solution(order: int) -> None:
     np.testing.assert_allclose(series(np.eye(2), U, 0.02, 0.02, order), np.eye(2), atol=1e-14)
 
 
+def test_many_moments_at_once() -> None:
+    several = series(np.stack([LEADING] * 3), np.stack([U] * 3, axis=1), 0.02, 0.03, 3)
+    for each in several:
+        np.testing.assert_array_equal(each, series(LEADING, U, 0.02, 0.03, 3))
+
+
 def test_as_in_the_maker_of_theories() -> None:
     """At NNLO it is what tables are made with."""
     pytest.importorskip("eko")

@@ -281,7 +281,7 @@ def test_progress_and_interruption(problem):
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(parameters(epochs=1000, stopping_patience=1.0))
     assert [progress.stage for progress in seen] == ["compile", "train", "train"]
-    assert [progress.epoch for progress in seen] == [0, 99, 199]
+    assert [progress.epoch for progress in seen] == [0, 100, 200]
     assert seen[-1].active == 4
 
 

@@ -76,21 +76,30 @@ class Ended:
     """Bytes at its highest."""
 
 
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+_, status, used = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as file:
+    print(os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024, file=file)
+"""
+"""A process inherits the highest memory of the one that starts it, which is a small one here."""
+
+
 def run(folder: Path, *arguments: str) -> Ended:
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "n3hyper.cli", *arguments],
+    python = (sys.executable,)
+    with tempfile.NamedTemporaryFile("r") as outcome:
+        done = subprocess.run(
+            [*python, "-c", LAUNCHER, outcome.name, *python, "-m", "n3hyper.cli", *arguments],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=True,
         )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        text = said.read().decode("utf-8", "replace")
-    return Ended(process.returncode, text, used.ru_maxrss * 1024)
+        status, memory = map(int, outcome.read().split())
+    return Ended(status, done.stdout, memory)
 
 
 @pytest.fixture(scope="module")

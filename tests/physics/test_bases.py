@@ -37,7 +37,7 @@ def test_nothing_is_fitted_above_charm():
     assert not column["photon"].any()
 
 
-def test_spellings():
+def test_spellings_of_bases_are_equal():
     names = ["singlet", "gluon", "V", "V3", "V8", "T3", "T8", "c^+"]
     plain = ["sng", "g", "v", "v3", "v8", "t3", "t8", "cp"]
     np.testing.assert_array_equal(
@@ -50,6 +50,6 @@ def test_unknown_basis_names_the_nearest():
         fitbasis_to_evolution("NN31Ic", ["sng"])
 
 
-def test_flavour_of_another_basis():
+def test_a_flavour_of_another_basis_is_refused():
     with pytest.raises(RuncardError, match="ubar"):
         fitbasis_to_evolution("EVOL", ["ubar"])

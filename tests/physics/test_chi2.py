@@ -29,7 +29,9 @@ def random_covariance(seed: int, n: int, k: int, strength: float = 1.0) -> Facto
     st.integers(0, 15),
     st.sampled_from([(), (3,), (2, 3)]),
 )
-def test_linear_algebra(seed: int, n: int, k: int, shape: tuple[int, ...]) -> None:
+def test_chi2_solve_and_logdet_agree_with_the_dense_matrix(
+    seed: int, n: int, k: int, shape: tuple[int, ...]
+) -> None:
     covariance = random_covariance(seed, n, k)
     dense = covariance.dense()
     residuals = np.random.default_rng(seed + 1).normal(size=(*shape, n))
@@ -49,14 +51,14 @@ def test_dense_is_diagonal_plus_systematics() -> None:
 def test_masked_is_the_submatrix(seed: int, mask: list[bool]) -> None:
     covariance = random_covariance(seed, 6, 4)
     keep = np.array(mask)
-    some = covariance.masked(keep)
-    np.testing.assert_array_equal(some.dense().shape, (keep.sum(), keep.sum()))
-    np.testing.assert_allclose(some.dense(), covariance.dense()[np.ix_(keep, keep)], rtol=1e-13)
+    kept = covariance.masked(keep)
+    np.testing.assert_array_equal(kept.dense().shape, (keep.sum(), keep.sum()))
+    np.testing.assert_allclose(kept.dense(), covariance.dense()[np.ix_(keep, keep)], rtol=1e-13)
     positions = covariance.masked(np.flatnonzero(keep))
-    np.testing.assert_array_equal(positions.diag, some.diag)
+    np.testing.assert_array_equal(positions.diag, kept.diag)
 
 
-def test_no_points_no_chi2() -> None:
+def test_chi2_of_no_points_is_zero() -> None:
     empty = random_covariance(0, 3, 2).masked(np.zeros(3, dtype=bool))
     assert empty.chi2(np.zeros((5, 0))).tolist() == [0.0] * 5
 
@@ -80,7 +82,7 @@ def test_accurate_for_large_systematics() -> None:
         (np.array([1.0, 1.0]), np.ones(2)),
     ],
 )
-def test_bad_input_is_refused(diag: np.ndarray, sys: np.ndarray) -> None:
+def test_what_is_no_covariance_is_refused(diag: np.ndarray, sys: np.ndarray) -> None:
     with pytest.raises(ValueError, match="covariance"):
         FactoredCovariance(diag, sys)
 

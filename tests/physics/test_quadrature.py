@@ -54,10 +54,10 @@ def tanh_networks(seed: int, gain: float):
 @pytest.mark.parametrize("alpha", [-0.5, 0.0, 0.5, 0.9, 1.0, 1.3, 1.6])
 @pytest.mark.parametrize("beta", [0.0, 0.05, 0.5, 1.3, 3.0, 8.0])
 @pytest.mark.parametrize("number", [False, True])
-def test_pure_powers(alpha, beta, number):
-    one = np.ones_like
-    exact = integrals(REFERENCE, one, alpha, beta, number)
-    assert integrals(RULE, one, alpha, beta, number) == pytest.approx(exact, rel=1e-9)
+def test_integrals_of_pure_powers_are_exact(alpha, beta, number):
+    constant = np.ones_like
+    exact = integrals(REFERENCE, constant, alpha, beta, number)
+    assert integrals(RULE, constant, alpha, beta, number) == pytest.approx(exact, rel=1e-9)
 
 
 @settings(max_examples=20, deadline=None)
@@ -67,7 +67,7 @@ def test_pure_powers(alpha, beta, number):
     beta=st.floats(0.05, 7.0),
     number=st.booleans(),
 )
-def test_networks(seed, alpha, beta, number):
+def test_integrals_of_networks_agree_with_a_fine_grid(seed, alpha, beta, number):
     network = tanh_networks(seed, gain=1.0)
     expected = integrals(REFERENCE, network, alpha, beta, number)
     found = integrals(RULE, network, alpha, beta, number)

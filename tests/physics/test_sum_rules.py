@@ -27,19 +27,19 @@ def test_all_sum_rules_hold():
         np.testing.assert_array_equal(factors[:, INDEX[name]], 1.0)
 
 
-def test_momentum_alone():
+def test_the_momentum_sum_rule_alone_holds():
     factors, after = normalised("MSR")
     np.testing.assert_allclose(after[:, INDEX["g"]] + after[:, INDEX["Sigma"]], 1.0)
     np.testing.assert_array_equal(np.delete(factors, INDEX["g"], axis=1), 1.0)
 
 
-def test_valence_alone():
+def test_the_valence_sum_rules_alone_hold():
     factors, after = normalised("VSR")
     np.testing.assert_array_equal(factors[:, INDEX["g"]], 1.0)
     np.testing.assert_allclose(after[:, INDEX["V8"]], 3.0)
 
 
-def test_all_but_charm():
+def test_all_sum_rules_but_that_of_charm_hold():
     factors, after = normalised("ALLBUTCSR")
     np.testing.assert_array_equal(factors[:, INDEX["V15"]], 1.0)
     expected = 4.0 - INTEGRALS[:, INDEX["V15"]] / 3.0
@@ -57,14 +57,14 @@ def test_axial_charges_follow_the_seed():
 
 
 @pytest.mark.parametrize("mode", [True, None, "all", "ALL"])
-def test_spellings_of_all(mode):
+def test_spellings_of_all_sum_rules_are_equal(mode):
     assert sum_rules(mode) == sum_rules("All") or sum_rules(mode).rules == sum_rules("All").rules
 
 
-def test_off():
+def test_sum_rules_may_be_switched_off():
     assert sum_rules(False) is None
 
 
-def test_unknown_mode():
+def test_an_unknown_sum_rule_is_refused():
     with pytest.raises(RuncardError, match="MSR"):
         sum_rules("MRS")

@@ -82,7 +82,7 @@ def test_colour_on_request(folder: Path) -> None:
     assert "\x1b[" in report(folder, FORCE_COLOR="1", COLUMNS="80", TERM="xterm-256color").stdout
 
 
-def test_csv(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_csv_has_all_columns_and_digits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(printed(capsys, folder, "--format", "csv"))))
     good = [r for r in make_records(120, folds=3, replicas=4) if r["result"]["loss"] is not None]
     assert [row["tid"] for row in rows] == [str(record["tid"]) for record in good]
@@ -97,7 +97,7 @@ def test_csv(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(everything.splitlines()) == 121
 
 
-def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_whole_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(printed(capsys, folder, "--format", "json"))
     assert found["trials_total"] == 120
     assert found["trials_ok"] + sum(found["failures"].values()) == 120
@@ -107,7 +107,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(found["folds"]) == 3
 
 
-def test_markdown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_markdown_is_a_table_of_pipes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, folder, "--format", "markdown", "--top", "3", "--title", "a|b <c>")
     assert out.startswith("# a\\|b \\<c\\>\n")
     table = out.split("## The best 3 trials")[1].strip().splitlines()
@@ -115,7 +115,9 @@ def test_markdown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len({re.sub(r"\\\|", "", line).count("|") for line in table}) == 1
 
 
-def test_selections(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_selections_leave_the_right_trials(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def tids(*options: str) -> list[dict[str, Any]]:
         found: dict[str, Any] = json.loads(printed(capsys, folder, "--format", "json", *options))
         trials: list[dict[str, Any]] = found["trials"]
@@ -151,6 +153,7 @@ def test_selections(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--chi2-window", "1"], "goes with --select"),
         (["--figures", "/proc/none"], "cannot be written"),
         (["--html", "/proc/none/x.html"], "cannot be written"),
+        (["x" * 5000], "cannot be read: File name too long"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ TAKEN = (
 NOT_GIVEN = {f"parameters.{key}": GONE for key in TAKEN}
 BASIS = good_card()["fitting"]["basis"]
 FIT, SCAN = "parameters", "hyperscan_config"
+DEEP: Any = functools.reduce(lambda inner, _: [inner], range(100), 1)
 NADAM, ARCHITECTURE = f"{SCAN}.optimizer[0]", f"{SCAN}.architecture"
 
 # what is spoilt, what the advice says (in part), what is done then
@@ -462,6 +464,15 @@ STEPS: list[tuple[Edits, str, Edits]] = [
     # values that YAML reads as something else
     ({"description": {1: 2}}, "put it in quotes", {"description": {"1": 2}}),
     ({"description": 1j}, "put it in quotes", {"description": "1j"}),
+    # values without bounds, of documents that were not read from a file
+    ({"description": DEEP}, "do its aliases contain themselves?", {"description": "flat"}),
+    ({"description": {"k" * 201: 1}}, "a key of 201 characters", {"description": {"k" * 200: 1}}),
+    ({"description": 10**2000}, "an integer beyond all bounds", {"description": 10**15}),
+    (
+        {"dataset_inputs": [{"dataset": NMC}] * 5001},
+        "at most 5000 data sets",
+        {"dataset_inputs": good_card()["dataset_inputs"]},
+    ),
 ]
 
 FILES: list[tuple[str, str, str]] = [

@@ -266,7 +266,7 @@ def _drop(card: dict[str, Any], path: str) -> None:
 
 
 @pytest.mark.parametrize("path", HONOURED)
-def test_honoured(path: str) -> None:
+def test_keys_that_are_honoured_reach_the_runcard(path: str) -> None:
     card = good_card()
     before = parse_runcard(card)
     _put(card, path, HONOURED[path])
@@ -292,7 +292,7 @@ def test_kinds_of_layers_and_fit_bases() -> None:
 
 
 @pytest.mark.parametrize("path", TRANSLATED)
-def test_translated(path: str) -> None:
+def test_keys_that_are_translated_leave_a_note(path: str) -> None:
     card = good_card()
     _drop(card, _REPLACES.get(path, path))
     _put(card, path, TRANSLATED[path])
@@ -300,7 +300,7 @@ def test_translated(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", IGNORED)
-def test_ignored_with_the_reason(path: str) -> None:
+def test_keys_that_are_ignored_leave_the_reason(path: str) -> None:
     card = good_card()
     before = parse_runcard(card)
     _put(card, path, IGNORED[path])
@@ -312,7 +312,7 @@ def test_ignored_with_the_reason(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", REFUSED)
-def test_refused_with_the_reason(path: str) -> None:
+def test_keys_that_are_refused_say_the_reason(path: str) -> None:
     card = good_card()
     _put(card, path, REFUSED[path])
     with pytest.raises(RuncardError) as raised:

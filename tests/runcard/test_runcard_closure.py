@@ -21,7 +21,7 @@ def closure(top: dict[str, Any] | None = None, **keys: Any) -> Runcard:
     return parse_runcard(card)
 
 
-def test_levels() -> None:
+def test_levels_of_closure_tests() -> None:
     assert closure(fakedata=False, fakepdf="toy_t0").closure is None
     assert closure(**FAKE).closure == ClosureTest("toy_t0")
     assert closure(**FAKE, fakenoise=False, filterseed=3).closure == ClosureTest("toy_t0")
@@ -66,7 +66,9 @@ def test_keys_that_ask_for_nothing() -> None:
         ({**FAKE, "fakpdf": "x"}, "fakpdf", "did you mean 'fakepdf'?"),
     ],
 )
-def test_mistakes(keys: dict[str, Any], place: str, problem: str) -> None:
+def test_mistakes_in_a_closure_test_are_named(
+    keys: dict[str, Any], place: str, problem: str
+) -> None:
     with pytest.raises(RuncardError) as error:
         closure(**keys)
     assert str(error.value).startswith(f"closuretest.{place}: ")

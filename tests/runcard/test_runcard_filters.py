@@ -23,7 +23,7 @@ def card_with(where: str = "datacuts", **keys: Any) -> dict[str, Any]:
     return card
 
 
-def test_a_whole_rule() -> None:
+def test_a_rule_with_every_key_is_read() -> None:
     rule = {
         "dataset": "NMC_NC_NOTFIXED_P_EM-SIGMARED",
         "process_type": "DIS_NC",
@@ -53,14 +53,14 @@ def test_a_whole_rule() -> None:
     ("text", "orders"),
     [("LO", {0}), ("NLO!", {0, 2, 3}), ("n2lo-", {0, 1}), ("NNNLO", {3}), ("N3LO+", {3})],
 )
-def test_orders(text: str, orders: set[int]) -> None:
+def test_spellings_of_perturbative_orders(text: str, orders: set[int]) -> None:
     cuts = parse_runcard(card_with(added_filter_rules=[{**RULE, "PTO": text}])).datacuts
     wanted = cuts.added_filter_rules[0].orders
     assert wanted is not None
     assert {order for order in range(4) if order in wanted} == orders
 
 
-def test_bounds_beside_or_below() -> None:
+def test_bounds_stand_beside_or_below_datacuts() -> None:
     card = card_with(filter_defaults={"q2min": 3.49, "maxTau": 0.1})
     assert parse_runcard(card).datacuts.max_tau == 0.1
     assert parse_runcard(card).datacuts.q2min == 3.49
@@ -93,7 +93,7 @@ def test_bounds_beside_or_below() -> None:
         ({**RULE, "local_variables": {"a": True}}, ".local_variables.a", "expected a number"),
     ],
 )
-def test_mistakes(rule: Any, place: str, problem: str) -> None:
+def test_mistakes_in_rules_are_named(rule: Any, place: str, problem: str) -> None:
     with pytest.raises(RuncardError) as error:
         parse_runcard(card_with("top", added_filter_rules=[RULE, rule]))
     assert str(error.value).startswith(f"added_filter_rules[1]{place}: ")
@@ -144,7 +144,7 @@ def test_keys_and_rules_that_are_there_twice() -> None:
         "__import__('os').system('true')",
     ],
 )
-def test_not_expressions(text: str) -> None:
+def test_texts_that_are_no_expressions_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         parse_expression(text)
 

@@ -231,11 +231,11 @@ def test_retired_sets_are_replaced_in_data_and_folds() -> None:
     card["kfold"]["partitions"] = [{"datasets": ["CMSTTBARTOT"]}, {"datasets": ["NMCPD_dw"]}]
     runcard = parse_runcard(card)
     several = ("CMSTTBARTOT7TEV", "CMSTTBARTOT8TEV", "CMSTTBARTOT13TEV")
-    names = [one.dataset for one in runcard.dataset_inputs]
+    names = [entry.dataset for entry in runcard.dataset_inputs]
     assert names == ["NMCPD_dw_ite", *several, *rest]
-    assert {(one.frac, one.cfac) for one in runcard.dataset_inputs[1:4]} == {(0.5, ("QCD",))}
+    assert {(entry.frac, entry.cfac) for entry in runcard.dataset_inputs[1:4]} == {(0.5, ("QCD",))}
     assert runcard.kfold is not None
-    assert [one.datasets for one in runcard.kfold.partitions] == [several, ("NMCPD_dw_ite",)]
+    assert [fold.datasets for fold in runcard.kfold.partitions] == [several, ("NMCPD_dw_ite",)]
     assert runcard.notes == (
         "dataset_inputs[0].dataset: NMCPD_dw is no longer in nnpdf_data, read as NMCPD_dw_ite",
         "dataset_inputs[1].dataset: CMSTTBARTOT is no longer in nnpdf_data, read as "

@@ -149,9 +149,9 @@ def test_eigenmodes_are_split_where_a_runcard_says_so() -> None:
     card = good_card()
     assert parse_runcard(card).diagonal_frac is None
     card["diagonal_basis"] = True
-    whole = parse_runcard(card)
-    assert whole.diagonal_frac == 0.75
-    assert any(note.startswith("dataset_inputs[].frac: ignored") for note in whole.notes)
+    split = parse_runcard(card)
+    assert split.diagonal_frac == 0.75
+    assert any(note.startswith("dataset_inputs[].frac: ignored") for note in split.notes)
     card["diagonal_frac"] = 0.6
     assert parse_runcard(card).diagonal_frac == 0.6
     card["diagonal_basis"] = "off"

@@ -180,7 +180,7 @@ def _one_line(card: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("path", "put", "key", "value", "hint"), WRONG_VALUES)
-def test_wrong_value(path: Any, put: Any, key: str, value: str, hint: str) -> None:
+def test_a_wrong_value_is_named(path: Any, put: Any, key: str, value: str, hint: str) -> None:
     card = good_card()
     set_at(card, path, put)
     line = _one_line(card)
@@ -197,7 +197,7 @@ def test_future_test_compares_folds() -> None:
 
 
 @pytest.mark.parametrize(("path", "key", "hint"), MISSING)
-def test_missing_key(path: Any, key: str, hint: str) -> None:
+def test_a_missing_key_is_named(path: Any, key: str, hint: str) -> None:
     card = good_card()
     delete_at(card, path)
     line = _one_line(card)
@@ -206,7 +206,7 @@ def test_missing_key(path: Any, key: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "key", "hint"), MISSING)
-def test_key_without_value(path: Any, key: str, hint: str) -> None:
+def test_a_key_without_value_is_named(path: Any, key: str, hint: str) -> None:
     card = good_card()
     set_at(card, path, None)
     line = _one_line(card)
@@ -233,7 +233,9 @@ def test_key_without_value(path: Any, key: str, hint: str) -> None:
         ("[" * 5000, "", ""),
     ],
 )
-def test_file_that_is_no_runcard(tmp_path: Path, text: str, where: str, what: str) -> None:
+def test_a_file_that_is_no_runcard_is_refused(
+    tmp_path: Path, text: str, where: str, what: str
+) -> None:
     path = tmp_path / "card.yml"
     path.write_text(text)
     with pytest.raises(RuncardError) as raised:
@@ -253,7 +255,7 @@ def test_aliases_that_explode_are_refused(tmp_path: Path) -> None:
         load_runcard(path)
 
 
-def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "quickstart.yml").write_text("a: 1\n")
     (tmp_path / "latin1.yml").write_bytes(b"a: 1\ndescription: na\xefve\n")
     with pytest.raises(RuncardError, match=r"quikstart\.yml: no such file; did you mean 'quickst"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import subprocess
 import sys
 import types
@@ -18,6 +19,7 @@ from hyperopt import Trials, fmin, hp, rand
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.mongo.address import VARIABLE
 from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.search import Search
 from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
@@ -193,7 +195,7 @@ def test_workers_run_what_they_were_told_to_allow_and_nothing_else(
         other.known.point_of = lambda vals: encode_point(vals)
         misc = {"tid": 0, "idxs": {}, "vals": {}, "cmd": None}
         other.insert_trial_docs(other.new_trial_docs([0], [None], [{"status": "new"}], [misc]))
-        watch = search.Search(other, other.scan_document, SPACE)
+        watch = Search(other, other.scan_document, SPACE)
         while not caplog.messages:
             other.refresh()
             watch.look()
@@ -216,7 +218,7 @@ def test_a_search_without_workers_says_so(
     def told(*_: Any) -> None:
         raise Told
 
-    monkeypatch.setattr(search.log, "warning", told)
+    monkeypatch.setattr(logging.getLogger(Search.__module__), "warning", told)
     with pytest.raises(Told):
         search(parabola, trials)
     trials.handle.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
+from n3hyper.system.atomic_write import written_aside
 from n3hyper.system.folder_lock import LOCK_FILE, locked_folder
 from n3hyper.system.own_files import ForeignFileError, open_log, write_output
 
@@ -139,3 +140,15 @@ def test_outputs_are_whole_and_may_be_devices(folder: Path) -> None:
     write_output(Path(os.devnull), b"x")
     with pytest.raises(StoreError, match="cannot be written"):
         write_output(path / "below a file", b"x")
+
+
+def test_a_library_writes_aside(folder: Path, precious: Path) -> None:
+    path = folder / "table.dat"
+    path.symlink_to(precious)
+    with written_aside(path) as part:
+        part.write_text("ours\n")
+    assert (path.read_text(), path.is_symlink()) == ("ours\n", False)
+    assert precious.read_text() == PRECIOUS
+    with pytest.raises(StoreError, match=f"{path}: cannot be written"), written_aside(path) as part:
+        pass
+    assert path.read_text() == "ours\n"

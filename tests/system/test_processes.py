@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from n3hyper.system.processes import describe, ending, leashed, listener, stop_process
+from tests.support.waiting import HANGS
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the leash is Linux's")
 
@@ -42,18 +43,20 @@ def test_a_leashed_process_ends_with_its_parent(number: signal.Signals) -> None:
 
 
 def test_a_stopped_process_ends_as_it_is_asked() -> None:
-    """Let a stopped process do what it has to do at its end."""
+    """Let a stopped process of many threads do what it has to do at its end."""
     code = (
-        "import signal, sys\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "import os, signal, threading\n"
+        "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))\n"
+        "for _ in range(8): threading.Thread(target=threading.Event().wait).start()\n"
         "print('ready', flush=True)\n"
-        "while True: signal.pause()"
+        "threading.Event().wait()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGSTOP)
-        assert stop_process(process, 600.0) == 7
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert stop_process(process, HANGS) == 7
 
 
 def test_a_process_that_does_not_end_is_killed() -> None:

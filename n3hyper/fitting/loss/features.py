@@ -17,13 +17,13 @@ from typing import Final
 
 import numpy as np
 
-from n3hyper.fitting.loss.compression import Precision, first_kept
 from n3hyper.fitting.loss.covariance_blocks import (
     BlockCovariance,
     SplitCovariance,
     split_covariance,
 )
 from n3hyper.fitting.loss.panels import panel_numbers
+from n3hyper.fitting.loss.table_making.compression import Precision, first_kept
 from n3hyper.fitting.loss.tables import LINEAR, PLAIN, Product, Segment, Tables
 from n3hyper.physics.arrays import Array, Index, Mask
 from n3hyper.physics.chi2 import FactoredCovariance

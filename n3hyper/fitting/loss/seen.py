@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from n3hyper.errors import TheoryError
-from n3hyper.fitting.loss.compression import Precision
 from n3hyper.fitting.loss.features import Features
+from n3hyper.fitting.loss.table_making.compression import Precision
 from n3hyper.fitting.loss.tables import evaluate_segment, rows_of, sum_groups
 from n3hyper.physics.arrays import Array
 

@@ -6,10 +6,11 @@ The tables are rewritten in ways that change nothing but rounding:
   charm asymmetry V15 = V24 = V35 = V, T24 = T35 = Sigma): eight in NNPDF's bases. Table columns
   of flavours that are combinations of others are added to the others' columns.
 - **Hadronic rows**, bilinear in the PDF v (all x and flavours, flattened), are quadratic forms of
-  few combinations of flavours, or sums of squares; see `n3hyper.fitting.loss.bilinear`.
+  few combinations of flavours, or sums of squares
+  (`n3hyper.fitting.loss.table_making.bilinear`).
 
 An observable is a row, or a quotient of two rows, or a row less the magnitude of another one;
-sums of tables are done before (`n3hyper.fitting.loss.table_maker`).
+sums of tables are done before (`n3hyper.fitting.loss.table_making.table_maker`).
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Product:
     Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
     (factors of quadratic forms), or u G u (forms). Some rows of the first product are not for
     predictions, but coordinates of v, which factors of another product read in its place
-    (`n3hyper.fitting.loss.compression`).
+    (`n3hyper.fitting.loss.table_making.compression`).
     """
 
     start: int

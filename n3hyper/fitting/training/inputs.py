@@ -11,7 +11,6 @@ import numpy as np
 
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.loss.compression import ACCURACY, DRAWN, Plausible, Precision
 from n3hyper.fitting.loss.covariance_blocks import own_uncertainties
 from n3hyper.fitting.loss.exact import predict
 from n3hyper.fitting.loss.features import Features, make_features, make_features_of_modes
@@ -22,7 +21,8 @@ from n3hyper.fitting.loss.modes import Modes
 from n3hyper.fitting.loss.points import Points
 from n3hyper.fitting.loss.predictions import ProductArrays, product_arrays
 from n3hyper.fitting.loss.seen import check
-from n3hyper.fitting.loss.table_maker import make_tables
+from n3hyper.fitting.loss.table_making.compression import ACCURACY, DRAWN, Plausible, Precision
+from n3hyper.fitting.loss.table_making.table_maker import make_tables
 from n3hyper.fitting.loss.tables import Tables, flavour_basis
 from n3hyper.fitting.network.initial import fold_seeds, initial_exponents
 from n3hyper.fitting.network.plausible import plausible_pdfs
@@ -65,7 +65,7 @@ class FitInputs:
     rules: SumRules | None
     quadrature: Quadrature
     accuracy: float | None = ACCURACY
-    """Of the training, see `n3hyper.fitting.loss.compression`; None for tables without loss."""
+    """Of the training (`n3hyper.fitting.loss.table_making.compression`); None without loss."""
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""Regression trees on factors in [0, 1], and the functional ANOVA of what they have learnt.
+"""Regression trees on factors in [0, 1], and their functional ANOVA.
 
 A tree cuts the cube of factors into boxes with a mean each. Over a box everything can be integrated
 exactly, so that the mean of the tree as a function of one factor alone, all others averaged over
@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
+
 Ints = NDArray[np.intp]
 
 BINS: Final = 32
@@ -29,7 +30,7 @@ _DEPTH: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """A tree as its boxes.
+    """Regression tree, stored as its boxes.
 
     Attributes
     ----------
@@ -45,22 +46,22 @@ class Tree:
 
     @property
     def volume(self) -> Array:
-        """(boxes,)"""
+        """Return the volume of each box, (boxes,)."""
         return np.asarray(np.prod(self.high - self.low, axis=1))
 
     def predict(self, points: Array) -> Array:
-        """(n, factors) -> (n,)"""
+        """Return predictions, (n, factors) -> (n,)."""
         inside = (points[:, None] >= self.low) & (points[:, None] < self.high + (self.high == 1))
         return np.asarray(self.mean[inside.all(axis=2).argmax(axis=1)])
 
     @property
     def variance(self) -> float:
-        """Over the whole cube."""
+        """Return the variance over the whole cube."""
         centre = float(self.volume @ self.mean)
         return float(self.volume @ (self.mean - centre) ** 2)
 
     def main_effects(self) -> Array:
-        """(factors,): the variance of the mean as a function of each factor alone."""
+        """Return the variance, (factors,), of the mean as a function of each factor alone."""
         volume, centre = self.volume, float(self.volume @ self.mean)
         found = np.zeros(self.low.shape[1])
         for factor in range(found.size):
@@ -77,7 +78,7 @@ class Tree:
 def grow(
     bins: Ints, edges: list[Array], target: Array, rng: np.random.Generator, tries: int
 ) -> Tree:
-    """One tree.
+    """Grow a tree.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def grow(
 
 
 def _best_cut(bins: Ints, target: Array) -> tuple[int, int] | None:
-    """The factor and its last bin on the left that take away most variance."""
+    """Return the factor, and its last bin on the left, whose cut removes most variance."""
     count, factors = bins.shape
     places = (bins + BINS * np.arange(factors)).ravel()
     size = np.bincount(places, minlength=BINS * factors).reshape(factors, BINS)
@@ -134,7 +135,7 @@ def _best_cut(bins: Ints, target: Array) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, eq=False)
 class Anova:
-    """What the trees of a forest say.
+    """Variance of the trees of a forest, by factor.
 
     Attributes
     ----------
@@ -149,7 +150,7 @@ class Anova:
 
 
 def forest_anova(points: Array, target: Array, trees: int = 24, seed: int = 0) -> Anova:
-    """Grow a forest on bootstrap samples and take it apart.
+    """Grow a forest on bootstrap samples and decompose its variance.
 
     Parameters
     ----------
@@ -182,8 +183,7 @@ def forest_anova(points: Array, target: Array, trees: int = 24, seed: int = 0) -
 
 
 def _edges(values: Array) -> Array:
-    """Between the bins of a factor: halfway between its values where they are few, else at its
-    quantiles."""
+    """Return the edges between bins of a factor: halfway between few values, else at quantiles."""
     distinct = np.unique(values)
     if distinct.size <= BINS:
         return np.asarray((distinct[1:] + distinct[:-1]) / 2)

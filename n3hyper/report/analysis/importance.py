@@ -1,4 +1,4 @@
-"""Which hyperparameters the loss depends on."""
+"""Importance of hyperparameters: how much of the loss's variation each explains."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.forest import forest_anova
 from n3hyper.report.analysis.summary import ranks
 from n3hyper.report.trials.scan import Scan
-
-Array = NDArray[np.float64]
 
 METHOD: Final = "fANOVA (random forest on the ranks of the losses): share of the variance"
 FEWEST: Final = 12
@@ -29,7 +27,7 @@ _MOST_FACTORS: Final = 30
 
 @dataclass(frozen=True)
 class Importance:
-    """Of one hyperparameter."""
+    """Importance of one hyperparameter."""
 
     name: str
     share: float
@@ -40,7 +38,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Importances:
-    """Of all, the largest first.
+    """Importances of all hyperparameters, the largest first.
 
     Attributes
     ----------
@@ -59,7 +57,7 @@ class Importances:
 
 
 def importances(scan: Scan, seed: int = 0) -> Importances | None:
-    """How much of the variation of the loss each hyperparameter explains; None for few trials.
+    """Return how much of the loss's variation each hyperparameter explains; None for few trials.
 
     The losses are replaced by their ranks, lest a few bad trials decide everything. A failed trial
     says nothing here.
@@ -96,7 +94,7 @@ def importances(scan: Scan, seed: int = 0) -> Importances | None:
 
 
 def position(name: str, values: list[Any], columns: dict[str, list[Any]], target: Array) -> Array:
-    """A column as positions in [0, 1].
+    """Return a column as positions in [0, 1].
 
     Numbers lie where they are in the range that was drawn from, in its logarithm where it spans
     decades; learning rate and clipnorm each within the range of their own optimizer. What a trial
@@ -110,7 +108,7 @@ def position(name: str, values: list[Any], columns: dict[str, list[Any]], target
         return _in_range(numbers)
     found = np.full(numbers.size, 0.5)
     for optimizer in dict.fromkeys(map(str, optimizers)):
-        rows = np.array([str(each) == optimizer for each in optimizers])
+        rows = np.array([str(name) == optimizer for name in optimizers])
         found[rows] = _in_range(numbers[rows])
     return found
 
@@ -143,8 +141,8 @@ def _in_range(numbers: Array) -> Array:
 
 
 def is_log(scan: Scan, name: str, group: str, numbers: Array) -> bool:
-    """Whether a hyperparameter was drawn in its logarithm, as the runcard says; where it does not
-    say, whether the numbers span decades.
+    """Return whether the runcard draws a hyperparameter in its logarithm; if it does not say,
+    whether the values span decades.
 
     Parameters
     ----------
@@ -164,6 +162,6 @@ def is_log(scan: Scan, name: str, group: str, numbers: Array) -> bool:
 
 
 def spans_decades(numbers: Array) -> bool:
-    """Whether a column is better looked at in its logarithm."""
+    """Return whether a column is better shown in its logarithm."""
     known = numbers[np.isfinite(numbers)]
     return bool(known.size and known.min() > 0 and known.max() / known.min() > 30)

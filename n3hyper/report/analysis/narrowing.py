@@ -1,4 +1,4 @@
-"""A search space narrowed to where chosen trials lie."""
+"""Search space narrowed to the region of chosen trials."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from n3hyper.report.trials.trial import Trial
 
 
 def narrowed(runcard: Mapping[str, Any], chosen: Sequence[Trial]) -> dict[str, Any]:
-    """``hyperscan_config`` of a runcard, each range cut to the values of the trials, each choice
-    to the names that occur among them.
+    """Return ``hyperscan_config`` of a runcard with each range, and each list of names, cut to the
+    values that occur among the trials.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def narrowed(runcard: Mapping[str, Any], chosen: Sequence[Trial]) -> dict[str, A
 
 
 def _ends(chosen: Sequence[Trial], name: str, optimizer: str | None = None) -> list[float]:
-    """The smallest and the largest value; empty when there is none."""
+    """Return the smallest and the largest value; nothing if there is none."""
     values = [
         number(trial.values.get(name))
         for trial in chosen
@@ -95,8 +95,8 @@ def _architecture(value: Any, chosen: Sequence[Trial]) -> Any:
         if part.get(key):
             given = part[key] if isinstance(part[key], list) else []
             used = dict.fromkeys(trial.values.get(name) for trial in chosen)
-            names = [str(each) for each in used if each is not None]
-            part[key] = [each for each in given if each in used] or sorted(names) or part[key]
+            names = [str(value) for value in used if value is not None]
+            part[key] = [value for value in given if value in used] or sorted(names) or part[key]
     widths = [
         int(width)
         for trial in chosen

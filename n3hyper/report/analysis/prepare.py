@@ -1,4 +1,4 @@
-"""From what was asked for to what is shown."""
+"""Preparation of a report: from the request to what is shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Database = tuple[str, Sequence[Mapping[str, Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; the options of ``n3hyper report`` by their names."""
+    """Request for a report; its fields are named after the options of ``n3hyper report``."""
 
     paths: tuple[Path, ...] = ()
     databases: tuple[Database, ...] = ()
@@ -54,7 +54,7 @@ class Request:
 
 
 def prepare(request: Request) -> View:
-    """Read, score, select.
+    """Read, score and select trials.
 
     Selections are applied in this order: thermalisation, new scores, threshold, conditions,
     autofilter. Failed trials are left out of tables and files unless they are asked for; they are
@@ -98,7 +98,7 @@ def prepare(request: Request) -> View:
 
 
 def _settings(request: Request, scan: Scan) -> rescoring.Settings:
-    """Of the runcard, with what was asked for in its place."""
+    """Return the settings of the runcard, replaced by those of the request."""
     ours = scan.trials[0].ours
     asked = {
         "loss_type": request.loss,
@@ -118,8 +118,9 @@ def _settings(request: Request, scan: Scan) -> rescoring.Settings:
 
 
 def without_first(scan: Scan, count: int) -> Scan:
-    """Without the first `count` trials of each file: those that were drawn before anything was
-    learnt."""
+    """Return the scan without the first `count` trials of each file, which were drawn before TPE
+    had learnt anything.
+    """
     if not count:
         return scan
     seen: dict[int, int] = {}

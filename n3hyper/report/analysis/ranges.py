@@ -1,4 +1,4 @@
-"""What was drawn of each hyperparameter, against what did well."""
+"""Comparison of the drawn hyperparameters with those of the best trials."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.importance import is_log
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 GOOD_SHARE: Final = 0.2
 """The best fifth of the trials did well."""
@@ -23,14 +21,14 @@ _MOST_CHOICES: Final = 8
 
 
 def did_well(scan: Scan, share: float = GOOD_SHARE) -> tuple[Trial, ...]:
-    """The best trials, at least three."""
+    """Return the best trials, at least three."""
     ordered = sorted(scan.good, key=lambda trial: trial.loss)
     return tuple(ordered[: max(3, math.ceil(share * len(ordered)))])
 
 
 @dataclass(frozen=True)
 class Choices:
-    """A hyperparameter with few values: the share of each among all and among the good."""
+    """Shares of each value of a hyperparameter, among all trials and among the best."""
 
     name: str
     rows: tuple[tuple[Any, float, float], ...]
@@ -40,7 +38,7 @@ class Choices:
 
 @dataclass(frozen=True, eq=False)
 class Range:
-    """A number: how it is distributed among all trials and among the good."""
+    """Distribution of a number, among all trials and among the best."""
 
     name: str
     group: str
@@ -59,7 +57,9 @@ class Range:
 
 
 def compare(scan: Scan) -> list[Choices | Range]:
-    """Each scanned hyperparameter; learning rate and clipnorm by optimizer."""
+    """Return the comparison of each scanned hyperparameter; learning rate and clipnorm by
+    optimizer.
+    """
     good = did_well(scan)
     found: list[Choices | Range] = []
     for name in scan.factors:
@@ -72,14 +72,14 @@ def compare(scan: Scan) -> list[Choices | Range]:
 
 
 def is_continuous(values: list[Any]) -> bool:
-    """Whether a column is a number of many values."""
+    """Return whether a column is a number with many values."""
     known = [value for value in values if value is not None]
     numbers = [v for v in known if isinstance(v, (int, float)) and not isinstance(v, bool)]
     return len(numbers) == len(known) and len(set(numbers)) > _MOST_CHOICES
 
 
 def groups_of(scan: Scan, name: str) -> list[str]:
-    """The optimizers for each of which a hyperparameter has its own range; [""] for the others."""
+    """Return the optimizers that have ranges of their own for a hyperparameter; [""] for others."""
     if name not in ("learning_rate", "clipnorm") or "optimizer" not in scan.factors:
         return [""]
     counts = Counter(
@@ -92,12 +92,12 @@ def groups_of(scan: Scan, name: str) -> list[str]:
 
 
 def in_group(trial: Trial, group: str) -> bool:
-    """Whether a trial is one of a group of `groups_of`."""
+    """Return whether a trial belongs to a group of `groups_of`."""
     return not group or trial.values.get("optimizer") == group
 
 
 def values_of(trials: tuple[Trial, ...], name: str, group: str = "") -> Array:
-    """The numbers of a column, of a group's trials that have one."""
+    """Return the numbers of a column for the trials of a group that have one."""
     if group:
         trials = tuple(trial for trial in trials if in_group(trial, group))
     found = [trial.values.get(name) for trial in trials]

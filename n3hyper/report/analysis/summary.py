@@ -1,4 +1,4 @@
-"""What a scan comes to: counts and times, running means, folds, the front of chi2 and phi2."""
+"""Summary of a scan: counts and times, running means, folds, the front of chi2 and phi2."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.trials.rescoring import Settings, fold_losses
 from n3hyper.report.trials.scan import METRICS, Scan
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 CHI2_THRESHOLD: Final = 5.0
 """Above it trials are left out of the running means of -logp and chi2, as in vp-hyperoptplot."""
@@ -23,7 +22,7 @@ CHI2EXP_THRESHOLD: Final = 1.35
 
 @dataclass(frozen=True)
 class Times:
-    """How long a scan took."""
+    """Durations of a scan."""
 
     spent: float
     """Seconds of all trials together, in parallel or not."""
@@ -36,7 +35,7 @@ class Times:
 
 
 def times(scan: Scan) -> Times:
-    """From the times at which trials were booked and ended."""
+    """Return durations from the times at which trials were booked and ended."""
     spans = sorted((t.began, t.ended) for t in scan.trials if t.ended >= t.began)
     busy, reached = 0.0, -math.inf
     for began, ended in spans:
@@ -53,7 +52,7 @@ def times(scan: Scan) -> Times:
 
 @dataclass(frozen=True, eq=False)
 class Convergence:
-    """The losses in the order of the trials."""
+    """Losses in the order of the trials."""
 
     iteration: Array
     """Of the trials with a loss."""
@@ -65,7 +64,7 @@ class Convergence:
 
 
 def convergence(scan: Scan) -> Convergence:
-    """How the loss came down."""
+    """Return the losses in order, and the lowest so far."""
     good = scan.good
     loss = np.array([trial.loss for trial in good])
     return Convergence(
@@ -79,7 +78,7 @@ def convergence(scan: Scan) -> Convergence:
 def running_means(
     scan: Scan, chi2_below: float = CHI2_THRESHOLD, chi2exp_below: float = CHI2EXP_THRESHOLD
 ) -> dict[str, Array]:
-    """Means over all trials so far, of the trials with a loss that lie below thresholds.
+    """Return means over all trials so far, of the trials with a loss that lie below thresholds.
 
     Parameters
     ----------
@@ -110,7 +109,7 @@ def _running(values: Array) -> Array:
 
 
 def pareto(chi2: Array, phi2: Array) -> NDArray[np.intp]:
-    """The trials that no other beats in both: a lower chi2 and a larger phi2.
+    """Return the trials that no other beats in both: a lower chi2 and a larger phi2.
 
     PDFs should describe data that they have not seen, and be undetermined where they have seen
     none (arXiv:2410.16248).
@@ -132,7 +131,7 @@ def pareto(chi2: Array, phi2: Array) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Fold:
-    """What one fold says."""
+    """Scores of one fold."""
 
     number: int
     """From 1."""
@@ -152,14 +151,14 @@ class Fold:
 
 
 def trial_folds(trial: Trial, settings: Settings) -> Array | None:
-    """(k,): what each fold adds to the loss; as stored, else from what is stored."""
+    """Return each fold's part of the loss, (k,), as stored or else computed from what is stored."""
     stored = trial.fold("fold_losses") if trial.ok else None
     found = fold_losses(trial, settings) if stored is None else stored
     return None if found is None or not np.isfinite(found).all() else found
 
 
 def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
-    """Fold by fold.
+    """Return the folds one by one.
 
     Parameters
     ----------
@@ -201,7 +200,7 @@ def _entry(values: Array | None, place: int) -> float:
 
 
 def fold_matrix(scan: Scan, settings: Settings, rescored: bool) -> Array | None:
-    """(trials with a loss, k): what each fold adds to the loss, NaN where it is not known."""
+    """Return each fold's part of the loss, (trials with a loss, k), NaN if unknown."""
     trials, count = scan.good, scan.fold_count
     if not count or not trials:
         return None
@@ -217,7 +216,7 @@ def fold_matrix(scan: Scan, settings: Settings, rescored: bool) -> Array | None:
 
 
 def ranks(values: Array) -> Array:
-    """(n,) -> (n,): places from 0 when sorted, ties sharing their mean.
+    """Return ranks from 0, (n,) -> (n,); ties share their mean.
 
     Examples
     --------
@@ -230,7 +229,7 @@ def ranks(values: Array) -> Array:
 
 
 def spearman(one: Array, other: Array) -> float:
-    """The rank correlation of two columns; NaN where one of them does not vary."""
+    """Return the rank correlation of two columns; NaN if one of them does not vary."""
     if one.size < 3:
         return math.nan
     a, b = ranks(one) - (one.size - 1) / 2, ranks(other) - (one.size - 1) / 2
@@ -239,7 +238,7 @@ def spearman(one: Array, other: Array) -> float:
 
 
 def fold_correlations(losses: Array) -> Array:
-    """(k, k): rank correlations of the folds' losses (trials, k)."""
+    """Return rank correlations, (k, k), of the folds' losses (trials, k)."""
     known = losses[np.isfinite(losses).all(axis=1)]
     count = losses.shape[1]
     found = np.eye(count)
@@ -250,7 +249,7 @@ def fold_correlations(losses: Array) -> Array:
 
 
 def top(scan: Scan, key: str = "loss", count: int | None = None) -> tuple[Trial, ...]:
-    """The trials sorted by a column, ``-name`` for the largest first; unknown values last."""
+    """Return the trials sorted by a column, largest first for ``-name``; unknown values last."""
     name, reverse = key.removeprefix("-"), key.startswith("-")
     values = scan.column(name)
 

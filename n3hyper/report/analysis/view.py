@@ -1,4 +1,4 @@
-"""All that a report shows, computed once for the terminal, the page and the files alike."""
+"""Contents of a report, computed once for the terminal, the page and the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DERIVED: Final = {
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A scan with the choices of its reader."""
+    """Scan together with the choices of its reader."""
 
     scan: Scan
     settings: Settings
@@ -75,7 +75,7 @@ class View:
 
     @functools.cached_property
     def deciding_fold(self) -> summary.Fold | None:
-        """The fold that has the largest loss in most trials."""
+        """The fold with the largest loss in most trials."""
         return max(self.folds, key=lambda fold: fold.decides, default=None)
 
     @functools.cached_property
@@ -93,12 +93,12 @@ class View:
 
     @functools.cached_property
     def listed(self) -> Scan:
-        """What tables and files hold."""
+        """The scan with the trials that tables and files hold."""
         return self.scan if self.include_failures else self.scan.with_trials(self.scan.good)
 
     @property
     def loss_words(self) -> str:
-        """What the loss is."""
+        """Definition of the loss, in words."""
         scan = self.scan
         if scan.loss_name != "loss":
             return scan.loss_name
@@ -107,7 +107,7 @@ class View:
 
     @property
     def counts(self) -> str:
-        """How many trials there are, in words."""
+        """Number of trials, in words."""
         scan = self.scan
         failed = sum(scan.failures.values())
         words = f"{len(scan)} trials: {len(scan.good)} ok, {failed} failed"
@@ -118,7 +118,7 @@ class View:
 
     @property
     def time_words(self) -> str:
-        """How long it took, in words; empty when it is not known."""
+        """Duration in words; empty if it is not known."""
         times = self.times
         parts = []
         if span(times.spent):
@@ -131,7 +131,7 @@ class View:
 
     @property
     def best_setup(self) -> list[tuple[str, str, bool]]:
-        """Name, value and whether it was scanned, of all hyperparameters of the best trial."""
+        """Name, value and whether it was scanned, for each hyperparameter of the best trial."""
         best = self.scan.best
         if best is None:
             return []
@@ -147,7 +147,7 @@ class View:
 
 
 def cell(name: str, value: Any) -> str:
-    """A value of a column as text."""
+    """Return a value of a column as text."""
     if name == "seconds":
         return span(number(value))
     if name == "stopping_epochs" and isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Hands a report over: to the terminal, to files."""
+"""Delivery of a report to the terminal and to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runcards made of trials: to fit the best one, a selection, or to scan where the good ones lie."""
+"""Runcards made from trials, to fit the best one or a selection, or to scan around them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def export(
     chi2_window: float | None = None,
     form: str = "parameters",
 ) -> str:
-    """A runcard, written to `path`, or the part of one that the selection makes up.
+    """Return a runcard, which is written to `path`, or without a path the part of it that the
+    selection makes.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def export(
 
 
 def find_trial(scan: Scan, trial: str) -> Trial:
-    """The trial of that number; ``best`` is the one of the lowest loss.
+    """Return the trial of a number; ``best`` is the one with the lowest loss.
 
     Raises
     ------
@@ -109,9 +110,9 @@ def find_trial(scan: Scan, trial: str) -> Trial:
         if scan.best is None:
             raise ReportError(f"{scan.name}: no trial has a loss")
         return scan.best
-    found = [each for each in scan.trials if str(each.tid) == str(int(trial))]
+    found = [candidate for candidate in scan.trials if str(candidate.tid) == str(int(trial))]
     if not found:
-        tids = [each.tid for each in scan.trials]
+        tids = [candidate.tid for candidate in scan.trials]
         raise ReportError(
             f"--trial {trial}: no such trial; the numbers go from {min(tids)} to {max(tids)}"
         )
@@ -123,7 +124,7 @@ def find_trial(scan: Scan, trial: str) -> Trial:
 
 
 def selection(scan: Scan, count: int, chi2_window: float | None = None) -> tuple[Trial, ...]:
-    """The best trials.
+    """Return the best trials.
 
     Parameters
     ----------
@@ -176,7 +177,7 @@ def _list_of(scan: Scan, chosen: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _completed(scan: Scan, trial: Trial) -> dict[str, Any]:
-    """The setup of a trial with what n3fit has left out of its record."""
+    """Return the setup of a trial, completed by what n3fit leaves out of its record."""
     setup = runcard_setup(trial)
     if not setup:
         raise ReportError(f"trial {trial.tid}: its hyperparameters are not in the record")
@@ -189,7 +190,7 @@ def _completed(scan: Scan, trial: Trial) -> dict[str, Any]:
 
 
 def _parameters(card: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`parameters` of a runcard, which old ones have below `fitting`."""
+    """Return `parameters` of a runcard, which old ones have below `fitting`."""
     fitting = card.get("fitting")
     old = fitting.get("parameters") if isinstance(fitting, Mapping) else None
     found = card.get("parameters", old)
@@ -205,7 +206,7 @@ def _set_parameters(card: dict[str, Any], setup: dict[str, Any]) -> None:
 
 
 def _header(view: View, chosen: Sequence[Trial], path: Path | None, form: str) -> str:
-    """Where the setups come from, and how to fit them."""
+    """Return comments that say where the setups come from, and how to fit them."""
     lines = []
     if len(chosen) == 1:
         trial = chosen[0]
@@ -224,13 +225,13 @@ def _header(view: View, chosen: Sequence[Trial], path: Path | None, form: str) -
 
 
 def _word(path: Path) -> str:
-    """A file of this folder as a word of a shell."""
+    """Return the name of a file in this folder, quoted for a shell."""
     name = path.name
     return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def _plain_copy(value: Any) -> Any:
-    """A copy without shared parts; ReportError for a runcard that contains itself."""
+    """Return a copy without shared parts; raise ReportError for a runcard that contains itself."""
     left = [_MOST_VALUES]
 
     def copy(value: Any, depth: int) -> Any:
@@ -249,7 +250,7 @@ def _plain_copy(value: Any) -> Any:
 
 
 def to_yaml(tree: Mapping[str, Any]) -> str:
-    """A tree of plain data as YAML 1.2, keys in their order, the innermost lists on one line.
+    """Return plain data as YAML 1.2, keys in their order, innermost lists on one line.
 
     Raises
     ------
@@ -274,7 +275,7 @@ def to_yaml(tree: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """Numbers that are none become nothing: a runcard has no use for them."""
+    """Replace NaN and infinity by None, since a runcard has no use for them."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

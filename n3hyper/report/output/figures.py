@@ -1,4 +1,4 @@
-"""The figures of a report: which there are, and how they are written."""
+"""Choice and writing of the figures of a report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_FACTORS = 40
 
 @dataclass(frozen=True)
 class Plan:
-    """A figure that has not been drawn yet."""
+    """Figure that has not been drawn yet."""
 
     name: str
     """Of its file, without the ending."""
@@ -36,7 +36,7 @@ class Plan:
 
 
 def plan_figures(view: View) -> Iterator[Plan]:
-    """The figures of a scan, in the order of a page."""
+    """Return the figures of a scan, in the order of a page."""
     yield Plan(
         "convergence", "Convergence", "Each trial's loss and the best so far.", plots.convergence
     )
@@ -88,7 +88,7 @@ def _plans_of(view: View, name: str) -> Iterator[Plan]:
 
 
 def draw_svg(plan: Plan, view: View) -> bytes | None:
-    """A figure as SVG; None where there is nothing to show."""
+    """Return a figure as SVG; None if there is nothing to show."""
     with styled():
         drawn = plan.draw(view)
         if drawn is None:
@@ -128,7 +128,7 @@ def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path
 
 
 def _file_name(name: str) -> str:
-    """A name that is no path: hyperparameters may be called anything.
+    """Return a name that is no path: hyperparameters may be called anything.
 
     Examples
     --------

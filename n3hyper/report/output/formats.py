@@ -1,4 +1,4 @@
-"""The report for other programs: JSON, CSV, Markdown.
+"""Report for other programs: JSON, CSV, Markdown.
 
 Columns of CSV, and keys of a trial in JSON, are those of `n3hyper.report.trials.columns`: first the
 scores, then the hyperparameters by vp-hyperoptplot's names, then what else was in the setups by its
@@ -29,13 +29,13 @@ SCHEMA: Final = 1
 
 
 def table_columns(scan: Scan) -> list[str]:
-    """The columns of a table of trials; the known ones are always there."""
+    """Return the columns of a table of trials; the known ones are always there."""
     others = [name for name in scan.parameters if name not in PARAMETERS]
     return [*SCORES, *PARAMETERS, *others]
 
 
 def to_csv(view: View) -> str:
-    """All trials, one a row, the first row naming the columns."""
+    """Return all trials as CSV, one a row, below a row with the names of the columns."""
     scan = view.listed
     names = table_columns(scan)
     columns = [scan.column(name) for name in names]
@@ -52,7 +52,7 @@ def to_csv(view: View) -> str:
 
 
 def _plain_cell(value: Any) -> str:
-    """Numbers with all their digits; text that a spreadsheet would run is quoted.
+    """Return a value with all its digits; text that a spreadsheet would run is quoted.
 
     >>> _plain_cell(-1.5), _plain_cell("=1+1"), _plain_cell(["-x", 2]), _plain_cell([20, 8])
     ('-1.5', "'=1+1", "'-x-2", '20-8')
@@ -65,7 +65,7 @@ def _plain_cell(value: Any) -> str:
 
 
 def to_json(view: View) -> str:
-    """The whole report as one JSON object, each trial on a line of its own."""
+    """Return the whole report as one JSON object, each trial on a line of its own."""
     head = json.dumps(_finite(as_dict(view)), indent=1, allow_nan=False)
     lines = [json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed)]
     trials = ",\n  ".join(lines)
@@ -73,7 +73,7 @@ def to_json(view: View) -> str:
 
 
 def as_dict(view: View) -> dict[str, Any]:
-    """The report as plain data, its trials left out."""
+    """Return the report, without its trials, as plain data."""
     scan, best = view.scan, view.scan.best
     weights = view.importances
     return {
@@ -116,7 +116,7 @@ def _trials(scan: Scan) -> Iterator[dict[str, Any]]:
 
 
 def _finite(value: Any) -> Any:
-    """NaN and infinity are null in JSON."""
+    """Replace NaN and infinity by None, which is null in JSON."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -127,7 +127,7 @@ def _finite(value: Any) -> Any:
 
 
 def to_markdown(view: View) -> str:
-    """The report in the pipe tables that wikis and issue trackers show."""
+    """Return the report in the pipe tables that wikis and issue trackers show."""
     scan, best = view.scan, view.scan.best
     lines = [f"# {_md(view.heading)}", "", f"{_md(view.counts)}."]
     if view.time_words:
@@ -179,13 +179,13 @@ def _top_table(scan: Scan, trials: tuple[Trial, ...]) -> list[str]:
 
 def _md_table(head: list[str], rows: list[list[str]]) -> list[str]:
     def line(cells: list[str]) -> str:
-        return f"| {' | '.join(_md(each) for each in cells)} |"
+        return f"| {' | '.join(_md(cell) for cell in cells)} |"
 
     return [line(head), "|" + "---|" * len(head), *map(line, rows)]
 
 
 def _md(text: str) -> str:
-    """Text that Markdown leaves alone: a name may hold what would be a link or a tag."""
+    """Escape what Markdown would take for a link or a tag."""
     for character in "\\|`*[]<>":
         text = text.replace(character, f"\\{character}")
     return text

@@ -1,4 +1,5 @@
-"""What all pages share: one file, nothing asked of a network, and text from files escaped.
+"""Parts that all pages share. A page is one file and asks nothing of a network; text from files is
+escaped.
 
 A page forbids itself all else than its own script, by a content security policy that names the
 script's hash, so that nothing in a name of a file can run.
@@ -77,7 +78,7 @@ def document(
 
 
 def file(name: str) -> str:
-    """Return a file of the package: a style or a script."""
+    """Return a file of the package: a style sheet or a script."""
     files = importlib.resources.files("n3hyper.report.output") / "page_files"
     return (files / name).read_text(encoding="utf-8")
 
@@ -106,7 +107,7 @@ def _byline(author: str, keywords: Sequence[str]) -> str:
 
 
 def tiles(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return numbers with what they are, side by side."""
+    """Return numbers with their labels, side by side."""
     entries = "".join(
         f'<div class="tile"><b>{text(value)}</b><span>{text(label)}</span></div>'
         for value, label in pairs
@@ -138,7 +139,7 @@ def figure_card(name: str, title: str, caption: str, image: bytes) -> str:
 
 
 def runcard(path: Path | None) -> str:
-    """Return a runcard that can be unfolded; nothing where it cannot be read."""
+    """Return a runcard that can be unfolded; nothing if it cannot be read."""
     if path is None:
         return ""
     try:

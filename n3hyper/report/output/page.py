@@ -1,4 +1,4 @@
-"""The report of a scan as one page; see `n3hyper.report.output.markup` for what all pages share."""
+"""Report of a scan as one page; see `n3hyper.report.output.markup` for what all pages share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_page(view: View, path: Path) -> None:
 
 
 def page(view: View) -> str:
-    """The page's text."""
+    """Return the page's text."""
     return document(
         title=view.heading,
         lead=_tiles(view),
@@ -139,13 +139,15 @@ def _figures(view: View) -> list[tuple[str, str, str]]:
         for number, (plan, image) in enumerate(drawn)
         if image is not None
     }
-    whole = [card for name, card in cards.items() if not name.startswith("parameter_")]
-    each = [card for name, card in cards.items() if name.startswith("parameter_")]
+    scan_cards = [card for name, card in cards.items() if not name.startswith("parameter_")]
+    parameter_cards = [card for name, card in cards.items() if name.startswith("parameter_")]
     found = []
-    if whole:
-        found.append(("scan", "The scan", f'<div class="figures large">{"".join(whole)}</div>'))
-    if each:
-        body = f'<div class="figures">{"".join(each)}</div>'
+    if scan_cards:
+        found.append(
+            ("scan", "The scan", f'<div class="figures large">{"".join(scan_cards)}</div>')
+        )
+    if parameter_cards:
+        body = f'<div class="figures">{"".join(parameter_cards)}</div>'
         found.append(("hyperparameters", "Hyperparameters", body))
     return found
 
@@ -163,7 +165,7 @@ def _trials() -> str:
 
 
 def _data(view: View) -> str:
-    """The trials for the script, in JSON that cannot end the element it stands in."""
+    """Return the trials as JSON that cannot end the element it stands in."""
     scan = view.listed
     names = [name for name in table_columns(scan) if name != "iteration"]
     columns = {name: [_plain(value) for value in scan.column(name)] for name in names}

@@ -1,4 +1,4 @@
-"""Each figure of a report, drawn from a view of the scan."""
+"""Figures of a report, drawn from a view of the scan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis import summary
 from n3hyper.report.analysis.importance import is_log
 from n3hyper.report.analysis.ranges import in_group
@@ -17,14 +18,12 @@ from n3hyper.report.output import style
 from n3hyper.report.trials.columns import column
 from n3hyper.report.trials.trial import Value
 
-Array = NDArray[np.float64]
-
 _TOP = 0.93
 """Losses above this quantile are drawn at the upper edge."""
 
 
 def loss_label(view: View) -> str:
-    """The axis of the losses."""
+    """Return the label of the axis of losses."""
     settings = view.settings
     if not view.rescored and (view.loss_words.startswith("as") or view.loss_words == "loss"):
         return "loss"
@@ -34,7 +33,7 @@ def loss_label(view: View) -> str:
 
 
 def loss_limits(losses: Array) -> tuple[float, float]:
-    """The range of losses that is shown: the worst would leave no room for the rest."""
+    """Return the range of losses to be shown, without the worst, which would leave no room."""
     low, high = float(losses.min()), float(np.quantile(losses, _TOP))
     if high <= low:
         high = low + max(abs(low), 1.0) * 0.05
@@ -55,7 +54,7 @@ def _show_losses(axes: Axes, view: View, losses: Array) -> None:
 
 
 def convergence(view: View) -> Figure | None:
-    """Losses over trials, the best so far, and the failures."""
+    """Draw losses over trials, the best so far, and the failures."""
     data = view.convergence
     if not data.loss.size:
         return None
@@ -87,7 +86,7 @@ def convergence(view: View) -> Figure | None:
 
 
 def running(view: View) -> Figure | None:
-    """Running means of loss, -log p and chi2."""
+    """Draw running means of loss, -log p and chi2."""
     means = summary.running_means(view.scan, view.chi2_below, view.chi2exp_below)
     panels = [
         ("loss", "mean loss", f"fitted χ² < {view.chi2exp_below:g}"),
@@ -112,7 +111,7 @@ def running(view: View) -> Figure | None:
 
 
 def chi2_phi2(view: View) -> Figure | None:
-    """chi2 against phi2 of the data left out, with the front."""
+    """Draw chi2 against phi2 of the data left out, with the front."""
     part = view.scan.with_trials(view.scan.good)
     chi2, phi2 = part.numbers("hyper_loss_chi2"), part.numbers("hyper_loss_phi2")
     known = np.isfinite(chi2) & np.isfinite(phi2)
@@ -148,7 +147,7 @@ def chi2_phi2(view: View) -> Figure | None:
 
 
 def _inner(values: Array, always: NDArray[np.intp]) -> tuple[float, float]:
-    """Limits that show nearly all values, and those `always` that lie there."""
+    """Return limits that hold nearly all values, and those of `always` that lie near them."""
     low, high = float(values.min()), float(np.quantile(values, 0.97))
     high = max(high, float(np.median(values[always]))) if always.size else high
     if high <= low:
@@ -158,7 +157,7 @@ def _inner(values: Array, always: NDArray[np.intp]) -> tuple[float, float]:
 
 
 def importance(view: View) -> Figure | None:
-    """Shares of the hyperparameters."""
+    """Draw the shares of the hyperparameters."""
     found = view.importances
     if found is None:
         return None
@@ -187,7 +186,7 @@ def importance(view: View) -> Figure | None:
 
 
 def folds(view: View) -> Figure | None:
-    """The losses of the folds."""
+    """Draw the losses of the folds."""
     losses = summary.fold_matrix(view.scan, view.settings, view.rescored)
     if losses is None:
         return None
@@ -220,7 +219,7 @@ def folds(view: View) -> Figure | None:
 
 
 def _fold_label(number: int, datasets: str) -> str:
-    """Two data sets at most below the number, shortened."""
+    """Return the number of a fold above at most two of its data sets, shortened."""
     names = [name.strip() for name in datasets.split(",") if name.strip()]
     lines = [style.plain(n if len(n) <= 24 else f"{n[:23]}…") for n in names[:2]]
     if len(names) > 2:
@@ -229,7 +228,7 @@ def _fold_label(number: int, datasets: str) -> str:
 
 
 def fold_correlations(view: View) -> Figure | None:
-    """Rank correlations of the folds' losses."""
+    """Draw rank correlations of the folds' losses."""
     losses = summary.fold_matrix(view.scan, view.settings, view.rescored)
     if losses is None or losses.shape[1] < 2:
         return None
@@ -257,7 +256,7 @@ def fold_correlations(view: View) -> Figure | None:
 
 
 def violins(view: View, name: str) -> Figure | None:
-    """Losses for each value of a hyperparameter of few values."""
+    """Draw the losses for each of the few values of a hyperparameter."""
     good, best = view.scan.good, view.scan.best
     if best is None:
         return None
@@ -315,7 +314,7 @@ def _failed_share(view: View, name: str) -> dict[str, str]:
 
 
 def _violins(axes: Axes, groups: list[Array]) -> None:
-    """Violins at 0, 1, ... with their medians; nothing for fewer than five numbers."""
+    """Draw violins at 0, 1, ... with their medians; none for fewer than five numbers."""
     for place, group in enumerate(groups):
         color = style.CYCLE[place % len(style.CYCLE)]
         if group.size >= 5 and np.ptp(group) > 1e-9 * max(1.0, float(np.abs(group).max())):
@@ -328,7 +327,7 @@ def _violins(axes: Axes, groups: list[Array]) -> None:
 
 
 def scatter(view: View, name: str, group: str = "") -> Figure | None:
-    """Losses over a hyperparameter of many values, of one optimizer where it belongs to one."""
+    """Draw losses over a hyperparameter of many values, for one optimizer if it belongs to one."""
     good, best = view.scan.good, view.scan.best
     trials = [
         trial

@@ -1,7 +1,8 @@
-"""How figures look: one font size for a slide, colours that colour-blind people tell apart."""
+"""Style of the figures: one font size for a slide, colours that colour-blind people tell apart."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Final, cast
 
 from matplotlib import rc_context
@@ -45,14 +46,14 @@ RASTER: Final = 400
 
 
 def figure(width: float = 1.0, height: float = 1.0) -> tuple[Figure, Axes]:
-    """A figure with one axes, its size in units of `SIZE`."""
+    """Return a figure with one axes, its size in units of `SIZE`."""
     made = Figure(figsize=(SIZE[0] * width, SIZE[1] * height), layout="constrained")
     FigureCanvasAgg(made)
     return made, made.add_subplot()
 
 
 def plain(text: str) -> str:
-    """Text from a file, of which no part is taken for mathematics.
+    """Return text from a file such that no part of it is taken for mathematics.
 
     Examples
     --------
@@ -63,20 +64,20 @@ def plain(text: str) -> str:
 
 
 def legend_above(axes: Axes, columns: int = 4) -> None:
-    """The legend above the axes, where no point can hide it."""
+    """Put the legend above the axes, where it hides no point."""
     axes.legend(
         loc="lower left", bbox_to_anchor=(0.0, 0.995), ncols=columns, borderaxespad=0.2,
         handletextpad=0.4, columnspacing=1.2,
     )  # fmt: skip
 
 
-def styled() -> Any:
-    """The context in which figures are made and saved."""
+def styled() -> AbstractContextManager[None]:
+    """Return the context in which figures are made and saved."""
     return rc_context(cast(Any, SETTINGS))
 
 
 def log_x(axes: Axes) -> None:
-    """A logarithmic x axis: powers of ten, and 1, 2, 5 where there are few of them."""
+    """Make the x axis logarithmic: powers of ten, and 1, 2, 5 where there are few of them."""
     axes.set_xscale("log")
     low, high = axes.dataLim.intervalx
     if 0 < low < high < 50 * low:
@@ -88,7 +89,7 @@ def log_x(axes: Axes) -> None:
 
 
 def mark_best(axes: Axes, x: float, y: float, label: str = "best trial") -> None:
-    """The star of the best trial, above all else."""
+    """Draw the star of the best trial, above everything else."""
     axes.plot(
         [x], [y], marker="*", markersize=17, color=RED, markeredgecolor="white",
         markeredgewidth=1.2, linestyle="none", label=label, zorder=10, clip_on=False,

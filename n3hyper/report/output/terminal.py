@@ -1,4 +1,4 @@
-"""The report on a terminal."""
+"""Report on a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LIVE: Final = 600.0
 
 
 class Terminal:
-    """Writes a report to a console of whatever kind.
+    """Writer of a report to a console of any kind.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Terminal:
         self.width = max(console.width, 20)
 
     def show(self) -> None:
-        """Write all of it."""
+        """Write the whole report."""
         print_ = self.console.print
         print_(self.glance())
         if self.view.scan.good:
@@ -55,7 +55,7 @@ class Terminal:
             setup, folds, weights = self.setup(), self.folds(), self.importance()
             print_()
             if wide:
-                right = Group(*_spaced([each for each in (folds, weights) if each is not None]))
+                right = Group(*_spaced([block for block in (folds, weights) if block is not None]))
                 grid = Table.grid(padding=(0, 4))
                 grid.add_column(max_width=self.width // 2)
                 grid.add_column()
@@ -75,7 +75,7 @@ class Terminal:
             print_(Text(self.say(f"note: {note}"), style="yellow"), soft_wrap=True)
 
     def say(self, text: str) -> str:
-        """`text` in the characters that the terminal has."""
+        """Return `text` in the characters that the terminal has."""
         if not self.ascii:
             return text
         return text.translate(ASCII).encode("ascii", "replace").decode()
@@ -96,7 +96,7 @@ class Terminal:
         )
 
     def glance(self) -> Text:
-        """The scan in a few lines."""
+        """Return the scan in a few lines."""
         view, scan = self.view, self.view.scan
         lines = Text(self.say(view.heading), style="bold")
         lines.append(f"\n{self.say(view.counts)}", style="not bold")
@@ -118,7 +118,7 @@ class Terminal:
         return lines
 
     def convergence(self) -> RenderableType:
-        """Losses over trials, and the best so far."""
+        """Return losses over trials, and the best so far."""
         data = self.view.convergence
         low = float(data.loss.min())
         high = float(np.quantile(data.loss, 0.9))
@@ -151,7 +151,7 @@ class Terminal:
         return plot
 
     def setup(self) -> RenderableType:
-        """The best setup, all of it."""
+        """Return the whole best setup."""
         table = self._table("Best setup")
         table.show_header = False
         table.add_column(no_wrap=True, overflow=self.cut)
@@ -165,7 +165,7 @@ class Terminal:
         return table
 
     def folds(self) -> RenderableType | None:
-        """Fold by fold, and the one that decides."""
+        """Return the folds, and the one that decides."""
         folds = self.view.folds
         if not folds:
             return None
@@ -176,7 +176,7 @@ class Terminal:
         table.add_column("leaves out", overflow="fold")
         for fold in folds:
             row = [str(fold.number), show_number(fold.loss)]
-            row += [show_number(each) for each in (fold.chi2, fold.phi2, fold.logp)]
+            row += [show_number(score) for score in (fold.chi2, fold.phi2, fold.logp)]
             share = "" if math.isnan(fold.decides) else f"{100 * fold.decides:.0f}%"
             texts = [Text(entry) for entry in (*row, share)]
             style = "bold magenta" if fold is deciding else ""
@@ -190,7 +190,7 @@ class Terminal:
         return table
 
     def importance(self) -> RenderableType | None:
-        """What the loss depends on."""
+        """Return the importance of the hyperparameters."""
         found = self.view.importances
         if found is None:
             return None
@@ -213,7 +213,7 @@ class Terminal:
         return Group(table, Text(self.say(f"{METHOD}; {trust}"), style="dim"))
 
     def top(self) -> RenderableType:
-        """The best trials, with as many columns as fit."""
+        """Return the best trials, with as many columns as fit."""
         view, scan = self.view, self.view.scan
         trials = scan.with_trials(view.top_trials)
         hidden = {"mean_width", "activation_per_layer", "number_of_layers", "stopping_epochs"}
@@ -236,7 +236,7 @@ class Terminal:
         sort = "" if view.sort == "loss" else f", by {view.sort}"
         table = self._table(f"The best {len(trials)} trials{sort}")
         for name in kept:
-            text = any(any(c.isalpha() and c != "e" for c in each) for each in cells[name])
+            text = any(any(c.isalpha() and c != "e" for c in cell) for cell in cells[name])
             table.add_column(
                 heads[name], justify="left" if text else "right", no_wrap=True, overflow=self.cut
             )
@@ -253,7 +253,7 @@ class Terminal:
     def _fitting(
         self, names: list[str], cells: dict[str, list[str]], heads: dict[str, str]
     ) -> list[str]:
-        """The columns that fit, the scores that matter less left out before hyperparameters."""
+        """Return the columns that fit; scores that matter less give way before hyperparameters."""
         last = ("hyper_loss_logp", "trvl_loss_chi2exp", "experimental_loss", "validation_loss")
         order = [name for name in names if name not in last] + [n for n in last[::-1] if n in names]
         room, kept = self.width, set()
@@ -265,7 +265,7 @@ class Terminal:
         return [name for name in names if name in kept]
 
     def comparison(self) -> RenderableType | None:
-        """Drawn against good."""
+        """Return what was drawn beside what did well."""
         entries = self.view.comparison
         if not entries:
             return None
@@ -323,7 +323,7 @@ class Terminal:
 
 
 def _spaced(parts: list[RenderableType]) -> list[RenderableType]:
-    """With an empty line between."""
+    """Yield blocks with an empty line between them."""
     found: list[RenderableType] = []
     for part in parts:
         found += [part, Text("")]

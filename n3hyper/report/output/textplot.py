@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from n3hyper.physics.arrays import Array
 
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS: Final = " .:-=+*#@"
@@ -19,7 +19,7 @@ _DOTS: Final = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 
 
 def histogram(counts: Sequence[float], ascii_only: bool = False) -> str:
-    """Counts as bars of one character.
+    """Return counts as bars of one character each.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def histogram(counts: Sequence[float], ascii_only: bool = False) -> str:
 
 
 def bar(share: float, width: int, ascii_only: bool = False) -> str:
-    """A horizontal bar for a share of one.
+    """Return a horizontal bar for a share of one.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def bar(share: float, width: int, ascii_only: bool = False) -> str:
 
 
 class Canvas:
-    """Points on a field of characters; (0, 0) is the lower left corner, (1, 1) the upper right."""
+    """Field of characters with points; (0, 0) is the lower left corner, (1, 1) the upper right."""
 
     def __init__(self, width: int, height: int, ascii_only: bool = False) -> None:
         self.width, self.height, self.ascii_only = width, height, ascii_only
@@ -58,7 +58,7 @@ class Canvas:
         self._line = np.zeros_like(self._cells)
 
     def points(self, x: Array, y: Array, line: bool = False) -> None:
-        """Set points, those of a line apart; what lies outside is not shown."""
+        """Set points; those of a line are kept apart, those outside are not shown."""
         up, across = self._cells.shape
         shown = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
         column = np.minimum((x[shown] * across).astype(int), across - 1)
@@ -66,7 +66,9 @@ class Canvas:
         (self._line if line else self._cells)[row, column] = True
 
     def rows(self) -> list[list[tuple[str, bool]]]:
-        """The lines from the top, each of characters with whether the line runs through them."""
+        """Return the lines from the top, each as pairs of character and whether the line runs
+        through it.
+        """
         if self.ascii_only:
             return [
                 [

@@ -22,7 +22,7 @@ def print_text(text: str) -> None:
 
 
 def forget_output() -> None:
-    """The reader of a pipe has gone: nothing more can be written, nor has to be."""
+    """Discard further output, since the reader of the pipe has gone."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

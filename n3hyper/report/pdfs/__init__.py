@@ -1,1 +1,1 @@
-"""The report of a fit: its PDFs, how they describe the data, and what the ensemble does."""
+"""Report of a fit: its PDFs, how they describe the data, and the history of the ensemble."""

@@ -1,4 +1,4 @@
-"""Hands the report of a fit over: to the terminal, to files."""
+"""Delivery of the report of a fit to the terminal and to files."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ from n3hyper.report.pdfs.pdfset import PDFs
 
 def of_means(first: PDFs, second: PDFs) -> Array:
     """Return |<f>_1 - <f>_2| over its standard deviation, (combinations, len(X))."""
-    variance = sum(each.sigma**2 / len(each.members) for each in (first, second))
+    variance = sum(pdf_set.sigma**2 / len(pdf_set.members) for pdf_set in (first, second))
     return _ratio(np.abs(first.central - second.central), np.sqrt(variance))
 
 
 def of_sigmas(first: PDFs, second: PDFs) -> Array:
     """Return |sigma_1^2 - sigma_2^2| over its standard deviation, (combinations, len(X))."""
-    variance = sum(_variance_of_variance(each.members) for each in (first, second))
+    variance = sum(_variance_of_variance(pdf_set.members) for pdf_set in (first, second))
     return _ratio(np.abs(first.sigma**2 - second.sigma**2), np.sqrt(variance))
 
 

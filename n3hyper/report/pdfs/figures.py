@@ -1,4 +1,4 @@
-"""Which figures the report of a fit has, and how they are written."""
+"""Choice and writing of the figures of the report of a fit."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from n3hyper.errors import StoreError
 from n3hyper.report.errors import ReportError
 from n3hyper.report.output.style import styled
 from n3hyper.report.pdfs import plots
 from n3hyper.report.pdfs.view import FitView
+from n3hyper.system.own_files import write_output
 
 DPI = 200
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A figure that has not been drawn yet."""
+    """Figure that has not been drawn yet."""
 
     section: str
     """``PDFs``, ``Comparison``, ``Data``, ``Training`` or ``Setups``."""
@@ -104,7 +106,6 @@ def write_figures(view: FitView, folder: Path, formats: Sequence[str]) -> list[P
     metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     written: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with styled():
             for plan in plan_figures(view):
                 drawn = plan.draw(view)
@@ -112,8 +113,10 @@ def write_figures(view: FitView, folder: Path, formats: Sequence[str]) -> list[P
                     continue
                 for ending in formats:
                     path = folder / f"{plan.name}.{ending}"
-                    drawn.savefig(path, format=ending, dpi=DPI, metadata=metadata[ending])
+                    image = io.BytesIO()
+                    drawn.savefig(image, format=ending, dpi=DPI, metadata=metadata[ending])
+                    write_output(path, image.getvalue())
                     written.append(path)
-    except OSError as err:
-        raise ReportError(f"{folder}: cannot be written: {err.strerror or err}") from None
+    except StoreError as err:
+        raise ReportError(str(err)) from err
     return written

@@ -1,4 +1,4 @@
-"""A fit as its folder tells it, n3hyper's or n3fit's. Files are read only, and may be anything."""
+"""Fit as recorded in a folder of n3hyper or n3fit. Files are only read, and may hold anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REPLICA: Final = re.compile(r"replica_(\d{1,8})")
 
 @dataclass(frozen=True)
 class Replica:
-    """A replica that was fitted."""
+    """Fitted replica."""
 
     number: int
     setup: int
@@ -50,7 +50,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class DatasetChi2:
-    """How a data set is described, per point."""
+    """chi2 per point of a data set."""
 
     name: str
     experiment: str
@@ -65,7 +65,7 @@ class DatasetChi2:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What is in a fit's folder."""
+    """Contents of a fit's folder."""
 
     name: str
     folder: Path
@@ -91,7 +91,7 @@ class Fit:
 
     @cached_property
     def evolved(self) -> LHAPDFSet | None:
-        """The set that ``n3hyper evolve`` or postfit has made of it."""
+        """LHAPDF set that ``n3hyper evolve`` or postfit has made of the fit."""
         for place in ("postfit", "nnfit"):
             folder = self.folder / place / self.name
             if (folder / f"{self.name}.info").is_file():
@@ -100,13 +100,13 @@ class Fit:
 
     @property
     def members(self) -> tuple[Replica, ...]:
-        """The replicas of the set, in its order; those that nothing is known of left out."""
-        known = {each.number: each for each in self.replicas}
+        """Replicas of the set, in its order; those without a record are left out."""
+        known = {replica.number: replica for replica in self.replicas}
         return tuple(known[number] for number in self.chosen if number in known)
 
     def setups_of_members(self) -> Array:
-        """Return the setup of each chosen replica, (chosen,); -1 where it is not known."""
-        known = {each.number: each.setup for each in self.replicas}
+        """Setup of each chosen replica, (chosen,); -1 if it is not known."""
+        known = {replica.number: replica.setup for replica in self.replicas}
         return np.array([known.get(number, -1) for number in self.chosen])
 
 
@@ -153,7 +153,7 @@ def read_fit(folder: Path) -> Fit:
 
 
 def _places(folder: Path) -> list[tuple[int, Path]]:
-    """Number in the fit and export grid of the replicas in ``nnfit`` or ``postfit``."""
+    """Return number in the fit and export grid of the replicas in ``nnfit`` or ``postfit``."""
     found = {}
     for place in folder.glob("replica_*"):
         match, grids = _REPLICA.fullmatch(place.name), sorted(place.glob("*.exportgrid"))
@@ -194,12 +194,12 @@ def _text(path: Path) -> str:
 def _replicas(
     folder: Path, summary: Mapping[str, Any]
 ) -> tuple[tuple[Replica, ...], tuple[Mapping[str, Any], ...]]:
-    """All replicas, and the setups of the ensemble."""
+    """Return all replicas, and the setups of the ensemble."""
     setups: list[Mapping[str, Any]] = [
-        each for each in _list(summary.get("setups")) if isinstance(each, Mapping)
+        setup for setup in _list(summary.get("setups")) if isinstance(setup, Mapping)
     ]
     rows: list[Mapping[str, Any]] = [
-        each for each in _list(summary.get("replicas")) if isinstance(each, Mapping)
+        row for row in _list(summary.get("replicas")) if isinstance(row, Mapping)
     ]
     if not rows:
         rows = _rows_of_n3fit(folder, setups)
@@ -227,7 +227,7 @@ def _index(value: Any) -> int:
 
 
 def _rows_of_n3fit(folder: Path, setups: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What n3fit says of its replicas; their setups are collected."""
+    """Return n3fit's records of its replicas; their setups are collected."""
     rows: list[Mapping[str, Any]] = []
     for place in (folder / "nnfit").glob("replica_*"):
         match, files = _REPLICA.fullmatch(place.name), sorted(place.glob("*.json"))
@@ -254,7 +254,7 @@ def _rows_of_n3fit(folder: Path, setups: list[Mapping[str, Any]]) -> list[Mappin
 
 
 def _curve(path: Path) -> tuple[tuple[float, float, float], ...]:
-    """Training and validation along a fit, from ``chi2exps.log``."""
+    """Return training and validation chi2 along a fit, from ``chi2exps.log``."""
     if not path.is_file():
         return ()
     points = []

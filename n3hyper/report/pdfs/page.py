@@ -1,4 +1,4 @@
-"""The report of a fit as one page; see `n3hyper.report.output.markup` for what all pages share."""
+"""Report of a fit as one page; see `n3hyper.report.output.markup` for what all pages share."""
 
 from __future__ import annotations
 
@@ -88,19 +88,22 @@ def _chi2_table(view: FitView) -> str:
 
 
 def _failures(view: FitView) -> str:
-    failed = [each for each in view.fit.replicas if each.failure]
+    failed = [replica for replica in view.fit.replicas if replica.failure]
     if not failed:
         return ""
     rows = [
         (
             "",
             [
-                str(each.number),
-                *(show_number(value) for value in (each.chi2, each.training, each.validation)),
-                text(each.failure),
+                str(replica.number),
+                *(
+                    show_number(value)
+                    for value in (replica.chi2, replica.training, replica.validation)
+                ),
+                text(replica.failure),
             ],
         )
-        for each in failed
+        for replica in failed
     ]
     head = ("replica", "χ²", "training", "validation", "fails")
     return f"<h3>Replicas that are not in the set</h3>{table(head, rows, {0, 1, 2, 3})}"

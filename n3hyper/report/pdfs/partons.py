@@ -1,4 +1,4 @@
-"""The combinations of partons that are shown."""
+"""Combinations of partons that are shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from n3hyper.theory.lhapdf import SubGrid
 
 @dataclass(frozen=True)
 class Combination:
-    """A sum of partons."""
+    """Sum of partons."""
 
     name: str
     """For tables and files."""
@@ -26,7 +26,7 @@ class Combination:
 
     @property
     def xf(self) -> str:
-        """The name of x f, for figures.
+        """Name of x f, for figures.
 
         >>> Combination("sea", "a+b", {}).xf
         'x\\\\,(a+b)'
@@ -47,12 +47,16 @@ SHOWN: Final = (
 
 def of_export_grid(values: Array) -> Array:
     """Return the combinations of x f in an export grid, (n, 14) -> (combinations, n)."""
-    weights = np.array([[each.weights.get(pid, 0.0) for pid in PIDS] for each in SHOWN])
+    weights = np.array(
+        [[combination.weights.get(pid, 0.0) for pid in PIDS] for combination in SHOWN]
+    )
     return np.asarray(weights @ values.T)
 
 
 def of_grid(grid: SubGrid, x: Array, q: float) -> Array:
     """Return the combinations of a member of an LHAPDF set at Q in GeV, (combinations, len(x))."""
     values = grid.evaluate(x, q)
-    weights = np.array([[each.weights.get(int(pid), 0.0) for pid in grid.pids] for each in SHOWN])
+    weights = np.array(
+        [[combination.weights.get(int(pid), 0.0) for pid in grid.pids] for combination in SHOWN]
+    )
     return np.asarray(weights @ values.T)

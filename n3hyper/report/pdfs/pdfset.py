@@ -53,7 +53,7 @@ class PDFs:
 
     @cached_property
     def central(self) -> Array:
-        """The mean of the replicas, or the best fit, (combinations, len(X))."""
+        """Mean of the replicas, or the best fit, (combinations, len(X))."""
         return np.asarray(self.members.mean(axis=0) if self.best is None else self.best)
 
     @cached_property
@@ -86,7 +86,7 @@ def of_replicas(name: str, grids: Sequence[ExportGrid]) -> PDFs:
 
 @dataclass(frozen=True, eq=False)
 class LHAPDFSet:
-    """A set on disk."""
+    """LHAPDF set on disk."""
 
     name: str
     folder: Path
@@ -114,7 +114,7 @@ class LHAPDFSet:
 
 
 def _sub_grid(member: Sequence[SubGrid], q: float) -> SubGrid:
-    """At a threshold the one that begins there, as LHAPDF does."""
+    """Return the sub-grid of Q; at a threshold the one that begins there, as LHAPDF does."""
     below = [grid for grid in member if grid.q[0] <= q * (1 + 1e-9)]
     return below[-1] if below else member[0]
 

@@ -1,4 +1,4 @@
-"""Each figure of the report of a fit."""
+"""Figures of the report of a fit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TITLE: Final = 11
 
 
 def pdfs(view: FitView, q: float, axis: Axis) -> Figure:
-    """x f with its band and replicas, and the other set's band."""
+    """Draw x f with its band and replicas, and the other set's band."""
     mine, other = view.pdfs(q), view.compared(q)
     drawn, panels = _panels(q)
     for place, (combination, axes) in enumerate(zip(SHOWN, panels, strict=True)):
@@ -55,7 +55,7 @@ def pdfs(view: FitView, q: float, axis: Axis) -> Figure:
 
 
 def ratio(view: FitView, q: float, axis: Axis) -> Figure | None:
-    """The fit and the other set over the other set's central value."""
+    """Draw the fit and the other set over the other set's central value."""
     mine, other = view.pdfs(q), view.compared(q)
     if other is None:
         return None
@@ -64,11 +64,11 @@ def ratio(view: FitView, q: float, axis: Axis) -> Figure | None:
         base = other.central[place]
         # where x f is all but zero a ratio says nothing
         usable = np.abs(base) > 1e-3 * np.abs(base).max()
-        for each, color, hatch in ((other, style.ORANGE, "////"), (mine, style.BLUE, "")):
-            _band(axes, each, place, color, hatch=hatch, base=np.where(usable, base, np.nan))
+        for pdfs_of_set, color, hatch in ((other, style.ORANGE, "////"), (mine, style.BLUE, "")):
+            _band(axes, pdfs_of_set, place, color, hatch=hatch, base=np.where(usable, base, np.nan))
         _x_axis(axes, axis)
         base = np.where(usable, base, np.nan)
-        sizes = [each.sigma[place] / np.abs(base) for each in (mine, other)]
+        sizes = [pdf_set.sigma[place] / np.abs(base) for pdf_set in (mine, other)]
         sizes.append(np.abs(mine.central[place] / base - 1))
         reach = max(0.02, *(_typical(size, axis) for size in sizes))
         axes.set_ylim(1 - min(2.5 * reach, 1.5), 1 + min(2.5 * reach, 1.5))
@@ -79,7 +79,7 @@ def ratio(view: FitView, q: float, axis: Axis) -> Figure | None:
 
 
 def distances(view: FitView, q: float) -> Figure | None:
-    """Distances of central values and of uncertainties between two sets of replicas."""
+    """Draw distances of central values and of uncertainties between two sets of replicas."""
     found, other = view.distances(q), view.compared(q)
     if found is None or other is None:
         return None
@@ -109,7 +109,7 @@ def distances(view: FitView, q: float) -> Figure | None:
 
 
 def _one_sigma(axes: Axes, first: PDFs, second: PDFs) -> None:
-    """The distance of two central values that are one standard deviation apart."""
+    """Return the distance of two central values that are one standard deviation apart."""
     level = 1 / math.sqrt(1 / len(first.members) + 1 / len(second.members))
     if level < axes.get_ylim()[1]:
         axes.axhline(level, color="#999999", linestyle="--", linewidth=1)
@@ -120,7 +120,7 @@ def _one_sigma(axes: Axes, first: PDFs, second: PDFs) -> None:
 
 
 def chi2(view: FitView) -> Figure | None:
-    """chi2 per point of each data set."""
+    """Draw chi2 per point of each data set."""
     rows = view.fit.datasets
     if not rows:
         return None
@@ -164,7 +164,7 @@ def _other_chi2(view: FitView) -> dict[str, DatasetChi2]:
 
 
 def training(view: FitView) -> Figure | None:
-    """Training and validation chi2 of each replica along its fit."""
+    """Draw training and validation chi2 of each replica along its fit."""
     replicas = curves(view.fit)
     if not replicas:
         return None
@@ -210,7 +210,7 @@ def training(view: FitView) -> Figure | None:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two, some six of them, evenly in the logarithm.
+    """Return about six round numbers between two, evenly spaced in the logarithm.
 
     >>> _ticks(0.9, 30)
     [1.0, 2.0, 5.0, 10.0, 20.0]
@@ -228,22 +228,26 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def replicas(view: FitView) -> Figure | None:
-    """Training against validation chi2 of the replicas, by setup."""
-    members = [each for each in view.fit.members if math.isfinite(each.training + each.validation)]
+    """Draw training against validation chi2 of the replicas, by setup."""
+    members = [
+        replica
+        for replica in view.fit.members
+        if math.isfinite(replica.training + replica.validation)
+    ]
     if len(members) < 2:
         return None
     drawn, axes = style.figure()
     several = len(view.fit.setups) > 1
-    for number in sorted({each.setup for each in members}):
-        mine = [each for each in members if each.setup == number]
+    for number in sorted({replica.setup for replica in members}):
+        mine = [replica for replica in members if replica.setup == number]
         axes.scatter(
-            [each.training for each in mine], [each.validation for each in mine], s=22,
+            [replica.training for replica in mine], [replica.validation for replica in mine], s=22,
             color=style.CYCLE[number % len(style.CYCLE)], linewidths=0, alpha=0.85,
             label=f"setup {number + 1}" if several else None,
         )  # fmt: skip
     axes.plot(
-        np.mean([each.training for each in members]),
-        np.mean([each.validation for each in members]),
+        np.mean([replica.training for replica in members]),
+        np.mean([replica.validation for replica in members]),
         "s", color="#222222", markersize=8, label="mean",
     )  # fmt: skip
     axes.set_xlabel(r"training $\chi^2$")
@@ -254,7 +258,7 @@ def replicas(view: FitView) -> Figure | None:
 
 
 def setups(view: FitView, axis: Axis = "log") -> Figure | None:
-    """The mean of each setup's replicas, in standard deviations of all replicas."""
+    """Draw the mean of each setup's replicas, in standard deviations of all replicas."""
     groups = view.setup_groups
     if len(groups) < 2:
         return None
@@ -278,7 +282,7 @@ def setups(view: FitView, axis: Axis = "log") -> Figure | None:
 
 
 def setup_share(view: FitView) -> Figure | None:
-    """How much of the variance of replicas lies between the setups."""
+    """Draw the share of the replicas' variance that lies between the setups."""
     found = view.between_setups
     if found is None:
         return None
@@ -311,7 +315,7 @@ def _panels(q: float) -> tuple[Figure, list[Axes]]:
 def _band(
     axes: Axes, pdfs_: PDFs, place: int, color: str, *, hatch: str = "", base: Array | None = None
 ) -> None:
-    """The 68 % band and the central value, over `base` where there is one."""
+    """Draw the 68 % band and the central value, divided by `base` if there is one."""
     low, high = (edge[place] for edge in pdfs_.band)
     central = pdfs_.central[place]
     if base is not None:
@@ -338,16 +342,16 @@ def _shown(axis: Axis) -> Mask:
 
 
 def _limits(sets: list[PDFs], place: int, shown: Mask) -> tuple[float, float]:
-    """The range of the bands that are shown; single replicas may leave it."""
-    lows = [each.band[0][place][shown] for each in sets]
-    highs = [each.band[1][place][shown] for each in sets]
+    """Return the range of the bands that are shown; single replicas may leave it."""
+    lows = [pdf_set.band[0][place][shown] for pdf_set in sets]
+    highs = [pdf_set.band[1][place][shown] for pdf_set in sets]
     low, high = float(np.min(lows)), float(np.max(highs))
     margin = 0.12 * max(high - low, 1e-6)
     return min(low, 0.0) - margin, high + 1.6 * margin
 
 
 def _typical(values: Array, axis: Axis) -> float:
-    """What most of the values along an axis are below."""
+    """Return a bound above most of the values along an axis."""
     low, high = _RANGES[axis]
     even = np.geomspace(low, 0.9, 50) if axis == "log" else np.linspace(low, high, 50)
     along = np.interp(even, X, values)

@@ -1,4 +1,4 @@
-"""The report of a fit as text: for a terminal, and for other programs."""
+"""Report of a fit as text: for a terminal, and for other programs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -67,11 +68,11 @@ def _lines(view: FitView) -> list[str]:
             f"{show_number(total.mean)} ± {show_number(total.std, 2)}, {total.ndata} points"
         )
     elif fit.members:
-        values = [each.chi2 for each in fit.members]
+        values = [replica.chi2 for replica in fit.members]
         lines.append(f"χ² of the replicas {np.mean(values):.4f} ± {np.std(values):.4f}")
     names = {"training": "training", "validation": "validation"}
     means = {
-        said: np.mean([getattr(each, name) for each in fit.members])
+        said: np.mean([getattr(replica, name) for replica in fit.members])
         for name, said in names.items()
         if fit.members
     }
@@ -84,7 +85,7 @@ def _lines(view: FitView) -> list[str]:
     compared = comparison(view)
     if compared:
         name = view.other.name if view.other is not None else ""
-        shown = ", ".join(f"{each} {value:.1f}" for each, value in compared.items())
+        shown = ", ".join(f"{combination} {value:.1f}" for combination, value in compared.items())
         lines.append(
             f"mean distance to {name} for {DATA_REGION[0]:g} < x < {DATA_REGION[1]:g}: {shown}"
         )
@@ -98,8 +99,8 @@ def comparison(view: FitView) -> dict[str, float]:
         if found is not None:
             inside = (DATA_REGION[0] < X) & (DATA_REGION[1] > X)
             return {
-                each.name: float(curve[inside].mean())
-                for each, curve in zip(SHOWN, found[0], strict=True)
+                combination.name: float(curve[inside].mean())
+                for combination, curve in zip(SHOWN, found[0], strict=True)
             }
     return {}
 
@@ -111,11 +112,12 @@ def _table(title: str, columns: list[str]) -> Table:
     )  # fmt: skip
     for place, column in enumerate(columns):
         words = place == 0 or column == "setup"
-        table.add_column(column, justify="left" if words else "right", no_wrap=words)
+        # of too many columns for a terminal, the setups are folded
+        table.add_column(column, justify="left" if words else "right", no_wrap=column != "setup")
     return table
 
 
-def _chi2_table(view: FitView, say: Any) -> Table:
+def _chi2_table(view: FitView, say: Callable[[str], str]) -> Table:
     rows = sorted(view.fit.datasets, key=_tension, reverse=True)
     shown = rows[:_WORST]
     title = "χ² per point by data set"
@@ -131,13 +133,13 @@ def _chi2_table(view: FitView, say: Any) -> Table:
 
 
 def _tension(row: DatasetChi2) -> float:
-    """How many standard deviations the chi2 is off; -1 where it is not known."""
+    """Return how many standard deviations chi2 is off; -1 if it is not known."""
     if not math.isfinite(row.chi2):
         return -1.0
     return abs(row.chi2 - 1) * math.sqrt(max(row.ndata, 1) / 2)
 
 
-def _setup_table(view: FitView, say: Any) -> Table:
+def _setup_table(view: FitView, say: Callable[[str], str]) -> Table:
     table = _table("setups", ["", "fitted", "in the set", say("χ²"), "validation", "setup"])
     for row in view.setups:
         table.add_row(
@@ -202,8 +204,8 @@ def to_json(view: FitView) -> str:
         "theory": fit.theory,
         "chosen": list(fit.chosen),
         "replicas": [
-            {name: value for name, value in vars(each).items() if name != "curve"}
-            for each in fit.replicas
+            {name: value for name, value in vars(replica).items() if name != "curve"}
+            for replica in fit.replicas
         ],
         "setups": [{**vars(row), "setup": dict(row.setup)} for row in view.setups],
         "chi2": [dict(zip(_COLUMNS, row, strict=True)) for row in rows_of(view)],
@@ -211,12 +213,12 @@ def to_json(view: FitView) -> str:
             "q": pdfs.q,
             "x": X.tolist(),
             **{
-                each.name: {
+                combination.name: {
                     "mean": pdfs.central[place].tolist(),
                     "low": pdfs.band[0][place].tolist(),
                     "high": pdfs.band[1][place].tolist(),
                 }
-                for place, each in enumerate(SHOWN)
+                for place, combination in enumerate(SHOWN)
             },
         },
         "distances": comparison(view),

@@ -1,4 +1,4 @@
-"""What a report of a fit shows: the fit, what it is compared with, and what follows from both."""
+"""Contents of the report of a fit: the fit, the set it is compared with, and what follows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DATA_REGION: Final = (1e-4, 0.7)
 
 @dataclass(frozen=True)
 class SetupRow:
-    """The replicas of one setup."""
+    """Record of the replicas of one setup."""
 
     number: int
     fitted: int
@@ -40,7 +40,7 @@ class SetupRow:
 
 @dataclass(frozen=True, eq=False)
 class FitView:
-    """A fit, and another set beside it."""
+    """Fit, and another set beside it."""
 
     fit: Fit
     other: Fit | LHAPDFSet | None = None
@@ -51,12 +51,12 @@ class FitView:
 
     @property
     def heading(self) -> str:
-        """The report's title."""
+        """Title of the report."""
         return self.title or f"Fit {self.fit.name}"
 
     @property
     def counts(self) -> str:
-        """How many replicas there are, in words."""
+        """Number of replicas, in words."""
         fit = self.fit
         total, good = len(fit.replicas), len(fit.chosen)
         what = "passed the vetoes" if fit.vetoed else "with PDFs, no vetoes applied"
@@ -66,7 +66,7 @@ class FitView:
 
     @cached_property
     def reasons(self) -> dict[str, int]:
-        """How many replicas fell for each reason, the most frequent first."""
+        """Number of replicas that failed for each reason, the most frequent first."""
         counts: dict[str, int] = {}
         for replica in self.fit.replicas:
             if replica.failure:
@@ -112,27 +112,28 @@ class FitView:
         return self._known[key]
 
     def distances(self, q: float) -> tuple[Array, Array] | None:
-        """Return distances of means and of sigmas, (combinations, len(X)) each; None where one of
-        the two sets has no replicas to speak of."""
+        """Return distances of means and of sigmas, (combinations, len(X)) each; None if one of the
+        two sets has too few replicas.
+        """
         other = self.compared(q)
         if other is None:
             return None
         both = (self.pdfs(q), other)
-        if not all(each.are_replicas and len(each.members) > 3 for each in both):
+        if not all(pdf_set.are_replicas and len(pdf_set.members) > 3 for pdf_set in both):
             return None
         return distances.of_means(*both), distances.of_sigmas(*both)
 
     # ------------------------------------------------------------ the ensemble
     @cached_property
     def setups(self) -> list[SetupRow]:
-        """The setups of the ensemble, with what became of their replicas."""
+        """Setups of the ensemble, and what became of their replicas."""
         if len(self.fit.setups) < 2:
             return []
         members = {replica.number for replica in self.fit.members}
         rows = []
         for place, setup in enumerate(self.fit.setups):
-            mine = [each for each in self.fit.replicas if each.setup == place]
-            good = [each for each in mine if each.number in members]
+            mine = [replica for replica in self.fit.replicas if replica.setup == place]
+            good = [replica for replica in mine if replica.number in members]
             rows.append(
                 SetupRow(place, len(mine), len(good), _mean(good, "chi2"),
                          _mean(good, "validation"), setup)
@@ -141,14 +142,17 @@ class FitView:
 
     @cached_property
     def setup_groups(self) -> dict[int, list[int]]:
-        """The places in the set of the replicas of each setup that has two or more."""
+        """Places in the set of the replicas of each setup that has at least two."""
         setups = self.fit.setups_of_members()
-        groups = {int(each): np.flatnonzero(setups == each).tolist() for each in np.unique(setups)}
-        return {each: places for each, places in groups.items() if each >= 0 and len(places) > 1}
+        groups = {
+            int(setup): np.flatnonzero(setups == setup).tolist() for setup in np.unique(setups)
+        }
+        return {setup: places for setup, places in groups.items() if setup >= 0 and len(places) > 1}
 
     @cached_property
     def between_setups(self) -> tuple[Array, float] | None:
-        """Share of the variance of replicas that lies between setups, and what chance would give.
+        """Share of the replicas' variance that lies between setups, and the share expected by
+        chance.
 
         Returns
         -------
@@ -164,7 +168,8 @@ class FitView:
         total = ((values - mean) ** 2).sum(axis=0)
         means = [self.fit.pdfs.members[group].mean(axis=0) for group in groups]
         between = sum(
-            len(group) * (each - mean) ** 2 for group, each in zip(groups, means, strict=True)
+            len(group) * (mean_of_group - mean) ** 2
+            for group, mean_of_group in zip(groups, means, strict=True)
         )
         share = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
         return share, (len(groups) - 1) / (len(values) - 1)
@@ -175,19 +180,19 @@ class FitView:
         pdfs = self.fit.pdfs
         return [
             (
-                each.name,
+                combination.name,
                 [
                     (float(np.interp(x, X, pdfs.central[place])),
                      float(np.interp(x, X, pdfs.sigma[place])))
                     for x in TABLE_X
                 ],
             )
-            for place, each in enumerate(SHOWN)
+            for place, combination in enumerate(SHOWN)
         ]  # fmt: skip
 
 
 def _mean(replicas: Sequence[Replica], name: str) -> float:
-    values = [getattr(each, name) for each in replicas]
+    values = [getattr(replica, name) for replica in replicas]
     finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
 
@@ -203,7 +208,7 @@ def _at(source: Fit | LHAPDFSet, q: float) -> PDFs:
 
 
 def view_fit(folder: Path, compare: str | None = None, **words: Any) -> FitView:
-    """Return what is shown of a fit.
+    """Return the view of a fit.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The trials of a report: found, read, selected and scored again."""
+"""Trials of a report: found, read, selected and scored again."""

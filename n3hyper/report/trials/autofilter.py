@@ -1,4 +1,4 @@
-"""``--autofilter``: leave out the values, and combinations of values, that do worst.
+"""``--autofilter``: leaves out the values, and combinations of values, that do worst.
 
 The measure is vp-hyperoptplot's, so that both leave out the same trials. For a group of trials with
 the same value (numbers that take more than ten values are cut into ten ranges of the same width)
@@ -35,7 +35,7 @@ Groups = dict[Hashable, set[int]]
 
 
 def autofilter(scan: Scan, keys: Sequence[str]) -> Scan:
-    """The trials that are left."""
+    """Return the scan with the trials that are left."""
     names = [resolve(key, scan) for key in keys]
     trials = scan.trials
     for name in names:
@@ -52,7 +52,9 @@ def _without_worst(
 ) -> tuple[Trial, ...]:
     part = scan.with_trials(trials)
     groups = {name: _groups(part.column(name)) for name in dict.fromkeys(names)}
-    combined = list(_combinations({name: each for name, each in groups.items() if each}, size))
+    combined = list(
+        _combinations({name: trials for name, trials in groups.items() if trials}, size)
+    )
     if not combined:
         return trials
     largest = max(len(group) for group in combined)
@@ -81,7 +83,7 @@ def _groups(values: list[Any]) -> Groups:
 
 
 def _combinations(groups: dict[str, Groups], size: int) -> Iterator[set[int]]:
-    """The trials of each combination of values of `size` keys, empty ones left out."""
+    """Return the trials of each combination of values of `size` keys, without empty ones."""
     for names in itertools.combinations(groups, size):
         for sets in itertools.product(*(groups[name].values() for name in names)):
             together = set.intersection(*sets)

@@ -1,4 +1,4 @@
-"""The columns of a report: their names, what people type for them, and how they are labelled."""
+"""Columns of a report: their names, the aliases that people type, and their labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Column:
-    """What a column is."""
+    """Name and labels of a column."""
 
     name: str
     label: str
@@ -118,6 +118,6 @@ ASCII: Final = str.maketrans({"χ": "chi", "φ": "phi", "²": "2", "±": "+-", "
 
 
 def column(name: str) -> Column:
-    """What is known of a column."""
+    """Return what is known of a column."""
     known = SCORES.get(name) or PARAMETERS.get(name)
     return known or Column(name, name.replace("_", " "), name, "hyperparameter, by its path")

@@ -29,14 +29,14 @@ _TRUTH: Final = {"true": True, "yes": True, "false": False, "no": False}
 
 @dataclass(frozen=True)
 class Condition:
-    """A column compared with a value."""
+    """Comparison of a column with a value."""
 
     column: str
     sign: str
     value: str
 
     def holds(self, found: Any) -> bool:
-        """Whether a value of the column passes.
+        """Return whether a value of the column passes.
 
         What a trial does not have lets it pass, as in vp-hyperoptplot: a condition on the clipnorm
         says nothing about optimizers without one.
@@ -65,7 +65,7 @@ def _number(text: str) -> float | None:
 
 
 def resolve(name: str, scan: Scan) -> str:
-    """The column that `name` or its alias means.
+    """Return the column that `name` or its alias means.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def resolve(name: str, scan: Scan) -> str:
 
 
 def parse_condition(text: str, scan: Scan) -> Condition:
-    """A condition such as ``lr<0.01``.
+    """Parse a condition such as ``lr<0.01``.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def parse_condition(text: str, scan: Scan) -> Condition:
 
 
 def apply_filters(scan: Scan, texts: Sequence[str]) -> Scan:
-    """The trials for which all conditions hold."""
+    """Return the scan with the trials for which all conditions hold."""
     for text in texts:
         condition = parse_condition(text, scan)
         values = scan.column(condition.column)

@@ -1,4 +1,4 @@
-"""From the bytes of a ``tries.json`` to its records: n3hyper's, n3fit's of any age, half-written.
+"""Reading of the records in a ``tries.json``: n3hyper's, n3fit's of any age, half-written ones.
 
 Most bytes of a file are the matrices over folds and replicas, which most reports never look at.
 They are cut out before the JSON is read and left as bytes until `Matrices.get` is asked for one:
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.foreign.json_text import check_depth, load_json
 from n3hyper.hyper_optimization.record import most_containers
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST
-
-Array = NDArray[np.float64]
 
 _KEY_ENDS: Final = {b'": ': 3} | {bytes([last]) + b'":': 2 for last in range(256)}
 """The three bytes before a value of a key, and how many of them belong to the key's end."""
@@ -33,7 +31,7 @@ _PLACE: Final = re.compile(r"@([0-9a-f]{16}):(\d+):(\d+)")
 
 @dataclass(frozen=True, eq=False)
 class Matrices:
-    """The numbers over folds and replicas of the trials of one file.
+    """Numbers over folds and replicas of the trials of one file.
 
     Parameters
     ----------
@@ -47,7 +45,7 @@ class Matrices:
     token: str = ""
 
     def get(self, value: Any) -> Array | None:
-        """The array that stands for `value` in a record; None when it is none.
+        """Return the array that stands for `value` in a record; None if there is none.
 
         Lists, what was cut out, and n3fit's arrays as text are understood, not those that n3fit
         has shortened to "...". None and text in a list are NaN.
@@ -79,7 +77,7 @@ class Matrices:
 
 
 def _forgiving(value: list[Any]) -> Array | None:
-    """Rows of one length, whatever is in them; None when they differ."""
+    """Return rows of equal length, whatever is in them; None if their lengths differ."""
     rows = [row if isinstance(row, list) else [row] for row in value]
     if len({len(row) for row in rows}) != 1:
         return None
@@ -95,7 +93,7 @@ def _float(value: Any) -> float:
 
 
 def array_of_text(text: str) -> Array | None:
-    """The array that NumPy printed as `text`; None when it is not whole.
+    """Return the array that NumPy printed as `text`; None if it is incomplete.
 
     Examples
     --------
@@ -119,7 +117,7 @@ def array_of_text(text: str) -> Array | None:
 
 @dataclass(frozen=True, eq=False)
 class Tries:
-    """What stands in a file."""
+    """Records in a file."""
 
     records: list[Any]
     """One for each trial, unchecked."""
@@ -129,7 +127,7 @@ class Tries:
 
 
 def read_records(data: bytes, name: str) -> Tries:
-    """The records in the bytes of a ``tries.json``.
+    """Return the records in the bytes of a ``tries.json``.
 
     A file whose end is missing (n3fit rewrites its file in place) gives the trials before it.
 
@@ -165,7 +163,9 @@ def _kind(value: Any) -> str:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Reading makes millions of objects and no garbage: looking for it doubles the time."""
+    """Switch the garbage collector off while millions of objects are made, which doubles the time
+    otherwise.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -176,7 +176,7 @@ def no_collection() -> Iterator[None]:
 
 
 def _without_matrices(matrices: Matrices) -> bytes:
-    """The JSON with ``"@token:start:stop"`` for each matrix of numbers."""
+    """Return the JSON with ``"@token:start:stop"`` for each matrix of numbers."""
     data, token = matrices.data, matrices.token.encode()
     parts: list[bytes] = []
     end, find = 0, data.find
@@ -196,7 +196,7 @@ def _without_matrices(matrices: Matrices) -> bytes:
 
 
 def _is_value(data: bytes, start: int, stop: int) -> bool:
-    """Whether the bytes are the value of a key, and rows of numbers.
+    """Return whether the bytes are the value of a key, and rows of numbers.
 
     Inside a text the quotation mark after a key would have a backslash before it.
     """
@@ -207,7 +207,7 @@ def _is_value(data: bytes, start: int, stop: int) -> bool:
 
 
 def _whole_ones(matrices: Matrices) -> list[Any]:
-    """The records before the place where the JSON breaks."""
+    """Return the records before the place where the JSON breaks."""
     text = _without_matrices(matrices).decode("utf-8", "replace")
     start = text.find("[") + 1
     decoder, records = json.JSONDecoder(), []

@@ -1,9 +1,9 @@
-"""Scoring trials again from their stored folds and replicas, by another loss or statistic.
+"""Scoring of trials from their stored folds and replicas, by another loss or statistic.
 
 The loss is made by the functions of the scan (`n3hyper.hyper_optimization.loss`): a trial gets the
 loss, or the failure, that a scan with these settings would have given it. What a record does not
-hold cannot be had again: chi2, phi2 and logp of the ensemble are those of the `reduce_proportion`
-of the scan, and the statistics over whole fits (fit_distance, fit_future_tests) are not known.
+hold cannot be computed again: chi2, phi2 and logp of the ensemble are those of the scan's
+`reduce_proportion`, and the statistics over whole fits (fit_distance, fit_future_tests) are lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import (
     BEST_PROPORTION,
@@ -31,12 +30,11 @@ from n3hyper.hyper_optimization.loss import (
     fold_loss,
     trial_loss,
 )
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import number
 from n3hyper.report.trials.scan import Scan, partitions
 from n3hyper.report.trials.trial import Trial
-
-Array = NDArray[np.float64]
 
 _LASTING: Final = (
     "setup",
@@ -51,14 +49,14 @@ _LASTING: Final = (
 
 @dataclass(frozen=True)
 class Settings(LossRule):
-    """How trials are scored, by the keys of a runcard's ``kfold``."""
+    """Settings of how trials are scored, named after the keys of a runcard's ``kfold``."""
 
     weights: tuple[float, ...] = ()
     """Of the folds; 1 where there is none."""
 
     @property
     def in_words(self) -> str:
-        """What the loss is.
+        """Return the definition of the loss in words.
 
         >>> Settings(loss_type="phi2", penalties_in_loss=False).in_words
         '1/phi2, average of folds'
@@ -72,7 +70,7 @@ class Settings(LossRule):
 
 
 def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
-    """The settings that a scan was run with, n3fit's defaults for one of n3fit."""
+    """Return the settings of a scan, with n3fit's defaults for one of n3fit's."""
     kfold = runcard.get("kfold")
     kfold = kfold if isinstance(kfold, Mapping) else {}
     replica = kfold.get("replica_statistic", "average")
@@ -83,7 +81,7 @@ def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
     default = LossRule.reduce_proportion if everyone else BEST_PROPORTION
     proportion = number(kfold.get("reduce_proportion", default))
     threshold = number(kfold.get("threshold", THRESHOLD if ours else math.inf))
-    weights = [number(each.get("weight", 1.0)) for each in partitions(runcard)]
+    weights = [number(fold.get("weight", 1.0)) for fold in partitions(runcard)]
     return Settings(
         loss_type=_known(loss, LOSS_TYPES, LossRule.loss_type),
         replica_statistic=_known(replica, STATISTICS, LossRule.replica_statistic),
@@ -100,7 +98,7 @@ def _known(name: Any, known: Collection[str], default: str) -> str:
 
 
 def rescore(scan: Scan, settings: Settings) -> Scan:
-    """The scan with the losses that `settings` give.
+    """Return the scan with the losses that `settings` give.
 
     Raises
     ------
@@ -118,11 +116,11 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
     )
     if not scan.trials[0].ours:
         found = found.with_notes("n3fit's trials, scored again by n3hyper's definition of the loss")
-    whole = _over_whole_fits(scan.runcard)
-    if whole:
+    unavailable = _over_whole_fits(scan.runcard)
+    if unavailable:
         found = found.with_notes(
-            f"the scan was scored by {whole}, which looks at whole fits and cannot be had again "
-            f"from what is stored: here it is the {settings.fold_statistic} of folds"
+            f"the scan was scored by {unavailable}, which looks at whole fits and cannot be "
+            f"computed again from what is stored: here it is the {settings.fold_statistic} of folds"
         )
     missing = sum(t.reason == "not stored" for t in scored)
     if missing:
@@ -131,7 +129,7 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
 
 
 def _over_whole_fits(runcard: Mapping[str, Any]) -> str:
-    """The fold statistic of a scan, where the record does not hold what it is made of."""
+    """Return the fold statistic of a scan, for records that lack what it is made of."""
     kfold = runcard.get("kfold")
     kfold = kfold if isinstance(kfold, Mapping) else {}
     statistic = kfold.get("fold_statistic", kfold.get("target"))
@@ -139,7 +137,7 @@ def _over_whole_fits(runcard: Mapping[str, Any]) -> str:
 
 
 def _penalties_inside(scan: Scan) -> bool:
-    """n3fit adds the penalties to what it stores as well, when they are in its loss."""
+    """Return whether stored scores contain the penalties, as n3fit's do if its loss has them."""
     kfold = scan.runcard.get("kfold")
     inside = isinstance(kfold, Mapping) and kfold.get("penalties_in_loss") is True
     return inside and bool(scan.trials) and not scan.trials[0].ours
@@ -155,7 +153,7 @@ def _scored(trial: Trial, settings: Settings, contaminated: bool) -> Trial:
 
 
 def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float, str, str]:
-    """Loss, reason and text of the failure of a trial."""
+    """Return loss, reason and text of the failure of a trial."""
     # n3fit stops at the first bad fold: the others are not there to be looked at
     if trial.reason in _LASTING or (trial.reason and not trial.ours):
         return math.nan, trial.reason, trial.failure
@@ -170,7 +168,7 @@ def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float,
         where = f"fold {place + 1}"
         if used is not None and place < len(used) and not enough(used[place] > 0):
             return math.nan, trial.reason or "nan", trial.failure or f"{where}: too few replicas"
-        stored = [each[place] for each in metrics if each is not None and place < each.size]
+        stored = [values[place] for values in metrics if values is not None and place < values.size]
         failure = fold_failure(settings, value, stored if trial.ours else ())
         if failure is not None:
             return math.nan, failure[0], f"{where}: {failure[1]}"
@@ -186,7 +184,7 @@ def _weights(settings: Settings, folds: int) -> Array:
 
 
 def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) -> Array | None:
-    """(k,): the loss of each fold before its weight; None when the record does not hold it."""
+    """Return the loss of each fold before its weight, (k,); None if the record does not hold it."""
     penalties = list(trial.penalties.values())
     figures, losses = None, None
     if settings.loss_type in ENSEMBLE_FIGURE:
@@ -199,7 +197,7 @@ def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) ->
     else:
         losses = trial.matrix("hyper_losses")
         losses = trial.matrix("experimental_losses") if losses is None else losses
-    if losses is None or any(each.shape != losses.shape for each in penalties):
+    if losses is None or any(penalty.shape != losses.shape for penalty in penalties):
         return None
     if contaminated and figures is None:
         losses = losses - sum(penalties, np.zeros(losses.shape))
@@ -216,7 +214,7 @@ def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) ->
             found[fold] = fold_loss(
                 settings,
                 losses[fold][rows],
-                [each[fold][rows] for each in penalties],
+                [penalty[fold][rows] for penalty in penalties],
                 best,
                 math.nan if figures is None else figures[fold],
             )
@@ -229,7 +227,7 @@ def _matrix(trial: Trial, name: str, shape: tuple[int, ...], default: float) -> 
 
 
 def mix_validation(scan: Scan, share: float) -> Scan:
-    """The losses (1 - share) loss + share x validation loss."""
+    """Return the scan with the losses (1 - share) loss + share x validation loss."""
     trials = [
         dataclasses.replace(trial, loss=(1 - share) * trial.loss + share * trial.validation_loss)
         for trial in scan.trials
@@ -246,7 +244,7 @@ def mix_validation(scan: Scan, share: float) -> Scan:
 
 
 def apply_threshold(scan: Scan, threshold: float) -> Scan:
-    """Trials with a loss above `threshold` have failed."""
+    """Return the scan with trials whose loss exceeds `threshold` as failures."""
     return scan.with_trials(
         dataclasses.replace(
             trial,

@@ -1,4 +1,4 @@
-"""The trials of one or several scans, and their columns."""
+"""Trials of one or several scans, and their columns."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.loss import STATISTICS
+from n3hyper.physics.arrays import Array
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
 from n3hyper.report.trials.columns import PARAMETERS, SCORES
 from n3hyper.report.trials.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.trials.sources import Source, find_sources, read_bytes, read_runcard
 from n3hyper.report.trials.trial import Trial, trial_of
-
-Array = NDArray[np.float64]
 
 METRICS: Final = ("chi2", "phi2", "logp")
 _MOST_COLUMNS: Final = 300
@@ -32,7 +30,9 @@ _MOST_NAMED: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What is reported on. Selections give new ones with fewer trials; nothing else changes."""
+    """Scan that is reported on. Selections return new ones with fewer trials and change nothing
+    else.
+    """
 
     name: str
     trials: tuple[Trial, ...]
@@ -54,26 +54,26 @@ class Scan:
         return len(self.trials)
 
     def with_trials(self, trials: Iterable[Trial], **changes: Any) -> Scan:
-        """The same scan with other trials."""
+        """Return the same scan with other trials."""
         return dataclasses.replace(self, trials=tuple(trials), **changes)
 
     def with_notes(self, *notes: str) -> Scan:
-        """The same scan, with something to be told."""
+        """Return the same scan with further notes."""
         return dataclasses.replace(self, notes=(*self.notes, *filter(None, notes)))
 
     @functools.cached_property
     def good(self) -> tuple[Trial, ...]:
-        """The trials with a loss."""
+        """Trials with a loss."""
         return tuple(trial for trial in self.trials if trial.ok)
 
     @functools.cached_property
     def best(self) -> Trial | None:
-        """The trial of the lowest loss, the first of several."""
+        """Trial with the lowest loss, the first of several."""
         return min(self.good, key=lambda trial: trial.loss, default=None)
 
     @functools.cached_property
     def failures(self) -> Counter[str]:
-        """How many failed, by reason."""
+        """Number of failed trials by reason."""
         return Counter(trial.reason for trial in self.trials if not trial.ok)
 
     @functools.cached_property
@@ -85,8 +85,7 @@ class Scan:
 
     @functools.cached_property
     def scanned(self) -> tuple[str, ...]:
-        """The hyperparameters that are not the same in all trials, derived ones left out when
-        they say nothing new."""
+        """Hyperparameters that differ between trials, without derived ones that add nothing new."""
         found = [name for name in self.parameters if self._varies(name)]
         return tuple(name for name in found if name not in ("stopping_epochs",))
 
@@ -100,7 +99,7 @@ class Scan:
 
     @functools.cached_property
     def factors(self) -> tuple[str, ...]:
-        """The scanned hyperparameters that are one number or one name: for figures and importance.
+        """Scanned hyperparameters that are one number or one name: for figures and importance.
 
         Lists are represented by what is derived from them.
         """
@@ -113,13 +112,13 @@ class Scan:
         return tuple(found)
 
     def column(self, name: str) -> list[Any]:
-        """A column by its name, one value a trial, None where there is none."""
+        """Return a column by its name, one value a trial, None if there is none."""
         if name in SCORES:
             return self._score(name)
         return [trial.values.get(name) for trial in self.trials]
 
     def numbers(self, name: str) -> Array:
-        """A column as floats (trials,), NaN for what is no number."""
+        """Return a column as floats (trials,), NaN for what is no number."""
         if name.startswith("hyper_loss_"):
             return self.reduced(f"hyper_losses_{name.removeprefix('hyper_loss_')}")
         if name == "trvl_loss_chi2exp":
@@ -154,13 +153,13 @@ class Scan:
         return {}
 
     def folds(self, name: str) -> list[Array | None]:
-        """Of each trial a number a fold (k,), None where there is none."""
+        """Return for each trial a number for each fold (k,), None if there is none."""
         if name not in self._folds:
             self._folds[name] = _fold_numbers(self.trials, name)
         return self._folds[name]
 
     def reduced(self, name: str, statistic: str | None = None) -> Array:
-        """Of each trial the folds of `name` as one number (trials,)."""
+        """Return for each trial the folds of `name` as one number (trials,)."""
         reduce = STATISTICS.get(statistic or self.fold_statistic, STATISTICS["average"])
         rows = self.folds(name)
         found = np.full(len(rows), math.nan)
@@ -176,13 +175,13 @@ class Scan:
 
     @property
     def fold_count(self) -> int:
-        """Folds of most trials."""
+        """Number of folds of most trials."""
         sizes = Counter(row.size for row in self.folds("hyper_losses_chi2") if row is not None)
         return sizes.most_common(1)[0][0] if sizes else 0
 
     @functools.cached_property
     def fold_names(self) -> tuple[str, ...]:
-        """What each fold leaves out, when the runcard is there."""
+        """Data sets that each fold leaves out, if the runcard is there."""
         return tuple(
             ", ".join(clean(str(name)) for name in partition.get("datasets", ()) or ())
             for partition in partitions(self.runcard)
@@ -190,17 +189,17 @@ class Scan:
 
 
 def partitions(runcard: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The folds of a runcard, as they stand there."""
+    """Return the folds of a runcard, as they stand there."""
     kfold = runcard.get("kfold")
     found = kfold.get("partitions") if isinstance(kfold, Mapping) else None
     if not isinstance(found, list):
         return []
-    folds = [each for each in found if isinstance(each, Mapping)]
-    return [each for each in folds if isinstance(each.get("datasets", []), list)]
+    folds = [fold for fold in found if isinstance(fold, Mapping)]
+    return [fold for fold in folds if isinstance(fold.get("datasets", []), list)]
 
 
 def _fold_numbers(trials: Sequence[Trial], name: str) -> list[Array | None]:
-    """Quick where all trials have a list of plain numbers."""
+    """Return a number for each fold of each trial; quick if all are lists of plain numbers."""
     raw = [trial.meta.get(name) for trial in trials]
     plain: dict[int, list[int]] = {}
     for place, value in enumerate(raw):
@@ -297,7 +296,7 @@ def _trials_of(read: Sequence[tuple[str, Tries]], notes: list[str]) -> list[Tria
 
 
 def _repeated(name: str, trials: Sequence[Trial]) -> str:
-    """The note on numbers that more than one trial of a file has; empty where there are none."""
+    """Return a note on numbers shared by several trials of a file; empty if there are none."""
     twice = sorted(tid for tid, count in Counter(t.tid for t in trials).items() if count > 1)
     if not twice:
         return ""
@@ -307,7 +306,7 @@ def _repeated(name: str, trials: Sequence[Trial]) -> str:
 
 
 def _runcard(sources: Sequence[Source], notes: list[str]) -> tuple[dict[str, Any], Path | None]:
-    """The first runcard there is."""
+    """Return the first runcard that can be read."""
     for source in sources:
         if source.runcard is not None:
             card, problem = read_runcard(source.runcard)

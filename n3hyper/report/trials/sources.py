@@ -1,4 +1,4 @@
-"""Where trials come from: files, folders, a database, or the newest scan that lies about."""
+"""Sources of trials: files, folders, a database, or the newest scan below a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LARGEST: Final = 4 * 2**30
 
 @dataclass(frozen=True)
 class Source:
-    """One file of trials."""
+    """File of trials."""
 
     path: Path
     name: str
@@ -39,7 +39,7 @@ class Source:
 
 
 def find_sources(paths: Sequence[Path], combine: bool = False) -> tuple[list[Source], list[str]]:
-    """The files that `paths` mean, and notes on what was left aside.
+    """Return the files that `paths` mean, and notes on what was left aside.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _source(file: Path) -> Source:
 
 
 def _output_folder(file: Path) -> Path:
-    """Of OUTPUT/nnfit/replica_1/tries.json; else the file's own folder."""
+    """Return OUTPUT of OUTPUT/nnfit/replica_1/tries.json; else the file's own folder."""
     parent = file.absolute().parent
     if parent.name.startswith("replica_") and parent.parent.name == "nnfit":
         return parent.parent.parent
@@ -103,7 +103,7 @@ def _files(path: Path, combine: bool, notes: list[str]) -> list[Path]:
 
 def _hint(path: Path) -> str:
     try:
-        around = [each.name for each in path.absolute().parent.iterdir()]
+        around = [entry.name for entry in path.absolute().parent.iterdir()]
     except OSError:
         return ""
     hint = nearest(path.name, around)
@@ -136,12 +136,16 @@ def _replica_number(file: Path) -> tuple[int, str]:
 
 
 def _walk(folder: Path, names: Sequence[str] = (TRIES,)) -> Iterator[Path]:
-    """Files of trials, or of these names, below a folder, hidden and well-known others left out."""
+    """Yield files of trials, or files of given names, below a folder, except hidden and well-known
+    others.
+    """
     for place, folders, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         yield from (Path(place) / name for name in names if name in files)
         hidden = _SKIPPED | ({_JOBS} if "nnfit" in folders else set())
         folders[:] = sorted(
-            each for each in folders if each not in hidden and not each.startswith((".", "__"))
+            folder
+            for folder in folders
+            if folder not in hidden and not folder.startswith((".", "__"))
         )
 
 
@@ -157,14 +161,17 @@ def _newest(folder: Path) -> Path:
 
 def is_fit(folder: Path) -> bool:
     """Return whether a folder holds fitted replicas."""
-    return folder.is_dir() and (
-        (folder / FIT).is_file()
-        or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
-    )
+    try:
+        return folder.is_dir() and (
+            (folder / FIT).is_file()
+            or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+        )
+    except OSError:  # the reader of scans says what is wrong with the path
+        return False
 
 
 def newest_fit(folder: Path) -> Path | None:
-    """The folder of the fit below `folder` that was written last, if that was after all scans."""
+    """Return the folder of the newest fit below `folder`, if it is newer than all scans."""
     found = _last_written(_walk(folder, (TRIES, FIT)))
     return found.parent if found is not None and found.name == FIT else None
 

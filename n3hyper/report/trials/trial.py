@@ -1,4 +1,4 @@
-"""A trial as the report sees it: hyperparameters by the names that users know, and its scores."""
+"""Trial as the report sees it: hyperparameters by the names that users know, and its scores."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
+from n3hyper.physics.arrays import Array
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
 from n3hyper.report.trials.columns import PARAMETERS
 from n3hyper.report.trials.reading import Matrices
 
-Array = NDArray[np.float64]
 Value = float | int | str | bool | list[Any] | None
 
 MOST_PARAMETERS: Final = 200
@@ -27,7 +26,7 @@ NAMELESS: Final = "(no name)"
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One finished trial.
+    """Finished trial.
 
     The hyperparameters `values` are flat and go by vp-hyperoptplot's names: `optimizer`,
     `learning_rate`, `clipnorm`, `epochs`, `stopping_patience`, `stopping_epochs`, `initial` and
@@ -69,24 +68,24 @@ class Trial:
 
     @property
     def ours(self) -> bool:
-        """Whether n3hyper wrote it; n3fit's losses are composed in another way."""
+        """Whether n3hyper wrote it; n3fit's losses are composed differently."""
         return bool(self.version)
 
     def fold(self, name: str) -> Array | None:
-        """(k,): a number for each fold; None when there is none."""
+        """Return a number for each fold, (k,); None if there is none."""
         found = self.matrices.get(self.meta.get(name))
         if found is None:
             return None
         return found if found.ndim == 1 else np.asarray(found.mean(axis=1))
 
     def matrix(self, name: str) -> Array | None:
-        """(k, R): a number for each fold and replica; None when there is none."""
+        """Return a number for each fold and replica, (k, R); None if there is none."""
         found = self.matrices.get(self.meta.get(name))
         return found if found is None or found.ndim == 2 else found[:, None]
 
     @property
     def penalties(self) -> dict[str, Array]:
-        """By name, (k, R)."""
+        """Penalties by name, (k, R) each."""
         named = self.meta.get("penalties")
         if not isinstance(named, Mapping):
             return {}
@@ -99,7 +98,7 @@ class Trial:
 
 
 def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Trial | None:
-    """The trial of a record; None for what is not a finished trial."""
+    """Return the trial of a record; None for what is not a finished trial."""
     if not isinstance(record, dict) or not isinstance(record.get("result"), dict):
         return None
     result = record["result"]
@@ -139,7 +138,7 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
 
 
 def _raw_values(misc: Mapping[str, Any]) -> dict[str, Any]:
-    """What hyperopt drew, where the readable values are missing (a choice by its number)."""
+    """Return what hyperopt drew, for records without readable values (a choice by its number)."""
     vals = misc.get("vals")
     if not isinstance(vals, dict):
         return {}
@@ -181,7 +180,7 @@ def _seconds(result: Mapping[str, Any], began: float, ended: float) -> float:
 
 
 def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
-    """The hyperparameters of a setup by their flat names.
+    """Return the hyperparameters of a setup by their flat names.
 
     Examples
     --------
@@ -217,7 +216,7 @@ def _scalar(value: Any) -> Value:
 
 
 def _other(found: dict[str, Value], name: str, value: Any, depth: int = 0) -> None:
-    """What is not known is shown by its path, lists as they are."""
+    """Add an unknown value by its path; lists stay as they are."""
     if isinstance(value, dict):
         if depth < 4:
             for key, item in list(value.items())[:MOST_PARAMETERS]:
@@ -294,8 +293,9 @@ _READERS: Final = {
 
 
 def runcard_setup(trial: Trial) -> dict[str, Any]:
-    """The setup of a trial as a runcard has it: a number of nodes is whole, and the activation
-    is written out for each layer."""
+    """Return the setup of a trial as a runcard has it: numbers of nodes are integers, and the
+    activation is written out for each layer.
+    """
     setup = dict(clean_tree(dict(trial.parameters)))
     activation, nodes = setup.get("activation_per_layer"), setup.get("nodes_per_layer")
     if isinstance(activation, str) and isinstance(nodes, list) and nodes:

@@ -7,11 +7,11 @@ import pytest
 
 from n3hyper.data import cache
 from n3hyper.errors import TheoryError
-from n3hyper.fitting.loss import compression
-from n3hyper.fitting.loss.compression import ACCURACY
 from n3hyper.fitting.loss.exact import predict
 from n3hyper.fitting.loss.seen import check, seen_data
-from n3hyper.fitting.loss.table_maker import few_sizes
+from n3hyper.fitting.loss.table_making import compression
+from n3hyper.fitting.loss.table_making.builders import few_sizes
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.loss.tables import FACTORS
 from tests.support.fitting_samples import make_trial, problem_of_modes, small_problem
 

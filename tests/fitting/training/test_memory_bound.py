@@ -86,7 +86,7 @@ def test_progress_says_which_batch(problem, monkeypatch):
     assert [(progress.batch, progress.stage, progress.epoch) for progress in seen] == [
         (batch, stage, epoch)
         for batch in (1, 2)
-        for stage, epoch in (("compile", 0), ("train", 99), ("train", EPOCHS))
+        for stage, epoch in (("compile", 0), ("train", 100), ("train", EPOCHS))
     ]
     assert {progress.batches for progress in seen} == {2}
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from n3hyper.fitting.backend import tensorflow
-from n3hyper.fitting.loss.compression import ACCURACY
 from n3hyper.fitting.loss.covariance_blocks import split_covariance
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.fitting.training import engine
 from n3hyper.physics.chi2 import FactoredCovariance

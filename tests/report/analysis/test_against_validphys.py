@@ -29,7 +29,7 @@ def iterations(scan: Scan) -> list[int]:
 
 
 @pytest.mark.parametrize("statistic", ["plain", "best_worst", "std"])
-def test_table(scan: Scan, statistic: str) -> None:
+def test_the_table_is_that_of_validphys(scan: Scan, statistic: str) -> None:
     case = CASES[statistic]
     name = "average" if statistic == "plain" else statistic
     good = dataclasses.replace(scan.with_trials(scan.good), fold_statistic=name)
@@ -46,7 +46,9 @@ def test_table(scan: Scan, statistic: str) -> None:
 
 
 @pytest.mark.parametrize(("case", "thresholds"), [("plain", ()), ("thresholds", (1.6, 1.3))])
-def test_running_means(scan: Scan, case: str, thresholds: tuple[float, ...]) -> None:
+def test_running_means_are_those_of_validphys(
+    scan: Scan, case: str, thresholds: tuple[float, ...]
+) -> None:
     found = running_means(scan, *thresholds)
     for name, values in found.items():
         np.testing.assert_allclose(values, CASES[case][f"running_{name}"], rtol=1e-12)
@@ -61,7 +63,7 @@ def test_running_means(scan: Scan, case: str, thresholds: tuple[float, ...]) -> 
         ("filter_epochs", ["epochs>5000"]),
     ],
 )
-def test_filters(scan: Scan, case: str, conditions: list[str]) -> None:
+def test_filters_are_those_of_validphys(scan: Scan, case: str, conditions: list[str]) -> None:
     found = apply_filters(scan, conditions)
     assert iterations(found) == CASES[case]["iterations"]
     assert found.best is not None
@@ -76,7 +78,7 @@ def test_filters(scan: Scan, case: str, conditions: list[str]) -> None:
         ("autofilter_two", ["initializer", "optimizer"]),
     ],
 )
-def test_autofilter(scan: Scan, case: str, keys: list[str]) -> None:
+def test_autofilter_is_that_of_validphys(scan: Scan, case: str, keys: list[str]) -> None:
     # vp-hyperoptplot never sees trials without scores
     seen = scan.with_trials(t for t in scan.trials if t.reason != "exception")
     assert iterations(autofilter(seen, keys)) == CASES[case]["iterations"]

@@ -34,7 +34,7 @@ def expected_setup(tid: int) -> dict[str, Any]:
     return setup
 
 
-def test_the_best_trial(view: View, tmp_path: Path) -> None:
+def test_the_best_trial_becomes_a_runcard(view: View, tmp_path: Path) -> None:
     path = tmp_path / "best.yml"
     export(view, path)
     assert view.scan.best is not None
@@ -51,12 +51,12 @@ def test_the_best_trial(view: View, tmp_path: Path) -> None:
         export(view, path)
 
 
-def test_a_trial_by_its_number(view: View, tmp_path: Path) -> None:
+def test_a_trial_is_exported_by_its_number(view: View, tmp_path: Path) -> None:
     export(view, tmp_path / "seven.yml", trial="7")
     assert load_runcard(tmp_path / "seven.yml").parameters == expected_setup(7)
 
 
-def test_a_selection(view: View, tmp_path: Path) -> None:
+def test_a_selection_becomes_a_list_of_setups(view: View, tmp_path: Path) -> None:
     path = tmp_path / "five.yml"
     export(view, path, select=5)
     card = load_runcard(path)
@@ -64,7 +64,7 @@ def test_a_selection(view: View, tmp_path: Path) -> None:
     assert card.hyperscan["parameters"] == [expected_setup(tid) for _, tid in losses[:5]]
 
 
-def test_a_window_in_chi2_then_phi2(view: View) -> None:
+def test_trials_in_a_window_of_chi2_are_chosen_by_phi2(view: View) -> None:
     chosen = selection(view.scan, 4, chi2_window=0.2)
     part = view.scan.with_trials(view.scan.good)
     chi2, phi2 = part.numbers("hyper_loss_chi2"), part.numbers("hyper_loss_phi2")
@@ -110,7 +110,7 @@ def test_trial_specs_are_n3fits(view: View, tmp_path: Path) -> None:
         export(view, None, select=3, chi2_window=1.0, form="trial_specs")
 
 
-def test_the_part_alone(view: View) -> None:
+def test_without_a_file_the_selection_alone_is_given(view: View) -> None:
     text = export(view, None, select=2)
     assert text.startswith("# 2 trials of the scan dis")
     assert "hyperscan_config:\n" in text
@@ -138,7 +138,7 @@ def test_n3fits_trial_is_completed_from_its_runcard(tmp_path: Path) -> None:
     assert parse_runcard(read_yaml(tmp_path / "new.yml")).hyperscan == found.hyperscan
 
 
-def test_without_a_runcard(tmp_path: Path) -> None:
+def test_an_export_without_a_runcard_is_refused(tmp_path: Path) -> None:
     view = prepare(Request(paths=(REFERENCE / "tries.json",)))
     with pytest.raises(ReportError, match="no runcard"):
         export(view, tmp_path / "best.yml")

@@ -81,8 +81,8 @@ def test_figures_for_print(view: View, tmp_path: Path, ending: str, start: bytes
     assert files
     assert all(file.read_bytes().startswith(start) for file in files)
     again = write_figures(few, tmp_path / "again", [ending])
-    for one, other in zip(files, again, strict=True):
-        assert one.read_bytes() == other.read_bytes(), "the same scan gives the same file"
+    for first, second in zip(files, again, strict=True):
+        assert first.read_bytes() == second.read_bytes(), "the same scan gives the same file"
 
 
 def test_figures_of_next_to_nothing(tmp_path: Path) -> None:

@@ -113,7 +113,10 @@ def fit(tmp_path: Path) -> Path:
     return write_fit(tmp_path / "my_fit")
 
 
-def test_short_table(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_short_table(
+    fit: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     status, out, _ = run(capsys, str(fit))
     assert status == 0
     assert "10 replicas of 12 passed the vetoes, 2 setups, theory 1650" in out
@@ -126,7 +129,7 @@ def test_short_table(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "25-20-8, tanh-tanh-linear, Nadam, 0.002" in out
 
 
-def test_numbers(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_for_other_programs(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, str(fit), "--format", "json")
     content = json.loads(out)
     assert status == 0
@@ -145,7 +148,7 @@ def test_numbers(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("\n") == 5
 
 
-def test_setups_matter(fit: Path) -> None:
+def test_the_share_of_variance_between_setups(fit: Path) -> None:
     view = view_fit(fit)
     assert view.between_setups is not None
     share, chance = view.between_setups
@@ -157,7 +160,9 @@ def test_setups_matter(fit: Path) -> None:
     np.testing.assert_allclose(np.abs(between), 0.1 * X**0.5 * (1 - X) ** 3, rtol=0.3)
 
 
-def test_figures_and_page(fit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_and_page_are_written(
+    fit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = write_fit(tmp_path / "other", scale=1.1, seed=2)
     page_file, folder = tmp_path / "page.html", tmp_path / "figures"
     status, _, err = run(
@@ -232,7 +237,7 @@ def write_set(folder: Path, members: int, lowest: float = 1.0, errors: str = "re
         values = (1 + shift) * np.multiply.outer(x**-0.1 * (1 - x) ** 5, np.log(q))
         pids = (-2, -1, 21, 1, 2)
         rows = "\n".join(" ".join([f"{v:.8e}"] * len(pids)) for v in values.ravel())
-        grid = [" ".join(f"{v:.8e}" for v in each) for each in (x, q)]
+        grid = [" ".join(f"{v:.8e}" for v in knots) for knots in (x, q)]
         text = f"PdfType: replica\nFormat: lhagrid1\n---\n{grid[0]}\n{grid[1]}\n"
         text += f"{' '.join(map(str, pids))}\n{rows}\n---\n"
         (folder / f"{folder.name}_{member:04d}.dat").write_text(text)
@@ -241,7 +246,7 @@ def write_set(folder: Path, members: int, lowest: float = 1.0, errors: str = "re
     return folder
 
 
-def test_hessian_sets(tmp_path: Path) -> None:
+def test_uncertainties_of_hessian_sets(tmp_path: Path) -> None:
     """Of two directions: +-1.5 %, +-0.5 % of the central value, at 90 % confidence."""
     found = read_set(write_set(tmp_path / "eigen", members=4, errors="hessian")).at(10.0)
     # members -1.5, -0.5, 0.5, 1.5 %, in pairs
@@ -299,7 +304,7 @@ def test_fit_of_n3fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]  # fmt: skip
 
 
-def test_newest_below(
+def test_the_newest_fit_below_a_folder_is_found(
     fit: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a path: the fit, not the store of its jobs, unless a scan was written later."""
@@ -319,7 +324,9 @@ def test_newest_below(
     assert "scan: no trial has finished yet" in err
 
 
-def test_options_of_scans(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_of_scans_are_refused_for_fits(
+    fit: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, _, err = run(capsys, str(fit), "--top", "3")
     assert status == 2
     assert "--top belongs to scans" in err
@@ -332,7 +339,7 @@ def test_options_of_scans(fit: Path, capsys: pytest.CaptureFixture[str]) -> None
     ("compare", "said"),
     [("no_such_set", "not found"), (".", "neither the folder of a fit nor that of an LHAPDF set")],
 )
-def test_nothing_to_compare(fit: Path, compare: str, said: str) -> None:
+def test_a_set_that_is_nowhere_is_named(fit: Path, compare: str, said: str) -> None:
     with pytest.raises(ReportError, match=said):
         view_fit(fit, compare=compare)
 
@@ -373,7 +380,7 @@ def test_replica_that_is_no_number(fit: Path) -> None:
     assert "replica 1: PDFs that are no numbers" in found.notes[0]
 
 
-def test_figures_cannot_be_written(fit: Path, tmp_path: Path) -> None:
+def test_figures_that_cannot_be_written_are_one_line(fit: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot be written"):
         write_figures(view_fit(fit), tmp_path / "file", ("png",))

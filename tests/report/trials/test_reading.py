@@ -134,7 +134,7 @@ def test_arrays_as_text(rows: list[list[float]]) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "[]", "[[]]", "text", "[1. x]", "[[1.] [2. 3.]]", [], [[]]])
-def test_no_arrays(value: Any) -> None:
+def test_texts_that_are_no_arrays_are_none(value: Any) -> None:
     assert Matrices(b"").get(value) is None
 
 
@@ -182,7 +182,7 @@ def test_running_trials_are_left_out(tmp_path: Path) -> None:
     assert "1 entries are not finished trials" in scan.notes[0]
 
 
-def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_that_name_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = write_scan(tmp_path / "work" / "one", 2)
     new = write_scan(tmp_path / "work" / "two", 3, seed=2)
     file = new / "nnfit" / "replica_1" / "tries.json"
@@ -209,7 +209,7 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_scan([])
 
 
-def test_replica_folders(tmp_path: Path) -> None:
+def test_replica_folders_are_combined_on_request(tmp_path: Path) -> None:
     for number in (1, 2, 10):
         write_tries(
             tmp_path / "nnfit" / f"replica_{number}" / "tries.json", make_records(2, seed=number)

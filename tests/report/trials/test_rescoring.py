@@ -152,8 +152,8 @@ def test_validation_is_mixed_in(tmp_path: Path) -> None:
     folder = write(tmp_path, kfold())
     plain = prepare(Request(paths=(folder,))).scan
     mixed = prepare(Request(paths=(folder,), val_multiplier=0.25)).scan
-    for one, other in zip(plain.good, mixed.good, strict=True):
-        assert other.loss == pytest.approx(0.75 * one.loss + 0.25 * one.validation_loss)
+    for first, second in zip(plain.good, mixed.good, strict=True):
+        assert second.loss == pytest.approx(0.75 * first.loss + 0.25 * first.validation_loss)
 
 
 def test_n3fit_is_scored_from_its_text() -> None:

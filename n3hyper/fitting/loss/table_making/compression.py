@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from n3hyper.data.cache import read_entry, write_entry
 from n3hyper.data.fingerprint import fingerprint
-from n3hyper.fitting.loss.bilinear import Combination
-from n3hyper.fitting.loss.hadronic_rows import HadronicRows, stacked
+from n3hyper.fitting.loss.table_making.bilinear import Combination
+from n3hyper.fitting.loss.table_making.hadronic_rows import HadronicRows, stacked
 from n3hyper.physics.arrays import Array, Index
 
 ACCURACY: Final = 5e-4

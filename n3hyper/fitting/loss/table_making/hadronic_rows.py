@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.fitting.loss.bilinear import Combination
+from n3hyper.fitting.loss.table_making.bilinear import Combination
 from n3hyper.physics.arrays import Array
 from n3hyper.theory.stack import HadronicTable, TheoryStack
 
