@@ -10,7 +10,9 @@ import numpy as np
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.clock import Clock
+from n3hyper.fitting.loss.exact import predict
 from n3hyper.fitting.loss.masks import number_of_points
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
@@ -85,12 +87,15 @@ class ModelTrainer:
         memory: int | None = None,
     ) -> None:
         self.problem = problem
-        self.inputs = FitInputs.of(
-            problem, runcard.fitting.fitbasis, runcard.fitting.basis, runcard.sum_rules
-        )
         self.score = score
         double = getattr(runcard, "double_precision", False)
         self.dtype = dtype or ("float64" if double else "float32")
+        fitting = runcard.fitting
+        # who asks for more digits than predictions are known to gets them
+        accuracy = ACCURACY if self.dtype == "float32" else None
+        self.inputs = FitInputs.of(
+            problem, fitting.fitbasis, fitting.basis, runcard.sum_rules, accuracy
+        )
         self.hyperopt = False
         self._keys: tuple[str, ...] = ()
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
@@ -195,7 +200,7 @@ class ModelTrainer:
         found = []
         for start in range(0, len(pdf), EVALUATED):
             models = np.arange(start, min(start + EVALUATED, len(pdf)))
-            predictions = self.inputs.tables.predict(pdf[models])
+            predictions = predict(self.problem.theory, pdf[models])
             data = predictions[:, : self.problem.ndata]
             found.append((predictions, *self.inputs.exact_chi2(models, data)))
         predictions, training, validation = map(np.concatenate, zip(*found, strict=True))
