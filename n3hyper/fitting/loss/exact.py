@@ -19,7 +19,7 @@ CHUNK: Final = 8
 
 
 def predict(theory: TheoryStack, pdfs: Array) -> Array:
-    """What theory predicts for all observables.
+    """Return the predictions of theory for all observables.
 
     Parameters
     ----------

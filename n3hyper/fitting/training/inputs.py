@@ -133,7 +133,7 @@ class FitInputs:
 
     @cached_property
     def precision(self) -> Precision | None:
-        """What steps must know of predictions; None for all that there is."""
+        """Precision of predictions in steps; None for all that there is."""
         if self.accuracy is None:
             return None
         pdfs = self.plausible(DRAWN)
@@ -147,7 +147,7 @@ class FitInputs:
 
     @property
     def _key(self) -> str:
-        """What compressed tables depend on; empty where the theory was not read from files."""
+        """Return what compressed tables depend on; empty where the theory was not read from files."""
         theory = self.problem.fingerprints.get("theory")
         if theory is None:
             return ""
