@@ -147,7 +147,7 @@ class FitInputs:
 
     @property
     def _key(self) -> str:
-        """Return what compressed tables depend on; empty where the theory was not read from files."""
+        """Return what compressed tables depend on; empty for a theory that is not from files."""
         theory = self.problem.fingerprints.get("theory")
         if theory is None:
             return ""

@@ -95,7 +95,7 @@ class Precision:
     """What compressed tables depend on beside the rows asked for; empty if it is not known."""
 
     def of_coordinates(self, number: int) -> float:
-        """Return the largest change of predictions by what is left out, as the root of a sum of squares."""
+        """Return the largest change of so many predictions (root of the sum of squares)."""
         return COORDINATES * self.accuracy * math.sqrt(number)
 
 
