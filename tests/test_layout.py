@@ -21,7 +21,7 @@ ALLOWED = {
     "errors": set(),
     "foreign": {"errors"},
     "system": {"errors"},
-    "runcard": {"errors", "foreign"},
+    "runcard": {"errors", "foreign", "physics.objectives"},
     "physics": {"errors"},
     "theory": {"errors", "foreign", "system", "runcard", "physics"},
     "data": {"errors", "foreign", "system", "runcard", "physics", "theory"},

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+from n3hyper.physics.objectives import LOSS_TYPES, STATISTICS
 
 if TYPE_CHECKING:
     from n3hyper.report.analysis.view import View
 
-_STATISTIC = click.Choice(STATISTICS)
+_STATISTIC = click.Choice(tuple(STATISTICS))
 OF_A_FIT = (
     "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
 )  # fmt: skip
@@ -105,7 +105,7 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 )
 @click.option(
     "--loss",
-    type=click.Choice(LOSS_TYPES),
+    type=click.Choice(tuple(LOSS_TYPES)),
     help="Score again by this loss, without fitting.",
 )
 @click.option("-l", "--fold-statistic", type=_STATISTIC, help="Score again: over the folds.")

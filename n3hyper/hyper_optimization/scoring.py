@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from n3hyper.hyper_optimization.loss import (
-    ENSEMBLE_FIGURE,
-    WHOLE_FITS,
     LossRule,
     best_replicas,
     enough,
@@ -39,6 +37,7 @@ from n3hyper.hyper_optimization.record import (
 )
 from n3hyper.hyper_optimization.rewards import fit_distance, future_test_loss
 from n3hyper.physics.arrays import Array, Mask
+from n3hyper.physics.objectives import WHOLE_FITS
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
@@ -137,7 +136,8 @@ class Scorer:
             fit.experimental_chi2[number][used],
             [values[used] for values in penalties.values()],
             best,
-            getattr(held_out, ENSEMBLE_FIGURE.get(self._rule.loss_type, "chi2")),
+            getattr(held_out, self._rule.kind.figure or "chi2"),
+            validation,
         )
         figures = (held_out.chi2, held_out.phi2, held_out.logp)
         return _FoldScore(
@@ -172,7 +172,8 @@ class Scorer:
                 [each.select(last) for each in data],
                 data,
             )
-        return trial_loss(self._rule, [fold.loss for fold in folds])
+        fitted = [fold.fitted.chi2exp for fold in folds]
+        return trial_loss(self._rule, [fold.loss for fold in folds], fitted=fitted)
 
 
 def make_scorer(problem: FitProblem, kfold: KFold) -> Callable[[BatchFit], Record]:

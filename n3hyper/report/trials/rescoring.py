@@ -17,12 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from n3hyper.hyper_optimization.loss import (
-    BEST_PROPORTION,
-    ENSEMBLE_FIGURE,
-    LOSS_TYPES,
-    STATISTICS,
     THRESHOLD,
-    WHOLE_FITS,
     LossRule,
     best_replicas,
     enough,
@@ -31,6 +26,14 @@ from n3hyper.hyper_optimization.loss import (
     trial_loss,
 )
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.objectives import (
+    BEST_PROPORTION,
+    LOSS_TYPES,
+    N3FIT41,
+    STATISTICS,
+    WHOLE_FITS,
+    default_proportion,
+)
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import number
 from n3hyper.report.trials.scan import Scan, partitions
@@ -59,13 +62,12 @@ class Settings(LossRule):
         """Return the definition of the loss in words.
 
         >>> Settings(loss_type="phi2", penalties_in_loss=False).in_words
-        '1/phi2, average of folds'
+        '1/phi2, average of folds, no penalties'
         """
         words = [f"{self.name}, {self.fold_statistic} of folds"]
-        if self.loss_type == "chi2":
+        if not self.kind.figure:
             words.append(f"{self.replica_statistic} of replicas")
-        if not self.larger_is_better:
-            words.append("penalties added" if self.penalties_in_loss else "no penalties")
+        words.append("penalties added" if self.penalties_in_loss else "no penalties")
         return ", ".join(words)
 
 
@@ -73,20 +75,23 @@ def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
     """Return the settings of a scan, with n3fit's defaults for one of n3fit's."""
     kfold = runcard.get("kfold")
     kfold = kfold if isinstance(kfold, Mapping) else {}
-    replica = kfold.get("replica_statistic", "average")
-    fold = kfold.get("fold_statistic", kfold.get("target", "average"))
-    loss = kfold.get("loss_type", "chi2")
-    penalties = kfold.get("penalties_in_loss", ours)
-    everyone = ours and replica != "average_best"
-    default = LossRule.reduce_proportion if everyone else BEST_PROPORTION
+    replica = _known(kfold.get("replica_statistic"), STATISTICS, LossRule.replica_statistic)
+    fold = kfold.get("fold_statistic", kfold.get("target"))
+    loss = _known(kfold.get("loss_type"), LOSS_TYPES, LossRule.loss_type)
+    penalties = kfold.get("penalties_in_loss")
+    default = default_proportion(loss, replica) if ours else BEST_PROPORTION
     proportion = number(kfold.get("reduce_proportion", default))
     threshold = number(kfold.get("threshold", THRESHOLD if ours else math.inf))
     weights = [number(fold.get("weight", 1.0)) for fold in partitions(runcard)]
     return Settings(
-        loss_type=_known(loss, LOSS_TYPES, LossRule.loss_type),
-        replica_statistic=_known(replica, STATISTICS, LossRule.replica_statistic),
+        loss_type=loss,
+        replica_statistic=replica,
         fold_statistic=_known(fold, STATISTICS, LossRule.fold_statistic),
-        penalties_in_loss=penalties if isinstance(penalties, bool) else ours,
+        penalties_in_loss=(
+            penalties
+            if isinstance(penalties, bool)
+            else ours and LOSS_TYPES[loss].penalties_in_loss
+        ),
         reduce_proportion=proportion if 0 < proportion <= 1 else default,
         threshold=threshold if math.isfinite(threshold) else math.inf,
         weights=tuple(weight if math.isfinite(weight) else 1.0 for weight in weights),
@@ -114,7 +119,7 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
     found = scan.with_trials(
         scored, fold_statistic=settings.fold_statistic, loss_name=settings.in_words
     )
-    if not scan.trials[0].ours:
+    if not scan.trials[0].ours and settings.loss_type != N3FIT41:
         found = found.with_notes("n3fit's trials, scored again by n3hyper's definition of the loss")
     unavailable = _over_whole_fits(scan.runcard)
     if unavailable:
@@ -172,7 +177,13 @@ def _judge(trial: Trial, settings: Settings, contaminated: bool) -> tuple[float,
         failure = fold_failure(settings, value, stored if trial.ours else ())
         if failure is not None:
             return math.nan, failure[0], f"{where}: {failure[1]}"
-    loss = trial_loss(settings, folds, _weights(settings, folds.size))
+    fitted = trial.fold("trvl_losses_chi2exp") if settings.loss_type == N3FIT41 else None
+    loss = trial_loss(
+        settings,
+        folds,
+        _weights(settings, folds.size),
+        math.nan if fitted is None else fitted,
+    )
     if not math.isfinite(loss):
         return math.nan, "nan", "the loss is not a number"
     return loss, "", ""
@@ -185,13 +196,15 @@ def _weights(settings: Settings, folds: int) -> Array:
 
 def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) -> Array | None:
     """Return the loss of each fold before its weight, (k,); None if the record does not hold it."""
+    if settings.loss_type == N3FIT41 and any(
+        trial.fold(name) is None for name in ("validation_losses", "trvl_losses_chi2exp")
+    ):
+        return None
     penalties = list(trial.penalties.values())
     figures, losses = None, None
-    if settings.loss_type in ENSEMBLE_FIGURE:
-        figures = trial.fold(f"hyper_losses_{ENSEMBLE_FIGURE[settings.loss_type]}")
-        if figures is None or settings.larger_is_better or not settings.penalties_in_loss:
-            return figures
-        if not penalties:
+    if settings.kind.figure:
+        figures = trial.fold(f"hyper_losses_{settings.kind.figure}")
+        if figures is None or not settings.penalties_in_loss or not penalties:
             return figures
         losses = np.zeros_like(penalties[0])
     else:
@@ -217,6 +230,7 @@ def fold_losses(trial: Trial, settings: Settings, contaminated: bool = False) ->
                 [penalty[fold][rows] for penalty in penalties],
                 best,
                 math.nan if figures is None else figures[fold],
+                validation[fold][rows],
             )
     return found
 
