@@ -38,6 +38,8 @@ ALLOWED = {
         "physics",
         "hyper_optimization.record",
         "hyper_optimization.loss",
+        "hyper_optimization.loss_parts",
+        "hyper_optimization.failures",
         "hyper_optimization.paths",
         "theory.lhapdf",
         "replicas.exportgrid",

@@ -6,7 +6,6 @@ them. k folds, R replicas:
 
     best_replicas   which of a fold's replicas make the ensemble
     fold_loss       the loss of a fold, from its replicas and from the figure of their ensemble
-    fold_failure    whether that loss makes the trial fail
     trial_loss      the number that the scan minimises, from the losses of the folds
 
 The names of losses and statistics, and what belongs to each, are those of
@@ -217,28 +216,6 @@ def _n3fit41(
     statistic = STATISTICS[rule.replica_statistic]
     fitted = statistic(np.asarray(validation, dtype=np.float64)[best])
     return float(fitted + np.maximum(statistic(covering) - COVERED, 0.0))
-
-
-def fold_failure(
-    rule: LossRule, value: float, figures: Sequence[float] = ()
-) -> tuple[str, str] | None:
-    """Return reason and text of the failure of a fold, or None.
-
-    Parameters
-    ----------
-    value
-        Its loss, see `fold_loss`. The threshold is for what the scan minimises of it.
-    figures
-        chi2, phi2 and logp of the ensemble, which must be numbers whichever the loss is made of.
-    """
-    if not math.isfinite(value):
-        return "nan", f"the loss ({rule.loss_type}) is {value}"
-    if not all(map(math.isfinite, figures)):
-        return "nan", "chi2, phi2 or logp of the ensemble is not finite"
-    target = minimised(rule, value)
-    if target > rule.threshold:
-        return "threshold", f"the loss ({rule.name}) {target:.6g} is above {rule.threshold:g}"
-    return None
 
 
 def trial_loss(

@@ -20,7 +20,6 @@ from n3hyper.hyper_optimization.loss import (
     LossRule,
     best_replicas,
     enough,
-    fold_failure,
     fold_loss,
     trial_loss,
 )
@@ -198,23 +197,6 @@ def test_statistics_reduce_one_axis_of_many() -> None:
         np.testing.assert_array_equal(
             reduce(numbers, axis=-1), [reduce(row) for row in numbers], strict=True
         )
-
-
-@pytest.mark.parametrize(
-    ("value", "figures", "reason", "text"),
-    [
-        (1.0, (1.0, 0.1, 2.0), None, ""),
-        (np.nan, (), "nan", "the loss (phi2) is nan"),
-        (1.0, (np.inf, 0.1, 2.0), "nan", "chi2, phi2 or logp of the ensemble is not finite"),
-        (0.01, (1.0, 0.1, 2.0), "threshold", "the loss (1/phi2) 100 is above 50"),
-        (0.0, (), "threshold", "the loss (1/phi2) inf is above 50"),
-    ],
-)
-def test_a_fold_fails_with_its_reason(
-    value: float, figures: Any, reason: str | None, text: str
-) -> None:
-    failure = fold_failure(LossRule("phi2"), value, figures)
-    assert failure == (None if reason is None else (reason, text))
 
 
 @pytest.mark.parametrize(

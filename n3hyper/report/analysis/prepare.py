@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def prepare(request: Request) -> View:
     scan = load_scan(request.paths, request.combine, request.databases)
     scan = without_first(scan, request.thermalization)
     settings = _settings(request, scan)
+    scan = scan.with_trials(scan.trials, parts_of=functools.partial(rescoring.parts_of, settings))
     if request.rescored:
         if not scan.runcard:
             scan = scan.with_notes("no runcard beside the trials: folds have the same weight")
