@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -280,20 +280,3 @@ def _missing(rule: LossRule, known: Mask) -> float:
     proportion = 1.0 if whole else rule.reduce_proportion
     wanted = math.ceil(round(proportion * known.size, 9))
     return max(0, wanted - int(known.sum())) / wanted
-
-
-def words_of_record(result: Mapping[str, Any]) -> str:
-    """Return loss and parts of a trial's result as people read them; the loss alone without parts.
-
-    Examples
-    --------
-    >>> words_of_record({"loss": 5.734, "loss_parts": {"chi2": 1.8, "saturation": 3.934}})
-    'loss 5.734 = chi2 1.80 + saturation 3.93'
-    >>> words_of_record({"loss": 1.7, "loss_parts": {"chi2": 1.7, "dropped": 0.0}})
-    'loss 1.700 = chi2 1.70'
-    """
-    parts = result.get("loss_parts")
-    total = f"loss {short(result['loss'], 4)}"
-    if not isinstance(parts, Mapping) or not parts:
-        return total
-    return f"{total} = {in_words(parts)}"

@@ -22,7 +22,6 @@ from n3hyper.hyper_optimization.loss_parts import (
     split,
     trial_parts,
     whole_fold_loss,
-    words_of_record,
 )
 from n3hyper.physics.objectives import LOSS_TYPES, N3FIT41, STATISTICS
 
@@ -153,4 +152,3 @@ def test_parts_in_words() -> None:
     assert in_words({"logp": -1.5, "patience": 0.0, "saturation": -0.25}) == (
         "logp -1.50 - saturation 0.250"
     )
-    assert words_of_record({"loss": 2.0}) == "loss 2.000"
