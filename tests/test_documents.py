@@ -70,7 +70,7 @@ def test_names_in_docstrings_and_comments_exist() -> None:
 
 
 def test_what_does_not_exist_is_found() -> None:
-    assert is_defined(".hyper_optimization.loss.STATISTICS")
+    assert is_defined(".physics.objectives.STATISTICS")
     assert not is_defined(".hyper_optimization.losses")
     assert not is_module("tests.support.losses")
     assert PATH.findall("see `n3hyper/data/fktable.py`.") == ["n3hyper/data/fktable.py"]

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n3hyper.cli.help import GroupedCommand
 from n3hyper.cli.options import quiet, theory_path
 
 if TYPE_CHECKING:
     from n3hyper.evolution.evolve import EvolvedSet
 
 
-@click.command("evolve")
+@click.command(
+    "evolve", cls=GroupedCommand, groups={"Evolution": ("theory_path", "eko_solution", "jobs")}
+)
 @click.argument("fit", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the set, all its files, to a folder of its name in this one. Default: into the "
-    "fit, postfit/NAME, as NNPDF does.",
+    show_default="into the fit, postfit/NAME, as NNPDF does",
+    help="Write the set, all its files, to a folder of its name in this one.",
 )
 @theory_path
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     max_failures,
     memory,
@@ -28,22 +29,37 @@ BEST: Final = 10
 REPLICAS: Final = 100
 
 
-@click.command("fit")
+@click.command(
+    "fit",
+    cls=GroupedCommand,
+    groups={
+        "Replicas": ("output", "replicas", "at_most"),
+        "Setups": ("scan", "best", "chi2_window", "thermalization"),
+        "Vetoes": ("chi2_threshold", "arclength_threshold", "integrability_threshold"),
+        "Run": ("timeout", "max_failures", "memory", "theory_path"),
+        **PARALLEL,
+    },
+)
 @click.argument("runcard", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: the runcard's stem."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="the runcard's stem",
+    help="Folder of the fit.",
 )
 @click.option(
     "-r",
     "--replicas",
     type=click.IntRange(min=1),
-    help=f"Replicas that are to pass the vetoes. Default: {REPLICAS}, or as before.",
+    show_default=f"{REPLICAS}, or as before",
+    help="Replicas that are to pass the vetoes.",
 )
 @click.option(
     "--at-most",
     type=click.IntRange(min=1),
-    help="Replicas to fit at most, to make up for those that fail. Default: half as many again as "
-    "-r, at least ten more.",
+    show_default="half as many again as -r, at least ten more",
+    help="Replicas to fit at most, to make up for those that fail.",
 )
 @click.option(
     "--scan",
@@ -53,7 +69,8 @@ REPLICAS: Final = 100
 @click.option(
     "--best",
     type=click.IntRange(min=1),
-    help=f"With --scan: how many trials. Default: {BEST}, or as many as there are.",
+    show_default=f"{BEST}, or as many as there are",
+    help="With --scan: how many trials.",
 )
 @click.option(
     "--chi2-window",

@@ -11,6 +11,7 @@ import numpy as np
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.loss.exact import predict
+from n3hyper.fitting.loss.lagrange import positivity_losses
 from n3hyper.fitting.loss.masks import number_of_points
 from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.network.pdf_model import NetworkWeights
@@ -190,6 +191,10 @@ class ModelTrainer:
             batches=trained.batches,
             curves=trained.curves.reshape(*shape, -1, 2),
             threshold_chi2=trial.settings.threshold_chi2,
+            positivity_losses=positivity_losses(
+                self.problem, trial.settings, predictions, trained.stop_epoch
+            ).reshape(*shape, -1),
+            threshold_positivity=trial.settings.positivity.threshold,
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:

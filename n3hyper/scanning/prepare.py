@@ -114,7 +114,7 @@ def make_trainer(
 ) -> ModelTrainer:
     """Return the trainer that fits and scores trials; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
     from n3hyper.hyper_optimization.stores.trial_pdfs import with_pdfs
 
     score = with_pdfs(make_scorer(problem, require_scan(runcard)))

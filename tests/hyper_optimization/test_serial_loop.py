@@ -24,7 +24,7 @@ from n3hyper.hyper_optimization.sampling.suggest import (
     scored,
     trial_generator,
 )
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from n3hyper.hyper_optimization.serial_loop import evaluate
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.loops import run_scan

@@ -44,7 +44,7 @@ def compute_hyperopt_metrics(
     Parameters
     ----------
     predictions
-        (replicas, ndata); one replica alone has no spread: phi2 is zero.
+        (replicas, ndata); one replica alone has no spread: phi2 is NaN.
     central
         (ndata,), measured values.
     covariance
@@ -63,7 +63,9 @@ def compute_hyperopt_metrics(
         with np.errstate(over="ignore", invalid="ignore"):
             return HyperoptMetrics(
                 chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
-                phi2=float(figures.phi2(predictions, central, covariance)),
+                phi2=float(figures.phi2(predictions, central, covariance))
+                if len(predictions) > 1
+                else np.nan,
                 logp=float(figures.logp(predictions, central, covariance)),
                 chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
             )
