@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from n3hyper.hyper_optimization.failures import fold_failure
-from n3hyper.hyper_optimization.loss import STATISTICS, LossRule, best_replicas, fold_loss
-from n3hyper.hyper_optimization.loss_parts import (
+from n3hyper.hyper_optimization.loss import LossRule, best_replicas, fold_loss, trial_loss
+from n3hyper.hyper_optimization.scores.failures import fold_failure
+from n3hyper.hyper_optimization.scores.loss_parts import (
     DROPPED,
+    UNCOVERED,
+    UNFITTED,
+    VALIDATION,
     FoldNumbers,
     in_words,
     split,
     trial_parts,
     whole_fold_loss,
 )
+from n3hyper.physics.objectives import LOSS_TYPES, N3FIT41, STATISTICS
 
 REPLICAS = 5
 VALUES = st.lists(st.floats(0.1, 1e6), min_size=REPLICAS, max_size=REPLICAS).map(np.array)
@@ -70,6 +75,44 @@ def test_the_best_replicas_alone_may_lose_the_others() -> None:
     assert whole_fold_loss(rule, fold).parts == {"chi2": 1.0, "patience": 0.0, DROPPED: 0.0}
     one_more = numbers([1.0, 1.0, np.nan, np.nan], [0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0])
     assert whole_fold_loss(rule, one_more).parts[DROPPED] > 0
+
+
+@given(
+    st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=4),
+    st.builds(
+        LossRule,
+        st.sampled_from(sorted(LOSS_TYPES)),
+        *[st.sampled_from(sorted(STATISTICS))] * 2,
+        st.booleans(),
+        st.floats(0.3, 1.0),
+    ),
+)
+def test_the_parts_of_any_loss_add_up(values: Any, rule: LossRule) -> None:
+    folds = []
+    for chi2, penalty in values:
+        fold = numbers(chi2, penalty, [1, 1, 1, 0, 1])
+        folds.append(
+            whole_fold_loss(rule, dataclasses.replace(fold, figure=2.0, figure_of_all=3.0))
+        )
+    fitted = np.linspace(1.0, 2.0, len(folds))
+    loss = trial_loss(rule, [fold.value for fold in folds], 1.0, fitted)
+    assume(np.isfinite(loss))  # that of phi2 whose standard deviation is zero is not
+    parts = trial_parts(rule, [fold.parts for fold in folds], [1.0] * len(folds), fitted)
+    assert sum(parts.values()) == pytest.approx(loss, rel=1e-6, abs=1e-6)
+
+
+def test_the_parts_of_n3fits_objective() -> None:
+    rule = LossRule(N3FIT41, penalties_in_loss=True, reduce_proportion=0.6)
+    chi2, validation = np.array([2.0, 3.0, 4.0, 5.0, 9.0]), np.array([1.0, 1.2, 1.4, 3.0, 4.0])
+    fold = FoldNumbers(
+        chi2, {"patience": np.full(5, 0.25)}, validation, np.ones(5, bool), np.ones(5, bool)
+    )
+    parts = whole_fold_loss(rule, fold).parts
+    assert parts == pytest.approx({VALIDATION: 1.2, UNCOVERED: 0.5, "patience": 0.25, DROPPED: 0.0})
+    assert trial_parts(rule, [parts], [1.0], [1.25])[UNFITTED] == pytest.approx(5.0)
+    failure = fold_failure(LossRule(N3FIT41, threshold=1.0), parts, {})
+    assert failure is not None
+    assert "the validation chi2 is 1.20: it takes the loss to 1.95" in failure.text
 
 
 @given(VALUES, VALUES, st.sampled_from(sorted(STATISTICS)))

@@ -11,10 +11,10 @@ import pytest
 
 from n3hyper.data.problem import Fold
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
 from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
 from n3hyper.hyper_optimization.rewards import fit_distance
-from n3hyper.hyper_optimization.scoring import make_scorer, refuse_too_few_replicas
+from n3hyper.hyper_optimization.scores.metrics import compute_hyperopt_metrics
+from n3hyper.hyper_optimization.scores.scoring import make_scorer, refuse_too_few_replicas
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import ToyPDF, toy_fit

@@ -56,7 +56,7 @@ class FailureGroup:
 
     @property
     def advice(self) -> str:
-        """What may help; empty where nothing is known."""
+        """Return advice on the failure; empty where none is known."""
         return advice(self.reason, self.quantity)
 
 

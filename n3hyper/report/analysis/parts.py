@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3hyper.hyper_optimization.loss_parts import DROPPED
+from n3hyper.hyper_optimization.scores.loss_parts import DROPPED
 from n3hyper.physics.arrays import Array
 from n3hyper.report.trials.columns import PART
 from n3hyper.report.trials.rescoring import Settings, scored_folds

@@ -49,7 +49,7 @@ class Request:
 
     @property
     def rescored(self) -> bool:
-        """Whether losses are computed again."""
+        """Return whether losses are computed again."""
         given = (self.loss, self.fold_statistic, self.replica_statistic, self.penalties)
         return any(value is not None for value in given)
 
@@ -112,7 +112,7 @@ def _settings(request: Request, scan: Scan) -> rescoring.Settings:
     given = dict(kfold) if isinstance(kfold, Mapping) else {}
     changed = {**given, **{key: value for key, value in asked.items() if value is not None}}
     settings = rescoring.settings_of({**scan.runcard, "kfold": changed}, ours)
-    if settings.loss_type == "chi2":
+    if not settings.kind.figure:
         return settings
     # chi2, phi2 and logp of the ensemble are stored for the replicas that the scan chose
     before = rescoring.settings_of(scan.runcard, ours)

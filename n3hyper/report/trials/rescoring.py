@@ -16,19 +16,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.failures import Failure, fold_failure, too_small
 from n3hyper.hyper_optimization.loss import (
-    BEST_PROPORTION,
-    ENSEMBLE_FIGURE,
-    LOSS_TYPES,
-    STATISTICS,
     THRESHOLD,
-    WHOLE_FITS,
     LossRule,
     enough,
     trial_loss,
 )
-from n3hyper.hyper_optimization.loss_parts import (
+from n3hyper.hyper_optimization.scores.failures import Failure, fold_failure, too_small
+from n3hyper.hyper_optimization.scores.loss_parts import (
+    VALIDATION,
     FoldLoss,
     FoldNumbers,
     in_words,
@@ -36,11 +32,20 @@ from n3hyper.hyper_optimization.loss_parts import (
     whole_fold_loss,
 )
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.objectives import (
+    BEST_PROPORTION,
+    LOSS_TYPES,
+    N3FIT41,
+    STATISTICS,
+    WHOLE_FITS,
+    default_proportion,
+)
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import number
 from n3hyper.report.trials.scan import Scan, partitions
 from n3hyper.report.trials.trial import Trial
 
+FITTED_CHI2: Final = "trvl_losses_chi2exp"
 _LASTING: Final = (
     "setup",
     "exception",
@@ -65,13 +70,12 @@ class Settings(LossRule):
         """Return the definition of the loss in words.
 
         >>> Settings(loss_type="phi2", penalties_in_loss=False).in_words
-        '1/phi2, average of folds'
+        '1/phi2, average of folds, no penalties'
         """
         words = [f"{self.name}, {self.fold_statistic} of folds"]
-        if self.loss_type == "chi2":
+        if not self.kind.figure:
             words.append(f"{self.replica_statistic} of replicas")
-        if not self.larger_is_better:
-            words.append("penalties added" if self.penalties_in_loss else "no penalties")
+        words.append("penalties added" if self.penalties_in_loss else "no penalties")
         return ", ".join(words)
 
 
@@ -79,20 +83,23 @@ def settings_of(runcard: Mapping[str, Any], ours: bool) -> Settings:
     """Return the settings of a scan, with n3fit's defaults for one of n3fit's."""
     kfold = runcard.get("kfold")
     kfold = kfold if isinstance(kfold, Mapping) else {}
-    replica = kfold.get("replica_statistic", "average")
-    fold = kfold.get("fold_statistic", kfold.get("target", "average"))
-    loss = kfold.get("loss_type", "chi2")
-    penalties = kfold.get("penalties_in_loss", ours)
-    everyone = ours and replica != "average_best"
-    default = LossRule.reduce_proportion if everyone else BEST_PROPORTION
+    replica = _known(kfold.get("replica_statistic"), STATISTICS, LossRule.replica_statistic)
+    fold = kfold.get("fold_statistic", kfold.get("target"))
+    loss = _known(kfold.get("loss_type"), LOSS_TYPES, LossRule.loss_type)
+    penalties = kfold.get("penalties_in_loss")
+    default = default_proportion(loss, replica) if ours else BEST_PROPORTION
     proportion = number(kfold.get("reduce_proportion", default))
     threshold = number(kfold.get("threshold", THRESHOLD if ours else math.inf))
     weights = [number(fold.get("weight", 1.0)) for fold in partitions(runcard)]
     return Settings(
-        loss_type=_known(loss, LOSS_TYPES, LossRule.loss_type),
-        replica_statistic=_known(replica, STATISTICS, LossRule.replica_statistic),
+        loss_type=loss,
+        replica_statistic=replica,
         fold_statistic=_known(fold, STATISTICS, LossRule.fold_statistic),
-        penalties_in_loss=penalties if isinstance(penalties, bool) else ours,
+        penalties_in_loss=(
+            penalties
+            if isinstance(penalties, bool)
+            else ours and LOSS_TYPES[loss].penalties_in_loss
+        ),
         reduce_proportion=proportion if 0 < proportion <= 1 else default,
         threshold=threshold if math.isfinite(threshold) else math.inf,
         weights=tuple(weight if math.isfinite(weight) else 1.0 for weight in weights),
@@ -120,7 +127,7 @@ def rescore(scan: Scan, settings: Settings) -> Scan:
     found = scan.with_trials(
         scored, fold_statistic=settings.fold_statistic, loss_name=settings.in_words
     )
-    if not scan.trials[0].ours:
+    if not scan.trials[0].ours and settings.loss_type != N3FIT41:
         found = found.with_notes("n3fit's trials, scored again by n3hyper's definition of the loss")
     unavailable = _over_whole_fits(scan.runcard)
     if unavailable:
@@ -163,10 +170,11 @@ def _scored(trial: Trial, settings: Settings, contaminated: bool) -> Trial:
     if failure is not None:
         return _failed(trial, failure)
     weights = _weights(settings, len(folds))
-    loss = trial_loss(settings, [fold.value for fold in folds], weights)
+    fitted = _fitted_chi2(trial)
+    loss = trial_loss(settings, [fold.value for fold in folds], weights, fitted)
     if not math.isfinite(loss):
         return _failed(trial, Failure("nan", "the loss is not a number"))
-    parts = trial_parts(settings, [fold.parts for fold in folds], weights.tolist())
+    parts = trial_parts(settings, [fold.parts for fold in folds], weights.tolist(), fitted)
     return dataclasses.replace(
         trial, ok=True, reason="", failure="", quantity="", loss=loss, stored_loss=loss, parts=parts
     )
@@ -235,11 +243,15 @@ def scored_folds(
     contaminated
         Whether the stored losses contain the penalties.
     """
+    if settings.loss_type == N3FIT41 and any(
+        trial.fold(name) is None for name in ("validation_losses", FITTED_CHI2)
+    ):
+        return None
     penalties = trial.penalties
-    kind, figures = ENSEMBLE_FIGURE.get(settings.loss_type), None
+    kind, figures = settings.kind.figure, None
     losses = trial.matrix("hyper_losses")
     losses = trial.matrix("experimental_losses") if losses is None else losses
-    if kind is not None:
+    if kind:
         figures = trial.fold(f"hyper_losses_{kind}")
         if figures is None:
             return None
@@ -247,13 +259,13 @@ def scored_folds(
             losses = np.zeros(
                 (figures.size, *next((p.shape[1:] for p in penalties.values()), (1,)))
             )
-        if not settings.penalties_in_loss or settings.larger_is_better:
+        if not settings.penalties_in_loss:
             penalties = {}
     if losses is None or any(penalty.shape != losses.shape for penalty in penalties.values()):
         return None
     if contaminated and figures is None:
         losses = losses - sum(penalties.values(), np.zeros(losses.shape))
-    with_dropped = trial.group("with_dropped").get(kind or "")
+    with_dropped = trial.group("with_dropped").get(kind)
     everyone = figures if with_dropped is None else with_dropped
     used = _matrix(trial, "replicas_used", losses.shape, 1.0) > 0
     validation = _matrix(trial, "validation_losses", losses.shape, math.nan)
@@ -277,6 +289,12 @@ def scored_folds(
     return found
 
 
+def _fitted_chi2(trial: Trial) -> Array:
+    """Return the chi2 of the data that each fold fits, (k,); NaN where it is not stored."""
+    fitted = trial.fold(FITTED_CHI2)
+    return np.array([math.nan]) if fitted is None else fitted
+
+
 def parts_of(settings: Settings, trial: Trial) -> Mapping[str, float]:
     """Return what the loss of a trial is the sum of, by name: as stored, or else worked out.
 
@@ -287,9 +305,8 @@ def parts_of(settings: Settings, trial: Trial) -> Mapping[str, float]:
     folds = scored_folds(trial, settings)
     if folds is None or not all(fold.parts for fold in folds):
         return {}
-    parts = trial_parts(
-        settings, [fold.parts for fold in folds], _weights(settings, len(folds)).tolist()
-    )
+    weights = _weights(settings, len(folds)).tolist()
+    parts = trial_parts(settings, [fold.parts for fold in folds], weights, _fitted_chi2(trial))
     return parts if math.isclose(sum(parts.values()), trial.loss, rel_tol=1e-6) else {}
 
 
@@ -322,9 +339,9 @@ def mix_validation(scan: Scan, share: float) -> Scan:
 def _mixed(parts: Mapping[str, float], share: float, validation: float) -> Mapping[str, float]:
     if not parts:
         return parts
-    return {name: (1 - share) * value for name, value in parts.items()} | {
-        "validation": share * validation
-    }
+    mixed = {name: (1 - share) * value for name, value in parts.items()}
+    mixed[VALIDATION] = mixed.get(VALIDATION, 0.0) + share * validation
+    return mixed
 
 
 def apply_threshold(scan: Scan, threshold: float) -> Scan:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.loss import STATISTICS
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.objectives import STATISTICS
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
 from n3hyper.report.trials.columns import PARAMETERS, PART, SCORES
