@@ -20,7 +20,7 @@ from n3hyper.hyper_optimization.mongo.connection import Retrying
 from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
-from n3hyper.hyper_optimization.mongo.standing import Work
+from n3hyper.hyper_optimization.mongo.watching.work import Work
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import (
     STATE_NEW,
@@ -48,7 +48,7 @@ _WINDOW: Final = 50
 
 @dataclass(frozen=True)
 class Status:
-    """How a parallel scan stands."""
+    """State of a parallel scan."""
 
     total: int
     done: int
@@ -228,7 +228,7 @@ class ParallelScan:
         return [tid for tid, header in headers if header.get("state") == STATE_NEW]
 
     def _wanted(self) -> int:
-        """How many jobs the queue should hold: what workers will ask for in the next seconds.
+        """Return the number of jobs that workers will ask for in the next seconds.
 
         Few, since a suggestion that is made later knows more; enough, that nobody waits.
         """
@@ -291,7 +291,7 @@ class ParallelScan:
         self.on_status(self.status())
 
     def status(self) -> Status:
-        """How the scan stands."""
+        """Return the state of the scan."""
         finished = self.trials.files.trials
         span = time.monotonic() - self._ends[0]
         work, running = self.work, self._running()
@@ -299,7 +299,7 @@ class ParallelScan:
         return Status(
             total=self.max_evals,
             done=len(finished),
-            failed=sum(each["result"]["status"] != STATUS_OK for each in finished),
+            failed=sum(trial["result"]["status"] != STATUS_OK for trial in finished),
             running=running,
             queued=len(self._queued()),
             workers=work.alive,

@@ -1,4 +1,4 @@
-"""How a fit stands: its jobs, as those of a scan, and what became of the replicas in them."""
+"""State of a fit: its jobs, as those of a scan, and what became of the replicas in them."""
 
 from __future__ import annotations
 

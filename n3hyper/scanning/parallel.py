@@ -45,10 +45,10 @@ from n3hyper.hyper_optimization.stores.recovery import reopen
 from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
-from n3hyper.scanning.follower import Follower
 from n3hyper.scanning.listener import Listener
 from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepare_scan
 from n3hyper.scanning.request import ScanRequest
+from n3hyper.scanning.run_recorder import RunRecorder
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document that mark a database started by a scan for itself."""
@@ -59,7 +59,7 @@ _GRACE: Final = 60.0
 
 
 class ParallelListener(Listener, Protocol):
-    """Listener that follows a parallel scan; see `n3hyper.cli.parallel_display`."""
+    """Listener that follows a parallel scan; see `n3hyper.cli.displays.parallel_display`."""
 
     def status(self, status: Status) -> None:
         """Report the status of the scan."""
@@ -114,7 +114,7 @@ def perform_parallel_scan(
         does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
-    follower = Follower(listener, "scan", request.max_evals, request.log)
+    recorder = RunRecorder(listener, "scan", request.max_evals, request.log)
     uri: str | None = None
 
     def prepare_with_database(
@@ -129,16 +129,16 @@ def perform_parallel_scan(
         return prepared
 
     with ExitStack() as held:
-        scan = held.enter_context(held_scan(request, follower, prepare_with_database))
+        scan = held.enter_context(held_scan(request, recorder, prepare_with_database))
         where = "" if uri is None else without_password(uri)
-        held.enter_context(follower.following(request.replica_folder, where, parallel=True))
+        held.enter_context(recorder.recording(request.replica_folder, where, parallel=True))
         scanner = scan.scanner
         identity = complete_identity(scan.identity, scanner.as_dict())
         files = open_files(
             request.replica_folder,
             scanner.as_dict(),
             identity,
-            follower,
+            recorder,
             restart=request.restart,
             seed=request.seed,
             algo=request.algo,
@@ -155,7 +155,7 @@ def perform_parallel_scan(
             label=printable_label(request.output.resolve().name),
         )
         shared = held.enter_context(
-            shared_trials(uri, files, document, request, parallel, follower, worker_command)
+            shared_trials(uri, files, document, request, parallel, recorder, worker_command)
         )
         trials = shared.trials
         trials.known.take = BestPDFs(request.replica_folder, request.keep).take
@@ -165,8 +165,8 @@ def perform_parallel_scan(
             request.max_evals,
             shared.retrying,
             max_failures=request.max_failures,
-            on_trial=_recorder(follower, budget),
-            on_status=follower.status,
+            on_trial=_recorder(recorder, budget),
+            on_status=recorder.status,
             stop=budget.spent if budget else lambda: "",
             deadline=deadline(request.timeout),
             tend=shared.tend,
@@ -174,7 +174,7 @@ def perform_parallel_scan(
 
 
 class SharedRun(Protocol):
-    """What is asked of whoever lets workers run its trials: a `ScanRequest`, or that of a fit."""
+    """Request for trials that workers run: a `ScanRequest`, or that of a fit."""
 
     @property
     def output(self) -> Path:
@@ -186,7 +186,7 @@ class SharedRun(Protocol):
 
     @property
     def theory_path(self) -> Path | None:
-        """Where local workers look for the theory first."""
+        """Return the folder where local workers look for the theory first."""
 
     @property
     def memory(self) -> int | None:
@@ -418,7 +418,7 @@ def _recorder(listener: Listener, budget: Budget | None) -> Callable[[Record], N
 
 
 def deadline(timeout: float | None) -> Callable[[], bool]:
-    """Whether the time is up, with some grace for what runs."""
+    """Return whether the time is up, with some grace for what runs."""
     end = None if timeout is None else time.monotonic() + timeout + _GRACE
 
     def over() -> bool:

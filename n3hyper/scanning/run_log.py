@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 from n3hyper.errors import N3HyperError
 from n3hyper.hyper_optimization.paths import LOG, LOG_LINES
 from n3hyper.hyper_optimization.record import STATUS_OK, Record, plain, seconds_of
+from n3hyper.hyper_optimization.scores.loss_parts import in_words
 from n3hyper.hyper_optimization.standing.state import encode, short_worker
 from n3hyper.system.own_files import open_log
 
@@ -37,7 +38,7 @@ class RunLog:
 
     @contextmanager
     def open(self, folder: Path) -> Iterator[None]:
-        """Have the files open during the block, and say at its end how it has ended.
+        """Keep the files open during the block, and say at its end how it has ended.
 
         Raises
         ------
@@ -101,7 +102,8 @@ class RunLog:
         result, tid = trial["result"], trial["tid"]
         failure, seconds = result.get("failure") or {}, seconds_of(trial)
         if result["status"] == STATUS_OK:
-            outcome = f"loss {result['loss']:.4f}"
+            parts = result.get("loss_parts")
+            outcome = f"loss {result['loss']:.4f}" + (f" = {in_words(parts)}" if parts else "")
         else:
             outcome = f"failed: {failure.get('reason')}: {failure.get('text')}"
         owner = trial.get("owner")
@@ -113,6 +115,7 @@ class RunLog:
             tid=tid,
             status=result["status"],
             loss=result.get("loss"),
+            loss_parts=result.get("loss_parts"),
             reason=failure.get("reason"),
             seconds=seconds,
             worker=owner if isinstance(owner, str) else None,

@@ -29,12 +29,12 @@ from n3hyper.hyper_optimization.mongo.connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs, trial_number
-from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, scan_name
-from n3hyper.hyper_optimization.objectives import (
+from n3hyper.hyper_optimization.mongo.objectives import (
     ObjectiveDocument,
     decode_document,
     find_objective,
 )
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, scan_name
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.hyper_optimization.standing.state import encode_progress
 from n3hyper.services.evaluator import Evaluator, PrepareFits, prepare_fits
@@ -291,7 +291,7 @@ class Worker:
             "note": self._note,
             "refuses": self._refuses,
             "busy": claim is not None,
-            # for those who watch: see `n3hyper.hyper_optimization.mongo.standing`
+            # for those who watch: see `n3hyper.hyper_optimization.mongo.watching.work`
             "trial": None if claim is None else trial_number(claim.id),
             "progress": None if claim is None or progress is None else encode_progress(progress),
             "done": self.done,

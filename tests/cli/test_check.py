@@ -11,9 +11,9 @@ import pytest
 from n3hyper.data.build import build_problem
 from n3hyper.hyper_optimization.sampling.draws import first_setups
 from n3hyper.hyper_optimization.search_space import HyperScanner
-from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.runcard import load_runcard
 from tests.cli.test_scan_command import run
+from tests.support.loops import run_scan
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_scans import FINGERPRINT, KFOLD, PROBLEM
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
@@ -70,7 +70,7 @@ def test_a_scan_is_described_as_it_would_be_run(
 def test_the_setups_that_are_measured_are_those_of_the_first_trials(tmp_path: Path) -> None:
     scanner = HyperScanner(PARAMETERS, HYPERSCAN)
     seen: list[dict[str, Any]] = []
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
 
     trainer = ToyTrainer(PROBLEM, make_scorer(PROBLEM, KFOLD))
     run_scan(

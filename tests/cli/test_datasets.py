@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from n3hyper.data.catalogue import known_sets
+from n3hyper.data.catalogue.known_sets import known_sets
 from n3hyper.data.commondata import known_names, load_commondata
 from n3hyper.runcard.dataset_names import legacy_names
 from tests.cli.test_scan_command import run

@@ -7,9 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from n3hyper.cli.status_text import status_text
+from n3hyper.cli.inquiries.status_text import status_text
 from n3hyper.hyper_optimization.standing.folder import store_of
-from n3hyper.replicas.folder import STORE
 from n3hyper.replicas.standing import standing_of_fit
 from tests.support.toy_replicas import ToyReplicas, toy_run
 from tests.support.toy_scans import in_child
@@ -17,7 +16,7 @@ from tests.support.toy_scans import in_child
 
 def test_a_complete_fit_counts_its_replicas(tmp_path: Path) -> None:
     outcome = toy_run(tmp_path / "fit", 10)
-    assert store_of(tmp_path / "fit", STORE) == tmp_path / "fit" / "jobs"
+    assert store_of(tmp_path / "fit") == tmp_path / "fit" / "jobs"
     found = standing_of_fit(tmp_path / "fit")
     assert (found.alive, found.complete, found.go_on) == (False, True, "")
     assert found.tally.done == 4

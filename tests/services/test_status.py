@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.cli.status_text import status_text
+from n3hyper.cli.inquiries.status_text import status_text
 from n3hyper.hyper_optimization.mongo.connection import open_database
-from n3hyper.hyper_optimization.mongo.overview import standings_in
+from n3hyper.hyper_optimization.mongo.watching.overview import standings_in
 from n3hyper.hyper_optimization.standing.folder import standing_of
 from n3hyper.hyper_optimization.standing.overview import Standing
 from tests.services.test_parallel_scan import REPLICA, process, scan, uri_file

@@ -1,4 +1,4 @@
-"""What a search space is made of, and the first setups that a scan would draw from it."""
+"""Dimensions of a search space, and the first setups that a scan would draw from it."""
 
 from __future__ import annotations
 

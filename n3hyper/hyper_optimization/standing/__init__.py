@@ -1,1 +1,1 @@
-"""How a scan or a fit stands while it runs: what other terminals can ask for."""
+"""State of a scan or a fit while it runs, for other terminals."""

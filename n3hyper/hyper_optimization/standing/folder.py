@@ -1,4 +1,4 @@
-"""How the scan or fit in a folder stands, by its files and by who holds them; nothing is written.
+"""State of the scan or fit in a folder, by its files and by who holds them; nothing is written.
 
 hyperopt is not loaded.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.paths import (
+    JOBS,
     JSON,
     PICKLE,
     RUNCARD_COPY,
@@ -58,21 +59,16 @@ def newest_store(folder: Path) -> Path:
     return max(dated)[1]
 
 
-def store_of(path: Path, jobs: str) -> Path:
+def store_of(path: Path) -> Path:
     """Return the folder of the trials of what a user names: a file of them, or a folder above.
-
-    Parameters
-    ----------
-    jobs
-        Name of the folder of the jobs of a fit.
 
     Raises
     ------
     StoreInputError
         There is none.
     """
-    if (path / jobs).is_dir():
-        return path / jobs
+    if (path / JOBS).is_dir():
+        return path / JOBS
     store = find_store(path).parent
     if any((store / name).exists() for name in _FILES):
         return store

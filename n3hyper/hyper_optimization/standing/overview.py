@@ -1,9 +1,9 @@
-"""How a scan or a fit stands: what its trials were, what runs, and how long it will take."""
+"""State of a scan or a fit: what its trials were, what runs, and how long it will take."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,13 +29,15 @@ class Failures:
 
 @dataclass(frozen=True)
 class Tally:
-    """What the trials that have ended were."""
+    """Tally of the trials that have ended."""
 
     done: int = 0
     failures: tuple[Failures, ...] = ()
     """The most frequent reason first."""
     best: tuple[int, float] | None = None
     """Number and loss of the trial with the smallest loss."""
+    best_parts: Mapping[str, float] | None = None
+    """What that loss is the sum of; None where it is not known."""
     mean_seconds: float = math.nan
     """Of a trial, of late."""
     tids: frozenset[int] = field(default=frozenset(), repr=False)
@@ -58,6 +60,7 @@ class Tally:
         (2, Failures(reason='nan', count=1, tid=1, text='in fold 2'), (2, 2.5))
         """
         best: tuple[int, float] | None = None
+        parts: Any = None
         tids: list[int] = []
         failures: dict[str, Failures] = {}
         seconds: list[float] = []
@@ -74,20 +77,28 @@ class Tally:
                 count = failures[reason].count + 1 if reason in failures else 1
                 failures[reason] = Failures(reason, count, tid, text(failure.get("text")))
             elif is_finite(loss := result.get("loss")) and (best is None or loss < best[1]):
-                best = (tid, float(loss))
+                best, parts = (tid, float(loss)), result.get("loss_parts")
         late = seconds[-_WINDOW:]
         return cls(
             len(tids),
             tuple(sorted(failures.values(), key=lambda each: -each.count)),
             best,
+            _numbers(parts),
             sum(late) / len(late) if late else math.nan,
             frozenset(tids),
         )
 
 
+def _numbers(parts: Any) -> Mapping[str, float] | None:
+    """Return the parts of a loss that anybody may have written; None where they are none."""
+    if not isinstance(parts, Mapping) or not all(map(is_finite, parts.values())):
+        return None
+    return {text(name): float(value) for name, value in parts.items()}
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How a scan or a fit stands."""
+    """State of a scan or a fit."""
 
     name: str
     kind: str
@@ -124,7 +135,7 @@ class Standing:
 
     @property
     def complete(self) -> bool:
-        """Whether all trials have ended."""
+        """Return whether all trials have ended."""
         counted = self.total is not None and self.tally.done >= self.total
         return counted if self.whole is None else self.whole
 
@@ -137,7 +148,7 @@ class Standing:
 
     @property
     def seconds_left(self) -> float:
-        """Until the last trial; NaN where that cannot be said."""
+        """Seconds until the last trial; NaN where that cannot be said."""
         if self.total is None or not self.alive:
             return 0.0 if self.complete else math.nan
         missing = max(self.total - self.tally.done - len(self.running), 0)
@@ -161,7 +172,9 @@ class Standing:
             "ok": self.tally.done - self.tally.failed,
             "failed": self.tally.failed,
             "failures": [vars(each) for each in self.tally.failures],
-            "best": None if best is None else {"tid": best[0], "loss": best[1]},
+            "best": None
+            if best is None
+            else {"tid": best[0], "loss": best[1], "loss_parts": self.tally.best_parts},
             "mean_seconds": self.tally.mean_seconds,
             "seconds_left": self.seconds_left,
             "running": [encode(trial) for trial in self.running],

@@ -1,4 +1,4 @@
-"""What runs at the moment: trials, and the workers that run them, as plain data and back.
+"""Trials that run at the moment, and the workers that run them, as plain data and back.
 
 The plain data come from a file or from a database, and anybody may have written them: what is not
 of its type is left out, and never an error, since nothing but a display depends on it.

@@ -42,7 +42,7 @@ _MOST_VALUES: Final = 200_000
 
 @dataclass(frozen=True)
 class RunState:
-    """What a process does in the folder of a scan or of a fit."""
+    """State of a process that works in the folder of a scan or of a fit."""
 
     kind: str
     """``scan`` or ``fit``."""

@@ -1,4 +1,4 @@
-"""How long a scan will still take, with the workers that are there now."""
+"""Estimate of the time that a scan will still take, with the workers that are there now."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What ``n3hyper check`` does: read all that a scan or a fit needs, measure, and write nothing."""
+"""Recipes of ``n3hyper check``: read all that a scan or a fit needs, measure, and write nothing."""

@@ -1,4 +1,4 @@
-"""What data, folds, constraints and theory of a runcard amount to, in plain types."""
+"""Summary of data, folds, constraints and theory of a runcard, in plain types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit takes in time and memory on this machine, measured by a few epochs of it.
+"""Measurement of the time and memory that a fit takes on this machine, by a few epochs of it.
 
 The fits run in a process of their own, as those of a scan do, whose memory is measured.
 """
@@ -36,7 +36,7 @@ Score = Callable[[BatchFit], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What fits of some networks at once take."""
+    """Time and memory that fits of some networks at once take."""
 
     networks: int
     compile: float
@@ -106,7 +106,7 @@ def make_measurer(
 ) -> _Measurer:
     """Return what measures fits; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
 
     score = None if runcard.kfold is None else make_scorer(problem, runcard.kfold)
     return _Measurer(ModelTrainer(problem, runcard, on_progress=on_progress, memory=memory), score)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n3hyper.cli.status_text import as_json_text, status_text
+from n3hyper.cli.inquiries.status_text import as_json_text, status_text
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.paths import LOG, LOG_LINES, RUNNING
@@ -24,7 +24,7 @@ from n3hyper.hyper_optimization.standing.state import RunningTrial
 from n3hyper.hyper_optimization.standing.state_file import RunState, read_state_file, state_file
 from n3hyper.hyper_optimization.standing.time_left import seconds_left
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
-from n3hyper.scanning.follower import Follower
+from n3hyper.scanning.run_recorder import RunRecorder
 from n3hyper.system.folder_lock import holder_of
 from tests.support.toy_scans import in_child, outcome, sometimes_fails, toy_scan
 from tests.support.waiting import until
@@ -54,32 +54,32 @@ class Silent:
 def followed(
     store: Path,
     trials: int,
-    look: Callable[[Follower], None] | None = None,
+    look: Callable[[RunRecorder], None] | None = None,
     log: tuple[str, ...] = (),
 ) -> Silent:
     """Run a toy scan as `perform_scan` does; `look` is called in the middle of its third trial."""
     listener = Silent()
-    follower = Follower(listener, "scan", trials, log)
+    recorder = RunRecorder(listener, "scan", trials, log)
     store.mkdir(parents=True, exist_ok=True)
     seen: list[Any] = []
 
     def in_trial(setup: dict[str, Any]) -> Any:
         seen.append(setup)
         if len(seen) == 3 and look is not None:
-            follower.fit_progress(PROGRESS)
-            look(follower)
+            recorder.fit_progress(PROGRESS)
+            look(recorder)
         return sometimes_fails(setup)
 
-    follower.stage("reading data and theory")
-    with locked_scan(store), follower.following(store):
+    recorder.stage("reading data and theory")
+    with locked_scan(store), recorder.recording(store):
         toy_scan(
             store,
             trials,
             in_trial,
             lock=False,
             keep={"max_evals": trials},
-            on_start=follower.trial_started,
-            on_trial=follower.trial_ended,
+            on_start=recorder.trial_started,
+            on_trial=recorder.trial_ended,
         )
     return listener
 
@@ -161,7 +161,7 @@ def test_reasons_of_failures_are_counted(tmp_path: Path) -> None:
 
 
 def kill_in_third_trial(folder: Path) -> None:
-    def die(_: Follower) -> None:
+    def die(_: RunRecorder) -> None:
         until_running(folder)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -215,13 +215,13 @@ def test_a_state_file_of_others_is_read_or_left_aside(content: dict[str, Any]) -
 
 def test_a_folder_without_trials_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreInputError, match="no scan and no fit here"):
-        store_of(tmp_path, "jobs")
+        store_of(tmp_path)
     with pytest.raises(StoreInputError, match="no scan and no fit below"):
         newest_store(tmp_path)
     followed(store_in(tmp_path), 1)
     assert newest_store(tmp_path) == store_in(tmp_path)
     for named in (tmp_path / "scan", store_in(tmp_path), store_in(tmp_path) / "tries.pkl"):
-        assert store_of(named, "jobs") == store_in(tmp_path)
+        assert store_of(named) == store_in(tmp_path)
 
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_the_log_has_a_line_for_each_event_with_its_time(tmp_path: Path) -> None
 
 
 def test_an_error_ends_the_log(tmp_path: Path) -> None:
-    def stop(_: Follower) -> None:
+    def stop(_: RunRecorder) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
