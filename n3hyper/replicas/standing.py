@@ -39,8 +39,10 @@ def standing_of_fit(root: Path) -> Standing:
         more["replicas wanted"] = wanted[0]
     if standing.alive is not False:
         return replace(standing, more=more, whole=False)
-    enough = wanted is not None and chosen is not None
-    whole = enough and (chosen >= wanted[0] or fitted + failed >= wanted[1])
+    whole = False
+    if wanted is not None and chosen is not None:
+        replicas, at_most = wanted
+        whole = chosen >= replicas or fitted + failed >= at_most
     return replace(standing, more=more, whole=whole, go_on="" if whole else standing.go_on)
 
 

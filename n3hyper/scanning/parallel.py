@@ -16,8 +16,8 @@ from n3hyper.hyper_optimization.mongo.address import (
     DATABASE,
     DEFAULT_URI,
     PORT,
+    as_option,
     find_uri,
-    without_password,
 )
 from n3hyper.hyper_optimization.mongo.connection import (
     DATABASE_TIMEOUT,
@@ -87,6 +87,14 @@ class ParallelRequest:
     database_timeout: float = DATABASE_TIMEOUT
     lease: float = LEASE
 
+    @property
+    def database(self) -> str:
+        """What `mongo_uri` may be repeated as from any folder; empty where it names a user."""
+        given = as_option(self.mongo_uri)
+        if given is None:
+            return ""
+        return given if "://" in given else str(Path(given).absolute())
+
 
 def perform_parallel_scan(
     request: ScanRequest,
@@ -130,8 +138,9 @@ def perform_parallel_scan(
 
     with ExitStack() as held:
         scan = held.enter_context(held_scan(request, recorder, prepare_with_database))
-        where = "" if uri is None else without_password(uri)
-        held.enter_context(recorder.recording(request.replica_folder, where, parallel=True))
+        held.enter_context(
+            recorder.recording(request.replica_folder, parallel.database, parallel=True)
+        )
         scanner = scan.scanner
         identity = complete_identity(scan.identity, scanner.as_dict())
         files = open_files(

@@ -47,7 +47,7 @@ class RunRecorder:
         Parameters
         ----------
         database
-            Its address without a password, of a parallel scan.
+            See `RunState.database`.
         parallel
             Whether workers run the trials.
         """

@@ -44,8 +44,9 @@ from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between heartbeats of a worker without a scan."""
-_BUSY_BEAT: Final = 3.0
-"""Seconds between heartbeats of a worker that runs a trial, for those who watch it."""
+_BUSY_BEAT, _SHORTEST_BEAT = 3.0, 1.0
+"""Seconds between heartbeats of a worker that runs a trial, for those who watch it: usually, and
+at least where trials take less."""
 _REFUSED_AGAIN: Final = 30.0
 """Seconds after which a refused scan is tried again: it may have been restarted."""
 _LOYALTY: Final = 10.0
@@ -89,7 +90,7 @@ class Worker:
         self.jobs = Jobs(database)
         self.retrying = Retrying(address_of(database), settings.database_timeout, say)
         self.done = 0
-        self._begun = time.monotonic()
+        self._begun = self._beaten = time.monotonic()
         self._progress: Progress | None = None
         self._evaluator: Evaluator | ObjectiveEvaluator | None = None
         self._refused: dict[str, float] = {}
@@ -218,7 +219,8 @@ class Worker:
     # ------------------------------------------------------------ one job
     def _do(self, claim: Claim, evaluator: Evaluator | ObjectiveEvaluator) -> None:
         self._claim, self._progress = claim, None
-        self._sooner.set()
+        if time.monotonic() - self._beaten > _SHORTEST_BEAT:
+            self._sooner.set()
         begin = time.perf_counter()
         try:
             misc = self.retrying(lambda: self.jobs.point(claim))
@@ -270,7 +272,7 @@ class Worker:
         from pymongo.errors import PyMongoError
 
         while not self._leaving.is_set():
-            claim = self._claim
+            claim, self._beaten = self._claim, time.monotonic()
             with suppress(PyMongoError):  # the main loop will report it
                 self._sign_of_life()
                 if claim is not None:

@@ -85,7 +85,8 @@ def test_a_lost_worker_is_seen_from_the_folder_and_from_the_database(
         driver.wait(HANGS)
         gone = of_folder(out)
         assert (gone.alive, gone.killed) == (False, True)
-        assert gone.go_on == f"n3hyper restart --pkl {out} -n 1000 --parallel"
+        uri = where[1]
+        assert gone.go_on == f"n3hyper restart --pkl {out} -n 1000 --parallel --mongo-uri {uri}"
         alone = when(of_database, lambda found: not found.alive)
         assert alone.killed
         waiting = [each for each in alone.running if each.lost]

@@ -144,8 +144,7 @@ def standing_of(store: Path, root: Path, kind: str) -> Standing:
     # of a fit, the jobs so far do not say whether all is done
     if standing.alive or (standing.complete and kind != "fit"):
         return standing
-    parallel = standing.workers is not None
-    return replace(standing, go_on=_command(store, root, kind, standing.total, parallel))
+    return replace(standing, go_on=_command(standing, store, root))
 
 
 def _with_state(standing: Standing, state: RunState) -> Standing:
@@ -166,13 +165,19 @@ def _with_state(standing: Standing, state: RunState) -> Standing:
         queued=state.queued,
         workers=state.workers,
         notes=state.notes,
+        database=state.database,
         killed=standing.alive is False,
     )
 
 
-def _command(store: Path, root: Path, kind: str, total: int | None, parallel: bool) -> str:
-    if kind == "fit":
-        return command_line("fit", root, parallel=parallel)
+def _command(standing: Standing, store: Path, root: Path) -> str:
+    """Return the command that goes on; empty where the files are not those of n3hyper."""
+    options: dict[str, str | bool | None] = {
+        "parallel": standing.workers is not None,
+        "mongo_uri": standing.database or None,
+    }
+    if standing.kind == "fit":
+        return command_line("fit", root, **options)
     if not (store / PICKLE).exists() or not is_replica_folder(store.absolute()):
         return ""
-    return command_line("restart", pkl=root, n=total, parallel=parallel)
+    return command_line("restart", pkl=root, n=standing.total, **options)

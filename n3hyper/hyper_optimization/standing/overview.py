@@ -124,6 +124,8 @@ class Standing:
     """None in a serial scan."""
     notes: tuple[str, ...] = ()
     """Why workers refuse the scan."""
+    database: str = ""
+    """What its database was named by; empty where it was not."""
     killed: bool = False
     """Whether the process has ended without a word."""
     go_on: str = ""

@@ -60,7 +60,7 @@ class RunState:
     notes: tuple[str, ...] = ()
     """Why workers refuse the scan."""
     database: str = ""
-    """Address of the database, without a password; empty in a serial scan."""
+    """What the command line named the database by; empty where it did not, or named a user."""
     process: str = ""
     """As the lock of the folder names it."""
     written: float = 0.0

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from n3hyper.hyper_optimization.mongo.address import without_password
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument, printable_label
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
@@ -76,8 +75,9 @@ def perform_parallel_fit(
 
     with ExitStack() as held:
         prepared = held.enter_context(held_fit(request, prepare_with_database))
-        where = "" if uri is None else without_password(uri)
-        held.enter_context(recorder.recording(request.folder.store, where, parallel=True))
+        held.enter_context(
+            recorder.recording(request.folder.store, parallel.database, parallel=True)
+        )
         files = FitFiles(request, prepared, recorder)
         records = files.opened()
         if budget:

@@ -116,6 +116,6 @@ def work_of(setup: Mapping[str, Any]) -> float:
     >>> work_of({"epochs": 100, "nodes_per_layer": [20, 8]})
     20800.0
     """
-    widths = [1, *setup["nodes_per_layer"]]
+    widths: list[int] = [1, *setup["nodes_per_layer"]]
     weights = sum((below + 1) * above for below, above in pairwise(widths))
     return float(setup["epochs"]) * weights
