@@ -27,9 +27,9 @@ from n3hyper.hyper_optimization.sampling.space import (
 )
 from n3hyper.hyper_optimization.sampling.suggest import (
     HYPEROPT_SEED,
-    Suggester,
     Suggests,
     scored,
+    suggester_of,
     trial_generator,
 )
 from n3hyper.hyper_optimization.stores.base import OwnStore, TrialStore
@@ -157,7 +157,7 @@ def run_scan(
         _settle(trials, hyperscanner, seed, algo, identity)
         trials.scan.update(keep or {})
         if suggester is None:
-            suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+            suggester = suggester_of(trials.scan, hyperscanner.as_dict())
         if restart:
             mend(trials, folder, notes)
         if on_open:
