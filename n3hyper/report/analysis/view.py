@@ -114,7 +114,7 @@ class View:
         shares = self.replica_shares
         if not shares.size:
             return ""
-        rare = sorted((shares[place], *place) for place in np.argwhere(shares < 1))
+        rare = sorted((shares[fold, r], fold, r) for fold, r in np.argwhere(shares < 1))
         if not rare:
             return "all replicas count in all trials"
         shown = ", ".join(
