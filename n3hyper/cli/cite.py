@@ -1,4 +1,4 @@
-"""How n3hyper is cited, and the methods that it follows."""
+"""Citation of n3hyper and of the methods that it follows."""
 
 from __future__ import annotations
 

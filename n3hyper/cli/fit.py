@@ -21,7 +21,7 @@ from n3hyper.cli.running import ENDING
 
 if TYPE_CHECKING:
     from n3hyper.replicas.request import FitRequest
-    from n3hyper.replicas.rounds import FitOutcome
+    from n3hyper.replicas.running.rounds import FitOutcome
     from n3hyper.scanning.parallel import ParallelRequest
 
 BEST: Final = 10
@@ -116,7 +116,7 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Fit the replicas of a PDF set as RUNCARD says, or go on with the fit in a folder.
+    """Fit the replicas of a PDF set as RUNCARD says, or continue the fit in a folder.
 
     The replicas take turns among the setups of the ensemble: the best trials of --scan, those that
     the runcard names (trial_specs, hyperscan_config.parameters), or its parameters alone. Those
@@ -183,15 +183,15 @@ def run(request: FitRequest, quiet: bool = False, parallel: ParallelRequest | No
 
 def _perform(request: FitRequest, parallel: ParallelRequest | None, quiet: bool) -> FitOutcome:
     """The fit itself, under the display that suits it."""
-    from n3hyper.cli.fit_display import make_fit_display, make_parallel_fit_display
+    from n3hyper.cli.displays.fit_display import make_fit_display, make_parallel_fit_display
 
     if parallel is None:
-        from n3hyper.replicas.serial import perform_fit
+        from n3hyper.replicas.running.serial import perform_fit
 
         display = make_fit_display(quiet)
         with display:
             return perform_fit(request, display)
-    from n3hyper.replicas.parallel import perform_parallel_fit
+    from n3hyper.replicas.running.parallel import perform_parallel_fit
 
     live = make_parallel_fit_display(quiet)
     with live:
@@ -218,7 +218,7 @@ def resume_hint(request: FitRequest, parallel: ParallelRequest | None = None) ->
     """Return what to type to go on, and whether anything is saved."""
     if not request.folder.has_store:
         return "no replica had been fitted, nothing is saved"
-    return f"what is finished is saved; go on with: {fit_command(request, parallel)}"
+    return f"what is finished is saved; continue with: {fit_command(request, parallel)}"
 
 
 def summary(request: FitRequest, outcome: FitOutcome) -> str:
@@ -245,7 +245,7 @@ def summary(request: FitRequest, outcome: FitOutcome) -> str:
 
 
 def _check_scan_options(scan: Path | None, *others: object) -> None:
-    if scan is None and any(each is not None for each in others):
+    if scan is None and any(option is not None for option in others):
         raise click.UsageError("--best, --chi2-window and --thermalization go with --scan")
 
 
@@ -267,7 +267,7 @@ def _ensemble(
             key="--best", value=best, hint=f"{view.scan.name} has {len(chosen)}",
         )  # fmt: skip
     card = read_yaml(runcard)
-    here, there = (_theory(each) for each in (card, view.scan.runcard))
+    here, there = (_theory(source) for source in (card, view.scan.runcard))
     if None not in (here, there) and here != there:
         raise RuncardError(
             f"the scan {view.scan.name} has fitted with theory {there}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from n3hyper.hyper_optimization.loss_parts import in_words
+from n3hyper.hyper_optimization.scores.loss_parts import in_words
 
 
 def outcome(result: Mapping[str, Any], better: bool = False) -> str:

@@ -47,7 +47,7 @@ def command(
 
     Parameters, seeds, data and theory are the same; nothing is written.
     """
-    from n3hyper.cli.display import make_display
+    from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.replay import replay
 
     store = store_of(folder, pkl)

@@ -47,7 +47,7 @@ def run(
     elif request.restart and request.done >= request.max_evals:
         click.echo(
             f"the scan has {request.done} trials already, no more than -n asks for; "
-            f"go on with: {restart_command(request, request.done + 10, parallel)}",
+            f"continue with: {restart_command(request, request.done + 10, parallel)}",
             err=True,
         )
     if outcome.stopped and not outcome.gave_up:
@@ -59,7 +59,7 @@ def _perform(
     request: ScanRequest, parallel: ParallelRequest | None, quiet: bool, history: Path | None
 ) -> ScanOutcome:
     """Run the scan itself, with the display that suits it."""
-    from n3hyper.cli.display import make_display
+    from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.other_scans import with_tries
     from n3hyper.scanning.skip_missing import with_what_theory_has
 
@@ -78,7 +78,7 @@ def _perform(
         with make_display(request.max_evals, request.done, quiet) as display:
             display.best, display.faults.pickle = request.best, request.pickle
             return perform_scan(complete, display)
-    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.cli.displays.parallel_display import make_parallel_display
     from n3hyper.scanning.parallel import perform_parallel_scan
 
     with make_parallel_display(request.max_evals, request.done, quiet) as live:
@@ -93,6 +93,6 @@ def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -
     if not request.pickle.exists():
         return "no trial had finished, nothing is saved"
     return (
-        "what is finished is saved; go on with: "
+        "what is finished is saved; continue with: "
         f"{restart_command(request, request.max_evals, parallel)}"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
 from n3hyper.cli.outcome import loss_in_words, replicas_in_words
+from n3hyper.hyper_optimization.paths import JSON
 from n3hyper.report.analysis.failures import Failed, failure_groups
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def summary(
         ]
     if not request.pickle.exists():
         return "\n".join(lines)
-    lines.append(f"trials    {request.replica_folder / 'tries.json'}")
+    lines.append(f"trials    {request.replica_folder / JSON}")
     more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
     lines.append(f"restart   {restart_command(request, more, parallel)}")
     lines += (f"{name:<10}{command}" for name, command in next_commands(request, best is not None))

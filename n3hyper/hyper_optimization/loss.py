@@ -1,8 +1,8 @@
 """The loss of a trial: pure functions from the numbers of folds and replicas to one.
 
-A scan makes its losses with them (`n3hyper.hyper_optimization.scoring`), the report scores stored
-trials again with them, and `n3hyper.hyper_optimization.rewards.HyperLoss` has n3fit's names for
-them. k folds, R replicas:
+A scan makes its losses with them (`n3hyper.hyper_optimization.scores.scoring`), the report scores
+stored trials again with them, and `n3hyper.hyper_optimization.rewards.HyperLoss` has n3fit's names
+for them. k folds, R replicas:
 
     best_replicas   which of a fold's replicas make the ensemble
     fold_loss       the loss of a fold, from its replicas and from the figure of their ensemble
@@ -40,7 +40,7 @@ FITTED_WEIGHT: Final = 100.0
 
 @dataclass(frozen=True)
 class LossRule:
-    """How the loss of a trial is made, by the keys of a runcard's ``kfold``.
+    """Rule by which the loss of a trial is made, with the keys of a runcard's ``kfold``.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ class LossRule:
 
     @property
     def kind(self) -> LossType:
-        """What belongs to the name of the loss."""
+        """Return what belongs to the name of the loss."""
         return LOSS_TYPES[self.loss_type]
 
     @property
     def larger_is_better(self) -> bool:
-        """Whether the scan minimises the reciprocal of the losses.
+        """Return whether the scan minimises the reciprocal of the losses.
 
         A good setup leaves PDFs undetermined where data are left out: phi2 is to be large.
         """
@@ -95,7 +95,7 @@ class LossRule:
 
     @property
     def name(self) -> str:
-        """What the scan minimises.
+        """Return the name of what the scan minimises.
 
         >>> LossRule("phi2").name, LossRule("chi2").name
         ('1/phi2', 'chi2')
@@ -148,7 +148,7 @@ def best_replicas(
 
 
 def enough(used: Mask) -> bool:
-    """Whether so many replicas (R,) of a fold can be used that it counts."""
+    """Return whether so many replicas (R,) of a fold can be used that it counts."""
     return bool(used.any() and used.mean() >= MIN_USABLE)
 
 

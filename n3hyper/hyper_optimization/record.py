@@ -152,7 +152,7 @@ def to_json(record: Mapping[str, Any]) -> str:
 
 
 def _time_text(value: Any) -> str:
-    """What JSON has no type for: `plain` leaves times alone."""
+    """Return a time as text, since JSON has no type for it."""
     return str(value)
 
 
@@ -216,7 +216,7 @@ def check_record(record: Any) -> None:
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether it is a text, a truth value or a number of the usual size."""
+    """Return whether a value is a text, a truth value or a number of the usual size."""
     if isinstance(value, int):
         return abs(value) < _LARGEST_NUMBER
     return value is None or isinstance(value, (str, float))
@@ -246,13 +246,13 @@ def read_tries(path: Path) -> list[Record]:
         raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, MemoryError) as err:
         raise StoreInputError(f"{path}: not JSON: {err or 'it lacks memory'}") from err
-    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise StoreInputError(f"{path}: not a list of trials")
     return records
 
 
 def most_containers(content: bytes) -> int:
-    """How many lists and mappings a file of trials may have, by how many trials it may have.
+    """Return the number of lists and mappings that a file of so many trials may have.
 
     >>> most_containers(b'[{"tid": 0}]')
     21000
@@ -279,7 +279,7 @@ def as_array(value: Any) -> NDArray[np.float64]:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether `value` is a number and neither NaN nor infinite."""
+    """Return whether `value` is a number and neither NaN nor infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     # no float is as large as an integer may be
@@ -300,7 +300,7 @@ def failed_result(
     traceback
         Of the exception that ended it; kept where there is one.
     details
-        What else is known of the failure: see `n3hyper.hyper_optimization.failures.Failure`.
+        What else is known of the failure: see `n3hyper.hyper_optimization.scores.failures.Failure`.
 
     Examples
     --------

@@ -32,14 +32,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n3hyper.hyper_optimization.loss import LossRule, best_replicas, fold_loss, reciprocal
-from n3hyper.hyper_optimization.metrics import (
+from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.hyper_optimization.scores.metrics import (
     NO_METRICS,
     ExperimentalData,
     HyperoptMetrics,
     compute_hyperopt_metrics,
     joined,
 )
-from n3hyper.hyper_optimization.penalties import PDFModel
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.objectives import LOSS_TYPES, STATISTICS, Statistic, default_proportion
 from n3hyper.theory.fktable import evolution_matrix
@@ -273,7 +273,7 @@ _SAME: Final = 1e-12
 
 
 def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any) -> float:
-    """How far the fits of the folds lie from that of the first, in standard deviations.
+    """Return how far the fits of the folds lie from that of the first, in standard deviations.
 
     The distance of two ensembles, |m1 - m2| / sqrt(s1^2/N1 + s2^2/N2) (arXiv:1410.8849),
     is taken at Q0 for sbar, ubar, dbar, g, d, u, s and c on 50 nodes from 1e-6 to 0.9; the
@@ -303,7 +303,7 @@ def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any
         # p parton, f evolution flavour, r replica
         pdf = np.einsum("pf,...fr->...pr", to_partons, evolution)
         moments.append((pdf.mean(axis=-1), pdf.var(axis=-1) / pdf.shape[-1]))
-    return max((_distance(each, moments[0]) for each in moments[1:]), default=0.0)
+    return max((_distance(fit, moments[0]) for fit in moments[1:]), default=0.0)
 
 
 def _distance(one: tuple[Array, Array], other: tuple[Array, Array]) -> float:
@@ -348,7 +348,7 @@ def fit_future_tests(
     experimental_models: Sequence[ExperimentalData] | None = None,
     **_kwargs: Any,
 ) -> float:
-    """Whether fits that do not know some data describe them within their own uncertainty.
+    """Return whether fits that do not know some data describe them within their own uncertainty.
 
     The partitions grow in time: the last fit knows all data. For each earlier fold the chi2 of
     its mean prediction on the data it left out, the covariance of its PDFs added, is compared to
@@ -366,7 +366,7 @@ def fit_future_tests(
         raise ValueError("fit_future_tests needs the PDF models and the data of each fold")
     data = experimental_models[: len(n3pdfs) - 1]
     return future_test_loss(
-        [each.predictions(pdf) for each, pdf in zip(data, n3pdfs, strict=False)],
-        [each.predictions(n3pdfs[-1]) for each in data],
+        [part.predictions(pdf) for part, pdf in zip(data, n3pdfs, strict=False)],
+        [part.predictions(n3pdfs[-1]) for part in data],
         data,
     )

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from n3hyper.hyper_optimization.failures import fold_failure
 from n3hyper.hyper_optimization.loss import LossRule, best_replicas, fold_loss, trial_loss
-from n3hyper.hyper_optimization.loss_parts import (
+from n3hyper.hyper_optimization.scores.failures import fold_failure
+from n3hyper.hyper_optimization.scores.loss_parts import (
     DROPPED,
     UNCOVERED,
     UNFITTED,

@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.model_gen import generate_pdf_model
-from n3hyper.hyper_optimization.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.hyper_optimization.rewards import (
     IMPLEMENTED_STATS,
     LOSS_TYPES,
@@ -21,6 +20,7 @@ from n3hyper.hyper_optimization.rewards import (
     fit_distance,
     fit_future_tests,
 )
+from n3hyper.hyper_optimization.scores.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.physics.chi2 import FactoredCovariance
 from tests.support.synthetic import synthetic_problem, toy_pdf
 from tests.support.toy_trainer import ToyPDF

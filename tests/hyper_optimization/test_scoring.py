@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from n3hyper.data.problem import Fold
-from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
+from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
 from n3hyper.hyper_optimization.rewards import fit_distance
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.metrics import compute_hyperopt_metrics
+from n3hyper.hyper_optimization.scores.scoring import make_scorer, refuse_too_few_replicas
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import ToyPDF, toy_fit
@@ -133,6 +134,15 @@ def test_a_spread_of_one_replica_is_no_loss(changes: dict[str, Any], what: str) 
     assert failure["reason"] == "replicas"
     assert failure["text"].startswith(f"fold 1: {what} needs 2 usable replicas, and 1 of 1 is")
     assert (failure["value"], failure["limit"], failure["fold"]) == (1, 2, 1)
+
+
+def test_a_scan_of_a_spread_of_one_replica_is_refused() -> None:
+    for changes in ({"loss_type": "phi2"}, {"replica_statistic": "std"}):
+        refuse_too_few_replicas(kfold(**changes), 2)
+        (key,) = changes
+        with pytest.raises(RuncardError, match=rf"kfold\.{key}.*: -r 2"):
+            refuse_too_few_replicas(kfold(**changes), 1)
+    refuse_too_few_replicas(kfold(), 1)
 
 
 def test_phi2_of_fewer_than_two_replicas_is_absent() -> None:

@@ -98,9 +98,7 @@ def positivity_losses(
     """
     found = np.zeros((len(predictions), len(problem.positivity)))
     for number, constraint in enumerate(problem.positivity):
-        start, growth = settings.positivity.start_and_growth(
-            constraint.maxlambda, settings.epochs
-        )
+        start, growth = settings.positivity.start_and_growth(constraint.maxlambda, settings.epochs)
         multiplier = start * growth ** (epochs // PUSH_EACH)
         scaled = multiplier[:, None] * predictions[:, constraint.slice]
         negative = np.where(scaled < 0, -scaled, ELU_SLOPE * np.expm1(-np.maximum(scaled, 0)))

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from n3hyper.hyper_optimization.loss_parts import DROPPED
-
 ADVICE: Final = {
     "threshold": "a larger kfold.threshold, or ranges of hyperparameters that fit better",
     "threshold integrability": "smallx below 1 for v, v3, v8, t3 and t8 in fitting.basis, or "
@@ -58,7 +56,7 @@ class FailureGroup:
 
     @property
     def advice(self) -> str:
-        """What may help; empty where nothing is known."""
+        """Return advice on the failure; empty where none is known."""
         return advice(self.reason, self.quantity)
 
 
@@ -90,7 +88,7 @@ def failure_groups(failed: Iterable[Failed]) -> tuple[FailureGroup, ...]:
     Examples
     --------
     >>> groups = failure_groups([Failed(0, "nan"), Failed(3, "nan"),
-    ...                          Failed(5, "threshold", DROPPED, text="fold 1: ...")])
+    ...                          Failed(5, "threshold", "dropped", text="fold 1: ...")])
     >>> [(group.label, group.count, group.tids) for group in groups]
     [('nan', 2, (0, 3)), ('threshold: dropped', 1, (5,))]
     """

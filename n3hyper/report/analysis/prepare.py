@@ -49,7 +49,7 @@ class Request:
 
     @property
     def rescored(self) -> bool:
-        """Whether losses are computed again."""
+        """Return whether losses are computed again."""
         given = (self.loss, self.fold_statistic, self.replica_statistic, self.penalties)
         return any(value is not None for value in given)
 

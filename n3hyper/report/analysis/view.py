@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from n3hyper.hyper_optimization.loss_parts import in_words
+from n3hyper.hyper_optimization.scores.loss_parts import in_words
 from n3hyper.report.analysis import ranges, summary
 from n3hyper.report.analysis.failures import Failed, FailureGroup, failure_groups
 from n3hyper.report.analysis.importance import Importances, importances
@@ -94,7 +94,7 @@ class View:
 
     @property
     def best_parts(self) -> str:
-        """What the lowest loss is the sum of, in words; empty if it is not known."""
+        """Return the parts of the lowest loss in words; empty if they are not known."""
         best = self.scan.best
         return "" if best is None else in_words(self.scan.parts_of(best))
 

@@ -75,7 +75,9 @@ def _plain_cell(value: Any) -> str:
 def to_json(view: View) -> str:
     """Return the whole report as one JSON object, each trial on a line of its own."""
     head = json.dumps(_finite(as_dict(view)), indent=1, allow_nan=False)
-    lines = [json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed, view.rescored)]
+    lines = [
+        json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed, view.rescored)
+    ]
     trials = ",\n  ".join(lines)
     return f'{head[: head.rindex("}")].rstrip()},\n "trials": [\n  {trials}\n ]\n}}\n'
 
@@ -200,7 +202,13 @@ def to_markdown(view: View) -> str:
 def _top_table(scan: Scan, trials: tuple[Trial, ...]) -> list[str]:
     part = scan.with_trials(trials)
     hidden = ("mean_width", "activation_per_layer", "number_of_layers")
-    names = ["tid", "loss", *part.part_columns, *TABLE_SCORES[1:], *(name for name in scan.scanned if name not in hidden)]
+    names = [
+        "tid",
+        "loss",
+        *part.part_columns,
+        *TABLE_SCORES[1:],
+        *(name for name in scan.scanned if name not in hidden),
+    ]
     columns = [[cell(name, value) for value in part.column(name)] for name in names]
     return _md_table(names, [list(row) for row in zip(*columns, strict=True)])
 

@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.failures import Failure, fold_failure, too_small
 from n3hyper.hyper_optimization.loss import (
     THRESHOLD,
     LossRule,
     enough,
     trial_loss,
 )
-from n3hyper.hyper_optimization.loss_parts import (
+from n3hyper.hyper_optimization.scores.failures import Failure, fold_failure, too_small
+from n3hyper.hyper_optimization.scores.loss_parts import (
     VALIDATION,
     FoldLoss,
     FoldNumbers,

@@ -76,7 +76,7 @@ class Trial:
 
     @property
     def ours(self) -> bool:
-        """Whether n3hyper wrote it; n3fit's losses are composed differently."""
+        """Return whether n3hyper wrote it; n3fit's losses are composed differently."""
         return bool(self.version)
 
     def fold(self, name: str) -> Array | None:
@@ -97,7 +97,7 @@ class Trial:
 
     @property
     def replicas(self) -> list[tuple[int, int]]:
-        """How many replicas count in each fold, and of how many; empty if it is not known."""
+        """Return the number of replicas that count in each fold, and of all; empty if not known."""
         used = self.matrix("replicas_used")
         return [] if used is None else [(int((row > 0).sum()), row.size) for row in used]
 

@@ -14,7 +14,7 @@ import pytest
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.hyper_optimization.record import finished_state
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.errors import ReportError
 from n3hyper.report.trials.rescoring import fold_losses, rescore, settings_of
