@@ -36,7 +36,11 @@ _MOST: Final = 100_000
 _CLOSE: Final = 1e-9
 _PASSED_ON: Final = ("float", "int", "minimum", "maximum")
 """Operations that leave a value of the space as it is."""
-_LIMITS: Final[Mapping[str, Callable[[float], float]]] = {"uniform": float, "quniform": float, "loguniform": math.log}
+_LIMITS: Final[Mapping[str, Callable[[float], float]]] = {
+    "uniform": float,
+    "quniform": float,
+    "loguniform": math.log,
+}
 """Distributions of a scan, and the function of a value that lies between their two arguments."""
 
 
