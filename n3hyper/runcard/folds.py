@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from n3hyper.runcard.dataset_names import present_name
+from n3hyper.runcard.keys import IGNORED_KFOLD
 from n3hyper.runcard.model import KFold, Partition
 from n3hyper.runcard.names import FOLD_STATISTICS, LOSS_TYPES, PENALTIES, STATISTICS
 from n3hyper.runcard.node import Node, near
@@ -25,7 +26,7 @@ _BEST_PROPORTION = 0.85  # n3fit's default; its average_best means nothing with 
 
 def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
     """Read ``kfold``; its partitions may name the `datasets` of dataset_inputs."""
-    section = node.section(_KEYS)
+    section = node.section(_KEYS, ignored=IGNORED_KFOLD)
     loss, replicas, folds = (
         section.get(key) for key in ("loss_type", "replica_statistic", "fold_statistic")
     )
