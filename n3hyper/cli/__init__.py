@@ -21,9 +21,9 @@ COMMANDS = {
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
     "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
     "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
-    "report": ("n3hyper.cli.report", "Show what a scan found, or a fit."),
-    "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
-    "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
+    "report": ("n3hyper.cli.reports.report", "Show what a scan found, or a fit."),
+    "mongod": ("n3hyper.cli.databases.mongod", "Run the database of parallel scans."),
+    "mongo-worker": ("n3hyper.cli.databases.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
 }
 

@@ -20,7 +20,7 @@ from n3hyper.cli.running import ENDING
 
 if TYPE_CHECKING:
     from n3hyper.replicas.request import FitRequest
-    from n3hyper.replicas.rounds import FitOutcome
+    from n3hyper.replicas.running.rounds import FitOutcome
     from n3hyper.scanning.parallel import ParallelRequest
 
 BEST: Final = 10
@@ -166,15 +166,15 @@ def run(request: FitRequest, quiet: bool = False, parallel: ParallelRequest | No
 
 def _perform(request: FitRequest, parallel: ParallelRequest | None, quiet: bool) -> FitOutcome:
     """The fit itself, under the display that suits it."""
-    from n3hyper.cli.fit_display import make_fit_display, make_parallel_fit_display
+    from n3hyper.cli.displays.fit_display import make_fit_display, make_parallel_fit_display
 
     if parallel is None:
-        from n3hyper.replicas.serial import perform_fit
+        from n3hyper.replicas.running.serial import perform_fit
 
         display = make_fit_display(quiet)
         with display:
             return perform_fit(request, display)
-    from n3hyper.replicas.parallel import perform_parallel_fit
+    from n3hyper.replicas.running.parallel import perform_parallel_fit
 
     live = make_parallel_fit_display(quiet)
     with live:

@@ -43,7 +43,7 @@ def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, q
 
     Parameters, seeds, data and theory are the same; nothing is written.
     """
-    from n3hyper.cli.display import make_display
+    from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.replay import replay
 
     with make_display(1, quiet=quiet) as display:

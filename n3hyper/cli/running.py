@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from n3hyper.cli.display import make_display
+from n3hyper.cli.displays.scan_display import make_display
 from n3hyper.cli.summary import restart_command, summary
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
         with make_display(request.max_evals, request.done, quiet) as display:
             display.best, display.faults.pickle = request.best, request.pickle
             return perform_scan(complete, display)
-    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.cli.displays.parallel_display import make_parallel_display
     from n3hyper.scanning.parallel import perform_parallel_scan
 
     with make_parallel_display(request.max_evals, request.done, quiet) as live:

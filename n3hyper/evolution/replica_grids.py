@@ -15,7 +15,7 @@ import numpy as np
 from n3hyper.errors import DataError
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import PIDS, ExportGrid, read_exportgrid
+from n3hyper.replicas.files.exportgrid import PIDS, ExportGrid, read_exportgrid
 
 _REPLICA = re.compile(r"replica_(\d+)")
 

@@ -32,15 +32,15 @@ from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo.known_jobs import KnownJobs
 from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG, LocalWorkers
 from n3hyper.hyper_optimization.mongo.mirror import FileWriter, with_name
-from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
-from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
-from n3hyper.hyper_optimization.mongo.search import Search
-from n3hyper.hyper_optimization.mongo.server import MongodRunner
-from n3hyper.hyper_optimization.objectives import (
+from n3hyper.hyper_optimization.mongo.objectives import (
     ObjectiveDocument,
     find_objective,
     objective_name,
 )
+from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
+from n3hyper.hyper_optimization.mongo.search import Search
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.stores.base import TrialStore
 from n3hyper.system.atomic_write import write_atomically

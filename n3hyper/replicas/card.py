@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import RuncardError
+from n3hyper.replicas.files.weights_file import weights_name
 from n3hyper.replicas.start import OF_A_FIT, ONE_FILE, SavedWeights
-from n3hyper.replicas.weights_file import weights_name
 from n3hyper.runcard import Runcard, parse_runcard
-from n3hyper.runcard.hyperscan import OTHER_SCAN
-from n3hyper.runcard.trial_specs import TRIAL_SPECS
+from n3hyper.runcard.sections.hyperscan import OTHER_SCAN
+from n3hyper.runcard.sections.trial_specs import TRIAL_SPECS
 from n3hyper.runcard.yaml_file import parse_yaml, read_text, yaml_text
 from n3hyper.scanning.other_scans import completed, setup_of_trial, with_setups
 

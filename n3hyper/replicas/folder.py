@@ -29,11 +29,11 @@ from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard
-from n3hyper.replicas.exportgrid import ExportGrid, mean_grid, partons
-from n3hyper.replicas.fit_json import chi2_log, fit_json, versions
+from n3hyper.replicas.files.exportgrid import ExportGrid, mean_grid, partons
+from n3hyper.replicas.files.fit_json import chi2_log, fit_json, versions
+from n3hyper.replicas.files.weights_file import weights_bytes
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import Vetoes
-from n3hyper.replicas.weights_file import weights_bytes
 from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
 STORE: Final = "jobs"

@@ -11,8 +11,8 @@ import numpy as np
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.network.pdf_model import Layer, NetworkWeights
+from n3hyper.replicas.files.weights_file import SUFFIX, read_weights
 from n3hyper.replicas.replica_fit import Weights
-from n3hyper.replicas.weights_file import SUFFIX, read_weights
 from n3hyper.runcard import Flavour
 
 ONE_FILE: Final = "load"

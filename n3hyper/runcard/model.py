@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-
 ADDED: Final[Mapping[str, bool]] = {"added": True}
 """Marks fields that fingerprints pass over as long as they have their defaults, so that scans of
 before the field was there go on."""

@@ -52,7 +52,7 @@ _GRACE: Final = 60.0
 
 
 class ParallelListener(Listener, Protocol):
-    """Listener that follows a parallel scan; see `n3hyper.cli.parallel_display`."""
+    """Listener that follows a parallel scan; see `n3hyper.cli.displays.parallel_display`."""
 
     def status(self, status: Status) -> None:
         """Report the status of the scan."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.bases import FK_FLAVOURS
-from n3hyper.replicas.exportgrid import partons_of_evolution, read_exportgrid
+from n3hyper.replicas.files.exportgrid import partons_of_evolution, read_exportgrid
 
 FLAVOURS = ("g", "Sigma", "V", "V3", "T3", "T8")
 X = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.5, 0.7)

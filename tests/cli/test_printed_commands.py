@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from n3hyper.cli import cli, main
-from n3hyper.cli.mongod import greeting
+from n3hyper.cli.databases.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line

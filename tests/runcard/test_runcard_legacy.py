@@ -9,7 +9,7 @@ import pytest
 from n3hyper.data.commondata import known_names
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import Runcard, parse_runcard
-from n3hyper.runcard.retired import SUCCESSORS
+from n3hyper.runcard.old_cards.retired import SUCCESSORS
 from tests.support.runcard_samples import good_card
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.replicas.parallel import perform_parallel_fit
 from n3hyper.replicas.request import FitRequest
-from n3hyper.replicas.rounds import FitOutcome
+from n3hyper.replicas.running.parallel import perform_parallel_fit
+from n3hyper.replicas.running.rounds import FitOutcome
 from n3hyper.scanning.parallel import ParallelRequest
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_processes import FLEET, ROOT

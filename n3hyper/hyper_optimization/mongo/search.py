@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo.connection import address_of, printable
 from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.objectives import ObjectiveDocument, encode_point
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
-from n3hyper.hyper_optimization.objectives import ObjectiveDocument, encode_point
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard.hyperscan import read_sampler
 from n3hyper.runcard.node import Node
+from n3hyper.runcard.sections.hyperscan import read_sampler
 
 
 def _ordered(key: str, lower_end: float, higher_end: float) -> None:

@@ -16,7 +16,7 @@ from n3hyper.errors import StoreError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.json_text import load_json
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import ExportGrid, read_exportgrid
+from n3hyper.replicas.files.exportgrid import ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
 from n3hyper.report.text import clean, clean_tree, number

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3hyper.runcard.filters import FILTER_KEYS, find_key, read_rules
 from n3hyper.runcard.keys import IGNORED_DATACUTS, REFUSED_DATACUTS
-from n3hyper.runcard.legacy import SAMPLING
 from n3hyper.runcard.model import DataCuts, DatasetInput, LagrangeSet, Seeds, Theory
 from n3hyper.runcard.names import SEED_LIMIT
 from n3hyper.runcard.node import Node, Section
+from n3hyper.runcard.old_cards.legacy import SAMPLING
+from n3hyper.runcard.sections.filters import FILTER_KEYS, find_key, read_rules
 
 _DATASET_KEYS = ("dataset", "frac", "variant", "cfac", "weight", "custom_group")
 _CONSTRAINTS = {

@@ -21,7 +21,7 @@ from n3hyper.runcard.names import (
     SAMPLINGS,
 )
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.parameters import MOST_LAYERS, OPTIONAL, read_parameters
+from n3hyper.runcard.sections.parameters import MOST_LAYERS, OPTIONAL, read_parameters
 
 OTHER_SCAN: Final = "use_tries_from"
 """Key that names the scan whose trials are run again."""

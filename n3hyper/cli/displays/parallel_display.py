@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from n3hyper.cli.display import ScanDisplay, clock
+from n3hyper.cli.displays.scan_display import ScanDisplay, clock
 from n3hyper.hyper_optimization.parallel_loop import Status
 
 

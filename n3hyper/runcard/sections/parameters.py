@@ -17,7 +17,7 @@ from n3hyper.runcard.names import (
     REGULARIZERS,
 )
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.trial_specs import TAKEN, check_not_given
+from n3hyper.runcard.sections.trial_specs import TAKEN, check_not_given
 
 _KEYS = (
     "nodes_per_layer",
@@ -58,7 +58,8 @@ def read_parameters(node: Node, fitting: Fitting, complete: bool = True) -> dict
     fitting
         The basis, whose flavours are the outputs of the network.
     complete
-        False where the trials of another scan give what `n3hyper.runcard.trial_specs.TAKEN` names.
+        False where the trials of another scan give what
+        `n3hyper.runcard.sections.trial_specs.TAKEN` names.
 
     Returns
     -------

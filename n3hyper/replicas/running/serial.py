@@ -15,7 +15,7 @@ from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.jobs import JobSpace, JobSuggester
 from n3hyper.replicas.preparation import PreparedFit, prepare_fit
 from n3hyper.replicas.request import FitRequest, keep_request
-from n3hyper.replicas.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
+from n3hyper.replicas.running.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
 from n3hyper.replicas.trainer import make_trainer
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.isolation import IsolatedTrainer

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from n3hyper.cli.display import LiveDisplay, ScanDisplay, clock
-from n3hyper.cli.parallel_display import LiveParallelDisplay, ParallelDisplay
+from n3hyper.cli.displays.parallel_display import LiveParallelDisplay, ParallelDisplay
+from n3hyper.cli.displays.scan_display import LiveDisplay, ScanDisplay, clock
 
 
 def job_line(record: dict[str, Any]) -> str:
@@ -33,7 +33,7 @@ def job_line(record: dict[str, Any]) -> str:
 
 
 class FitDisplay(ScanDisplay):
-    """Plain lines: one when a job ends. A listener of `n3hyper.replicas.rounds`."""
+    """Plain lines: one when a job ends. A listener of `n3hyper.replicas.running.rounds`."""
 
     def jobs_planned(self, total: int, done: int) -> None:
         """Take how many jobs the fit has so far, and how many of them are done."""

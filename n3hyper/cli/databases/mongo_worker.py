@@ -79,7 +79,7 @@ def command(
     by name.
     """
     from n3hyper.hyper_optimization.mongo.address import find_uri
-    from n3hyper.hyper_optimization.objectives import find_objective
+    from n3hyper.hyper_optimization.mongo.objectives import find_objective
     from n3hyper.services.fleet import Fleet, run_fleet
     from n3hyper.services.worker_settings import WorkerSettings
     from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals

@@ -276,7 +276,7 @@ def _is_address(path: str) -> bool:
 
 def _databases(uri: str) -> Any:
     """Return name, records and runcard of the scans in a database; see `find_uri`."""
-    from n3hyper.cli.report_database import read_database
+    from n3hyper.cli.reports.report_database import read_database
 
     return read_database(uri)
 

@@ -25,7 +25,7 @@ ALGORITHM: Final = "replicas"
 
 
 class FitListener(Listener, Protocol):
-    """Who is told how a fit goes; see `n3hyper.cli.fit_display`."""
+    """Who is told how a fit goes; see `n3hyper.cli.displays.fit_display`."""
 
     def jobs_planned(self, total: int, done: int) -> None:
         """Take how many jobs the fit has so far, and how many of them are done."""

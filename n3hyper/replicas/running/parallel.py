@@ -15,8 +15,8 @@ from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.jobs import JobSpace, JobSuggester
 from n3hyper.replicas.preparation import PreparedFit, prepare_fit
 from n3hyper.replicas.request import FitRequest
-from n3hyper.replicas.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
-from n3hyper.replicas.serial import held_fit
+from n3hyper.replicas.running.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
+from n3hyper.replicas.running.serial import held_fit
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.parallel import (
     ParallelListener,

@@ -1,0 +1,1 @@
+"""What the terminal shows while a scan or a fit runs."""
