@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +29,11 @@ def fingerprint(*parts: object) -> str:
     for chunk in _chunks(parts):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _chunks(part: object) -> Iterator[bytes]:
