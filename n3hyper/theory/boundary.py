@@ -70,8 +70,8 @@ class Boundary:
         files = sorted(self.path.parent.glob(f"{self.pdfset}_[0-9]*.dat"))
         if len(files) < 3:
             raise DataError(
-                f"PDF set {self.pdfset} has {len(files)} members in {self.path.parent}: no standard "
-                "deviation; write positivity_bound: {n_std: 0}"
+                f"PDF set {self.pdfset} has {len(files)} members in {self.path.parent}: no "
+                "standard deviation; write positivity_bound: {n_std: 0}"
             )
         return [(file, read_member(file)) for file in files]
 
@@ -145,5 +145,6 @@ def fold(table: FKTable, rows: Array, boundary: Boundary, raised: bool) -> Folde
         left, flavours = np.einsum("ncxy,xc->ncy", rows, grid[:, first]), second
     distinct, places = np.unique(flavours, return_inverse=True)
     summed = np.zeros((len(rows), len(distinct), table.xgrid.size))
-    np.add.at(summed, (slice(None), places), left)
+    for channel, place in enumerate(places):
+        summed[:, place] += left[:, channel]
     return FoldedRows(summed, distinct)

@@ -129,7 +129,7 @@ def group_of(runcard: Runcard, data: CommonData) -> str:
 def _sampling(
     runcard: Runcard, datasets: Sequence[CommonData], weights: Sequence[float]
 ) -> FactoredCovariance | None:
-    """Return the covariance of pseudodata without theory uncertainties; None for that of the fit."""
+    """Return that of pseudodata without theory uncertainties; None where it is that of the fit."""
     seeds = runcard.seeds
     if seeds.separate_multiplicative:
         additive = [additive_part(data) for data in datasets]

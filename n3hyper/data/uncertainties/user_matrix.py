@@ -70,7 +70,7 @@ def _read(path: Path) -> tuple[dict[tuple[str, int], int], Array]:
     except ValueError as error:
         raise DataError(f"{path}: not a table of covariances: it is not text") from error
     points: dict[tuple[str, int], int] = {}
-    rows = []
+    rows: list[Array] = []
     try:
         for line in lines:
             head = _SEPARATOR.split(line, maxsplit=3)

@@ -21,7 +21,10 @@ def _scales(first: int) -> dict[Variation, int]:
     >>> _scales(704)[2.0, 0.5]
     710
     """
-    return {scales: first + place for place, scales in enumerate(product(_RATIOS, _RATIOS))}
+    found: dict[Variation, int] = {}
+    for place, scales in enumerate(product(_RATIOS, _RATIOS)):
+        found[scales] = first + place
+    return found
 
 
 def _around(central: int, first: int) -> dict[Variation, int]:
@@ -106,8 +109,10 @@ def _n3lo_of_functions(central: int, first: int, words: int, scales: int) -> dic
 
 def _polarized(central: int) -> dict[Variation, int]:
     """Return nine theories, the first of which is the central one."""
-    scales = [pair for pair in product(_RATIOS, _RATIOS) if pair != (1.0, 1.0)]
-    return {(1.0, 1.0): central} | {pair: central + 1 + n for n, pair in enumerate(scales)}
+    found: dict[Variation, int] = {(1.0, 1.0): central}
+    for scales in product(_RATIOS, _RATIOS):
+        found.setdefault(scales, central + len(found))
+    return found
 
 
 VARIED: Final[Mapping[int, Theories]] = {

@@ -17,10 +17,12 @@ import numpy as np
 
 from n3hyper.errors import TheoryError
 from n3hyper.fitting.loss.bilinear import BilinearTables, Combination, Family, padded_rank
+from n3hyper.fitting.loss.constant_rows import without_constants
 from n3hyper.fitting.loss.tables import (
     FACTORS,
     LESS_MAGNITUDE,
     LINEAR,
+    MINUS_MAGNITUDE,
     PLAIN,
     QUOTIENT,
     FlavourBasis,
@@ -31,7 +33,7 @@ from n3hyper.fitting.loss.tables import (
 )
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.sum_rules import SumRules
-from n3hyper.theory.stack import Observable, TheoryStack
+from n3hyper.theory.stack import TheoryStack
 
 NEGLIGIBLE: Final = 1e-13
 """Table entries below this part of the largest one of their row count as zero."""
@@ -73,24 +75,35 @@ class _Prediction:
     form: str
     first: Combination
     second: Combination
+    offset: float = 0.0
 
     @property
     def operands(self) -> tuple[Combination, ...]:
         return (self.first, self.second) if self.second else (self.first,)
 
 
-def _predictions(observables: tuple[Observable, ...]) -> Iterator[_Prediction]:
+def _predictions(theory: TheoryStack) -> Iterator[_Prediction]:
     """Yield all predictions, with combinations of rows of the raw vector."""
-    for number, observable in enumerate(observables):
-        form, first, second = _form(observable.operation, len(observable.operands))
+    start = theory.first_constant
+    for number, observable in enumerate(theory.observables):
+        form, *parts = _form(observable.operation, len(observable.operands))
         for point in range(observable.ndata):
-            yield _Prediction(
-                number,
-                observable.slice.start + point,
-                form,
-                tuple((int(observable.operands[k][point]), factor) for k, factor in first),
-                tuple((int(observable.operands[k][point]), factor) for k, factor in second),
+            first, second = (
+                tuple((int(observable.operands[k][point]), factor) for k, factor in part)
+                for part in parts
             )
+            try:
+                reduced = without_constants(form, first, second, start, theory.constants)
+            except TheoryError as error:
+                raise TheoryError(f"{observable.name}: {error}") from None
+            place = observable.slice.start + point
+            yield _Prediction(number, place, *reduced)
+
+
+def _offsets(predictions: list[_Prediction]) -> tuple[float, ...]:
+    """Return the numbers that are added to predictions; none where all of them are zero."""
+    offsets = tuple(each.offset for each in predictions)
+    return offsets if any(offsets) else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +203,8 @@ class _RowsBuilder:
             where = [self._add(alike, key[0], k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
             form, product = alike[0].prediction.form, self.first_product + key[0]
-            segment = Segment(form, product, where[0], second, len(alike), key[1])
+            offset = _offsets([row.prediction for row in alike])
+            segment = Segment(form, product, where[0], second, len(alike), key[1], offset)
             yield segment, [row.prediction.place for row in alike]
 
     def _add(self, chosen: list[_Rows], product: int, operand: int) -> tuple[int, int]:
@@ -236,7 +250,8 @@ class _FormsBuilder:
         if alike:
             where = [self._add(alike, k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
-            segment = Segment(alike[0].form, self.first_product, where[0], second, len(alike), 0)
+            form, product, offset = alike[0].form, self.first_product, _offsets(alike)
+            segment = Segment(form, product, where[0], second, len(alike), 0, offset)
             yield segment, [prediction.place for prediction in alike]
 
     def _add(self, chosen: list[_Prediction], operand: int) -> tuple[int, int]:
@@ -288,12 +303,12 @@ def make_tables(theory: TheoryStack, ndata: int, rotation: Array, rules: SumRule
         Sum rules of the fit.
     """
     basis = flavour_basis(rotation, rules)
-    builders = _builders(list(_predictions(theory.observables)), _Maker(theory, basis))
+    builders = _builders(list(_predictions(theory)), _Maker(theory, basis))
     segments: list[Segment] = []
     order: list[int] = []
     data_segments = 0
     for is_data in (True, False):
-        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
+        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE, MINUS_MAGNITUDE):
 
             def chosen(made: _Prediction, form: str = form, is_data: bool = is_data) -> bool:
                 return made.form == form and (made.place < ndata) == is_data

@@ -42,6 +42,7 @@ SAMPLING = {
 
 _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
 _THCOVMAT = "theorycovmatconfig"
+_USES = ("use_thcovmat_in_fitting", "use_thcovmat_in_sampling")
 _OLD_RATES = {"min_lr": 5e-4, "max_lr": 0.5}
 """Ends of the range of learning rates of old scans, with their defaults."""
 
@@ -173,10 +174,24 @@ def _theory(found: Translation) -> None:
     """Translate keys of theories that once stood elsewhere, and forms that they once had."""
     card = found.card
     theory = card.get("theory")
-    for where in ("", "datacuts"):
-        section = card.get(where) if where else card
+    for where, section in (("", card), ("datacuts", card.get("datacuts"))):
         found.move(section, "t0theoryid", theory, "t0theoryid", (where, "theory"))
-    number = _mapping(theory).get("theoryid")
+    if isinstance(theory, dict):
+        _commented_number(found, theory)
+    config = card.get(_THCOVMAT)
+    for where, section in (("", card), *((key, card.get(key)) for key in ("fitting", "sampling"))):
+        if isinstance(section, dict):
+            for key in _USES:
+                _use_of_uncertainties(found, section, key, where)
+    if isinstance(config, dict) and isinstance(config.get("point_prescription"), str):
+        config["point_prescription"] = [config["point_prescription"]]
+        there = (_THCOVMAT, _THCOVMAT)
+        found.move(config, "point_prescription", config, "point_prescriptions", there)
+
+
+def _commented_number(found: Translation, theory: dict[str, Any]) -> None:
+    """Read a number that a comment follows without a blank, which YAML takes for text."""
+    number = theory.get("theoryid")
     commented = re.fullmatch(r"([\d_]+)#.*", number) if isinstance(number, str) else None
     if commented is not None:
         theory["theoryid"] = int(commented[1])
@@ -184,20 +199,17 @@ def _theory(found: Translation) -> None:
             f"{found.place('theory.theoryid')}: {number!r} read as {theory['theoryid']} "
             "(a comment begins with a blank and #)"
         )
-    uses = ("use_thcovmat_in_fitting", "use_thcovmat_in_sampling")
-    for where in ("", "fitting", "sampling"):
-        section = card.get(where) if where else card
-        for key in uses if isinstance(section, dict) else ():
-            if isinstance(card.get(_THCOVMAT), dict):
-                found.move(section, key, card[_THCOVMAT], key, (where, _THCOVMAT))
-            elif section.get(key) is False:
-                del section[key]
-                found.notes.append(f"{where}{'.' if where else ''}{key}: ignored (it is false)")
-    config = card.get(_THCOVMAT)
-    if isinstance(config, dict) and isinstance(config.get("point_prescription"), str):
-        config["point_prescription"] = [config["point_prescription"]]
-        there = (_THCOVMAT, _THCOVMAT)
-        found.move(config, "point_prescription", config, "point_prescriptions", there)
+
+
+def _use_of_uncertainties(
+    found: Translation, section: dict[str, Any], key: str, where: str
+) -> None:
+    config = found.card.get(_THCOVMAT)
+    if isinstance(config, dict):
+        found.move(section, key, config, key, (where, _THCOVMAT))
+    elif section.get(key) is False:
+        del section[key]
+        found.notes.append(f"{where}{'.' if where else ''}{key}: ignored (it is false)")
 
 
 def _optimizers(found: Translation, search: Any) -> None:
