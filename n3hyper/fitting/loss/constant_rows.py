@@ -51,7 +51,8 @@ def without_constants(
         return Reduced(PLAIN, scaled, (), number / divisor)
     if form == LESS_MAGNITUDE and second and not first and divisor == 0.0:
         return Reduced(MINUS_MAGNITUDE, second, (), number)
-    if not first or divisor != 0.0 or (form != PLAIN and not second):
+    divided = form == QUOTIENT and number != 0.0
+    if not first or divisor != 0.0 or divided or (form != PLAIN and not second):
         raise TheoryError("a data set on which no fitted PDF has an influence, or not in one way")
     return Reduced(form, first, second, number)
 
