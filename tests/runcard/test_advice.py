@@ -267,7 +267,7 @@ STEPS: list[tuple[Edits, str, Edits]] = [
     ({"load": "weights.h5"}, "remove the key", {"load": GONE}),
     # theory uncertainties
     (
-        {COVMAT: {"point_prescription": "3", "pdf": "toy"}},
+        {COVMAT: {"point_prescription": "3 pont", "pdf": "toy"}},
         "did you mean '3 point'?",
         {COVMAT: SEVEN},
     ),

@@ -22,7 +22,6 @@ HONOURED: dict[str, Any] = {
     "datacuts.t0theoryid": 708,
     "norm_threshold": 4,
     "sep_mult": True,
-    "sampling": {"use_t0": False},
     "description": "text",
     "dataset_inputs": [{"dataset": name} for name in DATASETS],
     "dataset_inputs[0].frac": 0.5,

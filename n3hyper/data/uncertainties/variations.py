@@ -22,8 +22,8 @@ def _scales(first: int) -> dict[Variation, int]:
     710
     """
     found: dict[Variation, int] = {}
-    for place, scales in enumerate(product(_RATIOS, _RATIOS)):
-        found[scales] = first + place
+    for scales in product(_RATIOS, _RATIOS):
+        found[scales] = first + len(found)
     return found
 
 
