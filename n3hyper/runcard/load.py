@@ -28,7 +28,7 @@ from n3hyper.runcard.old_cards.legacy import modernise
 from n3hyper.runcard.sections.basis import read_fitting, read_sum_rules
 from n3hyper.runcard.sections.closure import read_closure
 from n3hyper.runcard.sections.filters import FILTER_KEYS
-from n3hyper.runcard.sections.folds import read_kfold
+from n3hyper.runcard.sections.folds import notes_on_objective, read_kfold
 from n3hyper.runcard.sections.hyperscan import read_hyperscan
 from n3hyper.runcard.sections.inputs import (
     read_datacuts,
@@ -213,6 +213,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
             *_ignored(card, closure is not None),
             *_without_effect(card, covariance),
             *_diagonal(card, diagonal_frac is not None),
+            *notes_on_objective(card.get("kfold")),
         ),
     )
 

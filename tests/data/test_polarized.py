@@ -13,7 +13,7 @@ from n3hyper.data.build import build_problem
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import DataError, TheoryError
-from n3hyper.fitting.loss.table_maker import make_tables
+from n3hyper.fitting.loss.table_making.table_maker import make_tables
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.sum_rules import sum_rules
 from n3hyper.runcard import parse_runcard

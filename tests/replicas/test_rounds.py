@@ -129,7 +129,7 @@ def steps_of(folder: Path) -> int:
 
 
 def killed(folder: Path, when: int) -> None:
-    """Begin a fit, which is killed, and go on with it."""
+    """Begin a fit, which is killed, and continue it."""
 
     def run() -> None:
         atomic_write.os = Stepping(when)  # type: ignore[assignment]

@@ -17,7 +17,7 @@ from tests.support.toy_replicas import Silent, contents, toy_prepared, toy_run
 
 
 def in_parallel(folder: Path, replicas: int, workers: int, restart: bool = False) -> FitOutcome:
-    """Begin a fit of three setups with workers and a database of its own, or go on with one."""
+    """Begin a fit of three setups with workers and a database of its own, or continue one."""
     listed = {"hyperscan_config": {"parameters": [{"epochs": 30 + n} for n in range(3)]}}
     card = write_card(folder.parent / "toy.yml", {**small_card(), **listed})
     request = FitRequest(

@@ -100,7 +100,7 @@ def toy_prepared(card: FitCard) -> PreparedFit:
 def toy_run(
     folder: Path, replicas: int, at_most: int = 40, setups: int = 1, trainer: Any = None
 ) -> FitOutcome:
-    """Begin a fit in `folder`, or go on with the one that is there."""
+    """Begin a fit in `folder`, or continue the one that is there."""
     there = any((folder / "jobs" / name).exists() for name in ("tries.pkl", "tries.json"))
     (folder / "jobs").mkdir(parents=True, exist_ok=True)
     card = toy_card(folder.parent, setups)

@@ -8,10 +8,19 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.help import GroupedCommand
 from n3hyper.cli.options import Duration, memory, mongo_uri, theory_path
 
 
-@click.command("mongo-worker")
+@click.command(
+    "mongo-worker",
+    cls=GroupedCommand,
+    groups={
+        "Jobs": ("mongo_uri", "exp_key", "objectives", "poll_interval"),
+        "Processes": ("workers", "memory", "theory_path"),
+        "End": (*("max_jobs", "reserve_timeout", "database_timeout", "max_consecutive_failures"),),
+    },
+)
 @mongo_uri
 @click.option(
     "--workers",

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from n3hyper.cli.help import GroupedCommand
+
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.mongo.server import MongodRunner
 
 
-@click.command("mongod")
+@click.command(
+    "mongod",
+    cls=GroupedCommand,
+    groups={
+        "Server": ("dbpath", "engine", "mongod", "restore"),
+        "Network": ("port", "bind_ip", "auth"),
+    },
+)
 @click.option(
     "--dbpath",
     type=click.Path(path_type=Path),

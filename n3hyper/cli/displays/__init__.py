@@ -1,1 +1,1 @@
-"""What the terminal shows while a scan or a fit runs."""
+"""Displays in the terminal while a scan or a fit runs."""

@@ -1,4 +1,4 @@
-"""What a fit shows while it runs: that of a scan, with replicas in place of trials."""
+"""Display of a fit while it runs: that of a scan, with replicas in place of trials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def job_line(record: dict[str, Any]) -> str:
     first, count = int(vals["first"][0]), int(vals["count"][0])
     which = f"replica {first}" if count == 1 else f"{count} replicas from {first} on"
     made = result.get("replicas") or []
-    good = [each["chi2"] for each in made if each["positive"] and each["chi2"] is not None]
+    good = [fit["chi2"] for fit in made if fit["positive"] and fit["chi2"] is not None]
     if good:
         outcome = f"chi2 {sum(good) / len(good):.4f}"
         if len(good) < count:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from n3hyper.cli.displays.scan_display import ScanDisplay, clock
+from n3hyper.cli.outcome import outcome
 from n3hyper.hyper_optimization.parallel_loop import Status
 
 
@@ -49,14 +50,11 @@ class ParallelDisplay(ScanDisplay):
 
     def _line(self, trial: dict[str, Any], better: bool) -> str:
         result = trial["result"]
-        if result["status"] == "ok":
-            outcome = f"loss {result['loss']:.4f}" + (" (best so far)" if better else "")
-        else:
-            outcome = f"failed: {result.get('failure', {}).get('reason', 'unknown')}"
         seconds = (result.get("seconds") or {}).get("total")
         took = "" if seconds is None else f"  {seconds:.1f} s"
         left = f"  time left {clock(self.time_left())}" if self.time_left() else ""
-        return f"trial {self.done}/{self.total} (number {trial['tid']})  {outcome}{took}{left}"
+        ended = outcome(result, better)
+        return f"trial {self.done}/{self.total} (number {trial['tid']})  {ended}{took}{left}"
 
 
 class _Bar(Progress):

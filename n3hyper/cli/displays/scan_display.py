@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from n3hyper.cli.faults import Faults, debugging
+from n3hyper.cli.outcome import outcome
 from n3hyper.fitting.result import Progress as FitProgress
 
 
@@ -73,14 +74,9 @@ class ScanDisplay:
         return mean * max(self.total - self.done, 0)
 
     def _line(self, trial: dict[str, Any], better: bool) -> str:
-        result = trial["result"]
-        if result["status"] == "ok":
-            outcome = f"loss {result['loss']:.4f}" + (" (best so far)" if better else "")
-        else:
-            outcome = f"failed: {result.get('failure', {}).get('reason', 'unknown')}"
         return (
-            f"trial {self.done}/{self.total}  {outcome}  {self.seconds[-1]:.1f} s"
-            f"  time left {clock(self.time_left())}"
+            f"trial {self.done}/{self.total}  {outcome(trial['result'], better)}"
+            f"  {self.seconds[-1]:.1f} s  time left {clock(self.time_left())}"
         )
 
 
@@ -145,7 +141,7 @@ class LiveDisplay(ScanDisplay):
         self._bars.update(self._trial, visible=False)
 
     def _note(self) -> str:
-        """What stands behind the first bar."""
+        """Return the text behind the first bar."""
         best = "none yet" if self.best is None else f"{self.best:.4f}"
         return f"best loss {best}, {clock(self.time_left())} left"
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from n3hyper.runcard.names import LOSS_TYPES, STATISTICS
+from n3hyper.cli.help import GroupedCommand
+from n3hyper.physics.objectives import LOSS_TYPES, STATISTICS
 
 if TYPE_CHECKING:
     from n3hyper.report.analysis.view import View
 
-_STATISTIC = click.Choice(STATISTICS)
+_STATISTIC = click.Choice(tuple(STATISTICS))
 OF_A_FIT = (
     "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
 )  # fmt: skip
@@ -29,7 +30,23 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     return value
 
 
-@click.command("report")
+@click.command(
+    "report",
+    cls=GroupedCommand,
+    groups={
+        "Trials": (
+            *("filters", "autofilter", "include_failures", "threshold", "combine"),
+            "thermalization",
+        ),
+        "Score again, without fitting": (
+            *("loss", "fold_statistic", "replica_statistic", "penalties", "val_multiplier"),
+        ),
+        "Tables": ("format_", "top", "sort", "chi2_threshold", "chi2exp_threshold"),
+        "Figures and page": (*("html", "figures", "figure_format", "title", "author", "keywords"),),
+        "Runcards": ("export_runcard", "trial", "select", "chi2_window", "as_"),
+        "Fits": ("compare",),
+    },
+)
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--top", type=click.IntRange(min=0), default=10, show_default=True, help="Trials in the table."
@@ -63,7 +80,8 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     "--figure-format",
     type=click.Choice(["png", "pdf", "svg"]),
     multiple=True,
-    help="Format of the figures; may be repeated. Default: png.",
+    show_default="png",
+    help="Format of the figures; may be repeated.",
 )
 @click.option(
     "-f",
@@ -105,7 +123,7 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 )
 @click.option(
     "--loss",
-    type=click.Choice(LOSS_TYPES),
+    type=click.Choice(tuple(LOSS_TYPES)),
     help="Score again by this loss, without fitting.",
 )
 @click.option("-l", "--fold-statistic", type=_STATISTIC, help="Score again: over the folds.")

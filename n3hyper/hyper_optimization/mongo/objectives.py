@@ -106,7 +106,7 @@ def find_objective(name: str) -> Objective:
 
 @dataclass(frozen=True)
 class ObjectiveDocument:
-    """What workers are told of a search with a user's objective.
+    """Description, for workers, of a search with a user's objective.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _ALONE: Final = 5.0
 
 
 class Searched(Protocol):
-    """What a search is asked for; see `MongoFileTrials`."""
+    """Store that is searched; see `MongoFileTrials`."""
 
     handle: Jobs
     workers_started: bool
@@ -38,11 +38,11 @@ class Searched(Protocol):
 
     @property
     def headers(self) -> dict[int, dict[str, Any]]:
-        """By number, the state of trials that have not finished."""
+        """Return, by number, the state of trials that have not finished."""
 
     @property
     def workers_running(self) -> bool:
-        """Whether the workers that were started here still are."""
+        """Return whether the workers that were started here still are."""
 
     @property
     def worker_log(self) -> Path:
@@ -53,7 +53,7 @@ class Searched(Protocol):
 
 
 class Search:
-    """What goes on beside `hyperopt.fmin` while it waits for workers.
+    """Watch over workers and jobs beside `hyperopt.fmin` while it waits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a search space is made of: hyperopt's distributions, with n3fit's names and arguments.
+"""Samplers of a search space: hyperopt's distributions, with n3fit's names and arguments.
 
 The `hp_` functions are the only place where a distribution is written; hyperopt is imported when
 one is. They are found in `n3hyper.hyper_optimization.hyper_scan` as well.

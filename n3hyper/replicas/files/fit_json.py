@@ -1,4 +1,4 @@
-"""What n3fit writes of each replica beside its PDFs: ``NAME.json``, ``chi2exps.log``, versions."""
+"""Files of n3fit beside the PDFs of a replica: ``NAME.json``, ``chi2exps.log``, versions."""
 
 from __future__ import annotations
 

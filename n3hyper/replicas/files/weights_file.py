@@ -109,7 +109,7 @@ def _dense(weights: Weights) -> list[tuple[Array, Array]]:
 def _order(trainable: Sequence[bool], subtracts: bool) -> list[tuple[int, int]]:
     """Exponents as Keras has them: 0 for alpha or 1 for beta, and the flavour."""
     both = [(kind, flavour) for flavour in range(len(trainable)) for kind in (0, 1)]
-    return sorted(both, key=lambda each: not trainable[each[1]] or (subtracts and each[0] == 1))
+    return sorted(both, key=lambda entry: not trainable[entry[1]] or (subtracts and entry[0] == 1))
 
 
 def _put(file: Any, name: str, values: Array) -> None:
@@ -121,6 +121,6 @@ def _array(network: Any, name: str, number: int) -> Array:
 
 
 def _number(name: str) -> int:
-    """Of a layer: ``dense``, ``dense_1``, ..."""
+    """Return the number of a layer: ``dense``, ``dense_1``, ..."""
     _, _, number = name.partition("_")
     return int(number or 0)

@@ -33,7 +33,7 @@ class FitListener(Listener, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FitOutcome:
-    """What became of a fit."""
+    """Result of a fit."""
 
     results: FitResults
     vetoes: Vetoes
@@ -47,12 +47,12 @@ class FitOutcome:
 
     @property
     def complete(self) -> bool:
-        """Whether as many passed as were wanted."""
+        """Return whether as many passed as were wanted."""
         return len(self.chosen) >= self.wanted
 
     @property
     def failures(self) -> Counter[str]:
-        """How many replicas failed, by reason."""
+        """Return the number of replicas that failed, by reason."""
         return Counter(why.partition(":")[0] for why in self.results.failures(self.vetoes).values())
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.evaluation import Trainer
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.serial_loop import ScanOutcome, run_scan
+from n3hyper.hyper_optimization.serial_loop import (
+    LoopListener,
+    ScanOutcome,
+    ScanSettings,
+    run_scan,
+)
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.replicas.card import FitCard, load_fit_card
 from n3hyper.replicas.jobs import JobSpace, JobSuggester
@@ -20,13 +26,6 @@ from n3hyper.replicas.trainer import make_trainer
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import WARM_UP
-
-
-class Trainer(Protocol):
-    """What fits jobs; see `n3hyper.replicas.trainer.ReplicaTrainer`."""
-
-    def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:
-        """Return the result of a job."""
 
 
 @contextmanager
@@ -119,32 +118,41 @@ def run_serial(
     if budget:
         budget.learn(records)
 
-    def on_start(tid: int, params: dict[str, Any]) -> None:
-        if budget:
-            budget.begin()
-        listener.trial_started(tid, params)
-
-    def on_trial(record: Record) -> None:
-        if budget:
-            budget.end()
-        files.job_ended(record)
-
     def run(rounds: Sequence[int], jobs: int) -> ScanOutcome:
-        return run_scan(
-            request.folder.store,
-            trainer,
-            JobSpace(),
-            jobs,
+        settings = ScanSettings(
             algo=ALGORITHM,
             restart=request.folder.has_store,
             fingerprint=prepared.identity,
             keep={"runcard": prepared.card.text, "max_evals": jobs},
             max_failures=request.max_failures,
-            on_start=on_start,
-            on_trial=on_trial,
-            stop=budget.spent if budget else None,
             lock=False,
-            suggester=JobSuggester(rounds, prepared.setups),
+        )
+        follower = _Follower(files, listener, budget)
+        suggester = JobSuggester(rounds, prepared.setups)
+        return run_scan(
+            request.folder.store, trainer, JobSpace(), jobs, settings, follower, suggester
         )
 
     return run_rounds(request, prepared, files, records, run)
+
+
+class _Follower(LoopListener):
+    """Listener of the loop that keeps the time and writes replicas, and tells the display."""
+
+    def __init__(self, files: FitFiles, listener: FitListener, budget: Budget | None) -> None:
+        self.files = files
+        self.listener = listener
+        self.budget = budget
+
+    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
+        if self.budget:
+            self.budget.begin()
+        self.listener.trial_started(tid, params)
+
+    def trial_ended(self, trial: Record) -> None:
+        if self.budget:
+            self.budget.end()
+        self.files.job_ended(trial)
+
+    def stop_reason(self) -> str:
+        return self.budget.spent() if self.budget else ""

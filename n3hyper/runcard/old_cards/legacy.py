@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard.names import LOSS_TYPES, OPTIMIZERS
+from n3hyper.physics.objectives import LOSS_TYPES
+from n3hyper.runcard.names import OPTIMIZERS
 from n3hyper.runcard.old_cards.retired import replace_retired
 from n3hyper.runcard.old_cards.translation import Translation
 
@@ -85,7 +86,7 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     kfold = card.get("kfold")
     found.move(kfold, "target", kfold, "fold_statistic", ("kfold", "kfold"))
     # it meant the statistic when chi2 was the only loss, and later the loss
-    meaning = "loss_type" if _mapping(kfold).get("loss") in LOSS_TYPES else "fold_statistic"
+    meaning = "loss_type" if _mapping(kfold).get("loss") in tuple(LOSS_TYPES) else "fold_statistic"
     found.move(kfold, "loss", kfold, meaning, ("kfold", "kfold"))
     _parameters(found, card.get("parameters"), "parameters")
     _optimizers(found, card.get("hyperscan_config"))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from n3hyper.physics.objectives import (
+    LOSS_TYPES,
+    N3FIT41,
+    STATISTICS,
+    WHOLE_FITS,
+    default_proportion,
+)
 from n3hyper.runcard.dataset_names import present_name
 from n3hyper.runcard.keys import IGNORED_KFOLD
 from n3hyper.runcard.model import KFold, Partition
-from n3hyper.runcard.names import FOLD_STATISTICS, LOSS_TYPES, PENALTIES, STATISTICS
+from n3hyper.runcard.names import PENALTIES
 from n3hyper.runcard.node import Node, near
 
 _KEYS = (
@@ -21,34 +29,56 @@ _KEYS = (
     "partitions",
 )
 _FUTURE = "fit_future_tests"
-_BEST_PROPORTION = 0.85  # n3fit's default; its average_best means nothing with all replicas
+_FOR_THEIRS = f" (n3fit 4.1's objective: loss_type: {N3FIT41})"
+_FOLD_STATISTICS = (*STATISTICS, *WHOLE_FITS)
 
 
 def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
     """Read ``kfold``; its partitions may name the `datasets` of dataset_inputs."""
     section = node.section(_KEYS, ignored=IGNORED_KFOLD)
-    loss, replicas, folds = (
+    losses, replicas, folds = (
         section.get(key) for key in ("loss_type", "replica_statistic", "fold_statistic")
     )
     penalties, proportion, threshold = (
         section.get(key) for key in ("penalties", "reduce_proportion", "threshold")
     )
-    fold_statistic = KFold.fold_statistic if folds is None else folds.text(FOLD_STATISTICS)
+    loss_type = KFold.loss_type if losses is None else losses.text(LOSS_TYPES)
+    fold_statistic = KFold.fold_statistic if folds is None else folds.text(_FOLD_STATISTICS)
     statistic = KFold.replica_statistic if replicas is None else replicas.text(STATISTICS)
-    everyone = _BEST_PROPORTION if statistic == "average_best" else KFold.reduce_proportion
+    everyone = default_proportion(loss_type, statistic)
     partitions = section.need("partitions", "list the folds, each as {datasets: [...]}")
     return KFold(
         partitions=_read_partitions(partitions, datasets, fold_statistic == _FUTURE),
-        loss_type=KFold.loss_type if loss is None else loss.text(LOSS_TYPES),
+        loss_type=loss_type,
         replica_statistic=statistic,
         fold_statistic=fold_statistic,
         penalties=() if penalties is None else penalties.texts(PENALTIES),
-        penalties_in_loss=section.flag("penalties_in_loss", KFold.penalties_in_loss),
+        penalties_in_loss=section.flag(
+            "penalties_in_loss", LOSS_TYPES[loss_type].penalties_in_loss
+        ),
         reduce_proportion=(everyone if proportion is None else proportion.number(0, 1, above=True)),
         threshold=(
             KFold.threshold if threshold is None else threshold.number(0, above=True, infinite=True)
         ),
     )
+
+
+def notes_on_objective(kfold: Any) -> Iterator[str]:
+    """Yield what is minimised where ``kfold`` leaves open whether n3fit 4.1's objective is meant.
+
+    n3fit 4.1 minimises another number under the name chi2 than those before it did, and adds
+    penalties only where it is told to; ``reduce_proportion`` is a key that came with it.
+    """
+    if not isinstance(kfold, Mapping):
+        return
+    name, penalties = kfold.get("loss_type"), kfold.get("penalties_in_loss")
+    if name is None:
+        yield f"kfold.loss_type: {KFold.loss_type} where a runcard does not say{_FOR_THEIRS}"
+    elif name == KFold.loss_type and kfold.get("reduce_proportion") not in (None, 1):
+        yield f"kfold.loss_type: {name} is that of the data which a fold leaves out{_FOR_THEIRS}"
+    added = LOSS_TYPES[KFold.loss_type if name is None else name].penalties_in_loss
+    if kfold.get("penalties") and penalties is None and added:
+        yield "kfold.penalties_in_loss: true where a runcard does not say (n3fit 4.1: false)"
 
 
 def _read_partitions(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from n3hyper.errors import TheoryError
-from n3hyper.fitting.loss.bilinear import Combination
+from n3hyper.fitting.loss.table_making.bilinear import Combination
 from n3hyper.fitting.loss.tables import LESS_MAGNITUDE, MINUS_MAGNITUDE, PLAIN, QUOTIENT
 from n3hyper.physics.arrays import Array
 

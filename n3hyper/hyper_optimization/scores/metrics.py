@@ -1,4 +1,4 @@
-"""What an ensemble of replicas is worth on a set of data: the numbers that rewards are made of."""
+"""Metrics of an ensemble of replicas on a set of data, of which rewards are made."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def compute_hyperopt_metrics(
     Parameters
     ----------
     predictions
-        (replicas, ndata); one replica alone has no spread: phi2 is zero.
+        (replicas, ndata); one replica alone has no spread: phi2 is NaN.
     central
         (ndata,), measured values.
     covariance
@@ -63,7 +63,9 @@ def compute_hyperopt_metrics(
         with np.errstate(over="ignore", invalid="ignore"):
             return HyperoptMetrics(
                 chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
-                phi2=float(figures.phi2(predictions, central, covariance)),
+                phi2=float(figures.phi2(predictions, central, covariance))
+                if len(predictions) > 1
+                else np.nan,
                 logp=float(figures.logp(predictions, central, covariance)),
                 chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
             )
@@ -73,7 +75,7 @@ def compute_hyperopt_metrics(
 
 @dataclass(frozen=True, eq=False)
 class ExperimentalData:
-    """Some of the data of a fit, with the theory that predicts them."""
+    """Part of the data of a fit, with the theory that predicts them."""
 
     theory: TheoryStack
     mask: Mask
@@ -89,7 +91,7 @@ class ExperimentalData:
         return cls(problem.theory, mask, problem.central[mask], problem.exp_covariance.masked(mask))
 
     def select(self, predictions: Array) -> Array:
-        """Its part (..., nselected) of predictions (..., npredictions) or (..., ndata)."""
+        """Return the part (..., nselected) of predictions (..., npredictions) or (..., ndata)."""
         return predictions[..., : self.mask.size][..., self.mask]
 
     def predictions(self, pdf_model: PDFModel) -> Array:
