@@ -30,9 +30,10 @@ def _scales(first: int) -> dict[Variation, int]:
 def _around(central: int, first: int) -> dict[Variation, int]:
     """Return nine theories, of which the central one has a number of its own."""
     others = ((0.5, 1), (2, 1), (0.5, 0.5), (1, 0.5), (2, 0.5), (0.5, 2), (1, 2), (2, 2))
-    return {(1.0, 1.0): central} | {
-        (float(f), float(r)): first + place for place, (f, r) in enumerate(others)
-    }
+    found: dict[Variation, int] = {(1.0, 1.0): central}
+    for place, (f, r) in enumerate(others):
+        found[float(f), float(r)] = first + place
+    return found
 
 
 def _alphas(central: int, numbers: Iterator[int]) -> dict[Variation, int]:
