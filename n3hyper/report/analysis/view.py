@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from n3hyper.report.analysis import ranges, summary
 from n3hyper.report.analysis.importance import Importances, importances
+from n3hyper.report.analysis.parts import loss_parts
+from n3hyper.physics.arrays import Array
 from n3hyper.report.text import number, show, show_number, span
 from n3hyper.report.trials.columns import SCORES
 from n3hyper.report.trials.rescoring import Settings
@@ -81,6 +83,11 @@ class View:
     @functools.cached_property
     def importances(self) -> Importances | None:
         return importances(self.scan)
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Array]:
+        """Parts of the loss, (trials,) by their names; empty where they are not known."""
+        return loss_parts(self.scan, self.settings)
 
     @functools.cached_property
     def comparison(self) -> list[ranges.Choices | ranges.Range]:
