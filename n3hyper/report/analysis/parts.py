@@ -1,70 +1,78 @@
-"""Parts of a trial's loss: the chi2 of the left-out data, and each penalty."""
+"""Parts of the losses of trials: chi2, each penalty, and what replicas add that do not count."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
+from n3hyper.hyper_optimization.scores.loss_parts import DROPPED
 from n3hyper.physics.arrays import Array
-from n3hyper.report.trials.rescoring import Settings
+from n3hyper.report.trials.columns import PART
+from n3hyper.report.trials.rescoring import Settings, scored_folds
 from n3hyper.report.trials.scan import Scan
-
-REST = "chi2"
-"""The part that is no penalty."""
+from n3hyper.report.trials.trial import Trial
 
 
-def loss_parts(scan: Scan, settings: Settings) -> dict[str, Array]:
-    """Return each part of the loss, (trials,) by its name, NaN for a trial that has none.
+@dataclass(frozen=True, eq=False)
+class LossParts:
+    """Parts of the losses of some trials, whose sums are the losses."""
 
-    The part of a penalty is its mean over the replicas that count and over the folds; the rest of
-    the loss is the chi2 of the left-out data. With statistics other than means a part is what the
-    penalties add on average, and the rest holds what they do not explain.
+    names: tuple[str, ...]
+    """Such as chi2, saturation, dropped; those that are zero throughout are left out."""
+    iteration: Array
+    """(n,): which trials, by their place in the report: those with a loss and parts."""
+    values: Array
+    """(n, names)"""
 
-    Empty where penalties are not in the loss, or no trial has any.
+
+def loss_parts(scan: Scan) -> LossParts:
+    """Return the parts of the losses of all trials that have one.
+
+    Losses that n3fit composed have no parts here: they are not in its records.
     """
-    if settings.loss_type not in ("chi2", "chi2p") or not settings.penalties_in_loss:
-        return {}
-    means = [_means(trial.penalties, trial.matrix("replicas_used")) for trial in scan.trials]
-    names = dict.fromkeys(name for each in means for name in each)
-    if not names:
-        return {}
-    found = {
-        name: np.array([each.get(name, math.nan) for each in means], dtype=np.float64)
-        for name in names
-    }
-    loss = np.array([trial.loss for trial in scan.trials], dtype=np.float64)
-    penalties = np.sum([np.nan_to_num(values) for values in found.values()], axis=0)
-    known = np.array([bool(each) for each in means])
-    rest = np.where(known, loss - penalties, math.nan)
-    return {REST: rest, **found}
+    names = [column.removeprefix(PART) for column in scan.part_columns]
+    rows = [(trial.iteration, scan.parts_of(trial)) for trial in scan.good]
+    known = [(iteration, parts) for iteration, parts in rows if parts]
+    values = np.array([[parts.get(name, 0.0) for name in names] for _, parts in known])
+    values = values.reshape(len(known), len(names))
+    shown = [place for place, column in enumerate(values.T) if column.any()]
+    return LossParts(
+        names=tuple(names[place] for place in shown),
+        iteration=np.array([iteration for iteration, _ in known], dtype=np.float64),
+        values=values[:, shown],
+    )
 
 
-def _means(penalties: dict[str, Array], used: Array | None) -> dict[str, float]:
-    """Return the mean of each penalty over replicas that count, then over the folds."""
-    found = {}
-    for name, values in penalties.items():
-        counts = np.isfinite(values)
-        if used is not None and used.shape == values.shape:
-            counts &= used > 0
-        if not counts.any():
-            continue
-        rows = [row[count].mean() for row, count in zip(values, counts, strict=True) if count.any()]
-        found[name] = float(np.mean(rows))
-    return found
+@dataclass(frozen=True, eq=False)
+class FoldParts:
+    """Parts of the loss of a trial, fold by fold."""
+
+    parts: dict[str, Array]
+    """By name, (k,); the weight of a fold is included."""
+    replicas: tuple[tuple[int, int], ...]
+    """How many replicas count in each fold, and of how many; empty if it is not known."""
 
 
-def part_name(part: str) -> str:
-    """Return the column of a part."""
-    return f"part_{part}"
+def fold_parts(trial: Trial, settings: Settings, rescored: bool = False) -> FoldParts:
+    """Return the parts of the loss of each fold of a trial, as stored or else worked out.
 
-
-def part_label(part: str) -> str:
-    """Return how a part is called for people.
-
-    Examples
-    --------
-    >>> part_label("chi2"), part_label("saturation")
-    ('χ²', 'saturation')
+    Parameters
+    ----------
+    settings
+        How folds are scored.
+    rescored
+        Whether the losses of the record are not those of the report.
     """
-    return "χ²" if part == REST else part.replace("_", " ")
+    parts = {} if rescored else trial.group("fold_parts")
+    if not parts and (rescored or trial.ours):
+        folds = scored_folds(trial, settings) or []
+        weights = settings.weights if len(settings.weights) == len(folds) else (1.0,) * len(folds)
+        parts = {
+            name: np.array(
+                [w * f.parts.get(name, np.nan) for f, w in zip(folds, weights, strict=True)]
+            )
+            for name in (folds[0].parts if folds else ())
+        }
+    shown = {name: values for name, values in parts.items() if np.any(values) or name != DROPPED}
+    return FoldParts(shown, tuple(trial.replicas))

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from n3hyper.report.analysis.importance import is_log
-from n3hyper.report.analysis.parts import part_label, part_name
 from n3hyper.report.analysis.ranges import groups_of, values_of
 from n3hyper.report.analysis.summary import fold_matrix, running_means
 from n3hyper.report.analysis.view import TABLE_SCORES, View
 from n3hyper.report.output.formats import table_columns
 from n3hyper.report.text import show
-from n3hyper.report.trials.columns import SCORES, column
+from n3hyper.report.trials.columns import PART, SCORES, column
 from n3hyper.report.trials.scan import Scan
 
 _MOST_NAMES: Final = 40
@@ -29,8 +28,8 @@ _DERIVED: Final = ("activation", "mean_width", "number_of_layers")
 def page_data(view: View) -> dict[str, Any]:
     """Return what figures and table of the page are made of."""
     scan = view.scan
-    parts = view.parts
-    columns = _columns(view)
+    parts = [name for name in scan.part_columns if any(scan.column(name))]
+    columns = _columns(scan, parts)
     present = set(columns)
     factors = [name for name in scan.factors if name in present and _fits(scan, name)]
     texts = list(dict.fromkeys(trial.failure for trial in scan.trials))
@@ -52,12 +51,12 @@ def page_data(view: View) -> dict[str, Any]:
         "scanned": [name for name in scan.scanned if name in present and name not in _DERIVED],
         "scores": [
             name
-            for name in (*TABLE_SCORES, "seconds", *map(part_name, parts))
+            for name in (*TABLE_SCORES, "seconds", *parts)
             if name in present
         ],
         "factors": factors,
         "important": _important(view, factors),
-        "parts": [{"name": part_name(part), "label": part_label(part)} for part in parts],
+        "parts": [{"name": part, "label": part.removeprefix(PART)} for part in parts],
         "hasPhi2": "hyper_loss_phi2" in present,
         "sort": "loss" if "loss" in present else "tid",
         "folds": _folds(view),
@@ -65,25 +64,25 @@ def page_data(view: View) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _columns(view: View) -> dict[str, dict[str, Any]]:
+def _columns(scan: Scan, parts: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the columns that have a value somewhere, those of the table in its order."""
-    scan = view.scan
+    names = table_columns(scan)
+    after = names.index("loss") + 1
     found: dict[str, dict[str, Any]] = {}
-    raw = {name: scan.column(name) for name in table_columns(scan)}
-    raw.update({part_name(part): list(values) for part, values in view.parts.items()})
+    raw = {name: scan.column(name) for name in (*names[:after], *parts, *names[after:])}
     for name, values in raw.items():
         plain = [_plain(value) for value in values]
         if all(value is None for value in plain) and name != "loss":
             continue
         about = column(name)
-        part = name.removeprefix("part_") if name.startswith("part_") else ""
+        score = name in SCORES or name in parts
         entry: dict[str, Any] = {
             "name": name,
-            "short": part_label(part) if part else about.short,
-            "label": f"{part_label(part)} in the loss" if part else about.label,
-            "meaning": "part of the loss" if part else about.meaning,
-            "score": bool(part) or name in SCORES,
-            "log": not part and name not in SCORES and _is_log(scan, name),
+            "short": about.short,
+            "label": about.label,
+            "meaning": about.meaning,
+            "score": score,
+            "log": not score and _is_log(scan, name),
             "whole": all(isinstance(value, int) for value in plain if value is not None),
         }
         if all(value is None or isinstance(value, (int, float)) for value in plain):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.importance import METHOD
@@ -19,7 +18,7 @@ def lead(view: View) -> str:
     scan, times = view.scan, view.times
     best = scan.best
     failed = sum(scan.failures.values())
-    reasons = ", ".join(f"{count} {name}" for name, count in scan.failures.most_common(4))
+    reasons = ", ".join(f"{group.count} {group.label}" for group in view.failure_groups[:4])
     found = [
         (str(len(scan)), "trials"),
         (str(len(scan.good)), "ok"),
@@ -35,7 +34,10 @@ def lead(view: View) -> str:
         )
         if said
     ]
-    words = f'<p class="soft">Loss: {text(view.loss_words)}.</p>' if best is not None else ""
+    words = ""
+    if best is not None:
+        made = f" {show_number(best.loss, 5)} = {view.best_parts}." if view.best_parts else ""
+        words = f'<p class="soft">Loss: {text(view.loss_words)}.{text(made)}</p>'
     return f"{tiles(found)}{words}"
 
 
@@ -93,7 +95,8 @@ def best_setup(view: View) -> str:
 
 def folds(view: View) -> str:
     """Return the folds of the best trial, their correlations, and the importances."""
-    parts = [part for part in (_folds(view), _correlations(view), _importance(view)) if part]
+    tables = (_folds(view), _fold_parts(view), _importance(view), _correlations(view))
+    parts = [part for part in tables if part]
     return f'<div class="pair">{"".join(parts)}</div>' if parts else ""
 
 
@@ -117,6 +120,25 @@ def _folds(view: View) -> str:
     return (
         f"<div>{table(head, rows, {0, 1, 2, 3, 4, 5})}<p class='soft'>Of the best trial. "
         "Decides: share of the trials in which no fold has a larger loss.</p></div>"
+    )
+
+
+def _fold_parts(view: View) -> str:
+    found = view.best_fold_parts
+    if found is None or not (found.parts or found.replicas):
+        return ""
+    names = [name for name, values in found.parts.items() if any(values)]
+    count = len(found.replicas) or len(next(iter(found.parts.values())))
+    rows = []
+    for fold in range(count):
+        cells = [str(fold + 1), *(show_number(found.parts[name][fold]) for name in names)]
+        used = found.replicas[fold] if fold < len(found.replicas) else None
+        cells.append("" if used is None else f"{used[0]} of {used[1]}")
+        rows.append(("warn" if used is not None and used[0] < used[1] else "", cells))
+    head = ("fold", *map(text, names), "replicas")
+    return (
+        f"<div>{table(head, rows, set(range(len(head))))}<p class='soft'>What the losses of the "
+        "folds of the best trial are made of, and how many replicas count.</p></div>"
     )
 
 
@@ -179,19 +201,22 @@ def _doubt(score: float) -> str:
 
 
 def failures(view: View) -> str:
-    """Return why trials failed, grouped by reason and text."""
-    failed = [trial for trial in view.scan.trials if not trial.ok]
-    if not failed:
-        return ""
-    counts = Counter(trial.reason for trial in failed)
-    rows = []
-    for reason, count in counts.most_common():
-        examples = [trial for trial in failed if trial.reason == reason]
-        last = examples[-1]
-        tids = ", ".join(str(trial.tid) for trial in examples[:8]) + (", …" if count > 8 else "")
-        rows.append(("", [text(reason), str(count), text(tids), text(last.failure)]))
-    head = ("reason", "trials", "which", "the last one said")
-    return table(head, rows, {1})
+    """Return why trials failed, grouped by what decided, with advice."""
+    rows = [
+        (
+            "",
+            [
+                text(group.label),
+                str(group.count),
+                ", ".join(map(str, group.tids[:8])) + (", …" if group.count > 8 else ""),
+                text(group.text),
+                text(group.advice),
+            ],
+        )
+        for group in view.failure_groups
+    ]
+    head = ("reason", "trials", "which", "the last one says", "may help")
+    return f'<div class="spread">{table(head, rows, {1})}</div>' if rows else ""
 
 
 def trials_table() -> str:
