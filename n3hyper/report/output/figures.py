@@ -87,17 +87,6 @@ def _plans_of(view: View, name: str) -> Iterator[Plan]:
         yield Plan(place, title, "All trials with a loss, coloured by their order.", draw)
 
 
-def draw_svg(plan: Plan, view: View) -> bytes | None:
-    """Return a figure as SVG; None if there is nothing to show."""
-    with styled():
-        drawn = plan.draw(view)
-        if drawn is None:
-            return None
-        image = io.BytesIO()
-        drawn.savefig(image, format="svg", dpi=DPI, metadata={"Date": None})
-        return image.getvalue()
-
-
 def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Draw all figures into a folder.
 

@@ -76,7 +76,8 @@ def document(
     attributes = "".join(f' data-{name}="{text(v)}"' for name, v in (follows or {}).items())
     return (
         "<!DOCTYPE html>\n"
-        f'<html lang="en"><head><meta charset="utf-8">{_meta(author, keywords, scripts, follows is not None)}'
+        f'<html lang="en"><head><meta charset="utf-8">'
+        f"{_meta(author, keywords, scripts, follows is not None)}"
         f"<title>{text(title)}</title><style>{style}</style></head><body{attributes}>"
         f"<header><h1>{text(title)}</h1>{_byline(author, keywords)}{lead}<nav>{links}</nav>"
         f"</header><main>{after}{warned(notes)}{body}</main>{_footer(command, said)}{program}"

@@ -168,9 +168,8 @@ def _shaded(value: float) -> str:
     if not math.isfinite(value):
         return "<td class=shade></td>"
     colour = "0,114,178" if value > 0 else "213,94,0"
-    return (
-        f'<td class=shade style="background:rgba({colour},{0.55 * abs(value):.2f})">{value:.2f}</td>'
-    )
+    style = f"background:rgba({colour},{0.55 * abs(value):.2f})"
+    return f'<td class=shade style="{style}">{value:.2f}</td>'
 
 
 def _importance(view: View) -> str:
