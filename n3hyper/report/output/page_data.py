@@ -47,7 +47,7 @@ def page_data(view: View) -> dict[str, Any]:
         "began": _rounded((trial.began for trial in scan.trials), 1),
         "ended": _rounded((trial.ended for trial in scan.trials), 1),
         "table": [name for name in columns if name not in hidden],
-        "shown": [name for name in columns if name not in hidden and name != "loss"],
+        "shown": [name for name in columns if name not in {*hidden, *parts, "loss", "tid"}],
         "scanned": [name for name in scan.scanned if name in present and name not in _DERIVED],
         "scores": [
             name
