@@ -45,7 +45,7 @@ def page(view: View, follows: Mapping[str, str] | None = None) -> str:
         Attributes of a page that a server keeps up to date; None for a file.
     """
     found = pieces(view)
-    figures = bool(view.scan.good)
+    figures = bool(view.scan.good) or follows is not None
     return document(
         title=view.heading,
         lead=f'<div id="lead">{found["lead"]}</div>',

@@ -3,6 +3,7 @@
 // The loss over a hyperparameter.
 function slice(name) {
   return () => {
+    if (!trials.columns.has(name)) return null;
     const column = values("loss"), line = scale(name), order = values("iteration");
     const good = visible.filter((i) => trials.ok[i] && column[i] !== null && line.at(i) !== null);
     if (!good.length) return null;

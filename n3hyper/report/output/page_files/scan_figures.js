@@ -37,7 +37,7 @@ function convergence(figure) {
     series: [
       ...cloud(points, colour),
       { type: "line", step: "end", data: steps, symbol: "none", silent: true, lineStyle: { color: palette()[0], width: 2.2 }, z: 5 },
-      { type: "scatter", data: Float64Array.from(failed.flatMap((at) => [at, low])), symbol: "rect", symbolSize: [1.5, 9], silent: true, large: true, largeThreshold: 0, itemStyle: { color: look.failed }, z: 2, progressive: 0 },
+...(failed.length ? [{ type: "scatter", data: Float64Array.from(failed.flatMap((at) => [at, low])), symbol: "rect", symbolSize: [1.5, 9], silent: true, large: true, largeThreshold: 0, itemStyle: { color: look.failed }, z: 2, progressive: 0 }] : []),
     ],
   };
   const shown = failed.length ? " Red ticks: " + failed.length + " failed." : "";
