@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _STATISTIC = click.Choice(tuple(STATISTICS))
 OF_A_FIT = (
-    "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
+    "paths", "compare", "html", "figures", "figure_format", "width", "format_", "title", "author",
+    "keywords",
 )  # fmt: skip
 """What a report of a fit knows."""
 
@@ -45,9 +46,10 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
         ),
         "Tables": ("format_", "top", "sort", "chi2_threshold", "chi2exp_threshold"),
         "Figures and page": (
-            *("html", "serve", "figures", "figure_format", "title", "author", "keywords"),
+            *("html", "serve", "figures", "figure_format", "width", "title", "author", "keywords"),
         ),
         "Runcards": ("export_runcard", "trial", "select", "chi2_window", "as_"),
+        "Optuna": ("export_optuna",),
         "Fits": ("compare",),
     },
 )
@@ -94,6 +96,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     multiple=True,
     show_default="png",
     help="Format of the figures; may be repeated.",
+)
+@click.option(
+    "--width",
+    metavar="WIDTH",
+    help="Width of the figures for print, as 86mm or 3.4in: small letters, no titles.",
 )
 @click.option(
     "-f",
@@ -183,6 +190,12 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     help="Selection as a list of setups, n3fit's trial_specs, or narrowed ranges.",
 )
 @click.option(
+    "--export-optuna",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a journal storage of Optuna: optuna-dashboard FILE.",
+)
+@click.option(
     "--compare",
     metavar="FIT|SET",
     help="Of a fit: show another fit beside it, or an LHAPDF set, by its folder or name.",
@@ -235,13 +248,17 @@ def command(
             "html",
             "figures",
             "figure_format",
+            "width",
             "export_runcard",
+            "export_optuna",
             "trial",
             "select",
             "chi2_window",
             "as_",
         )
     }
+    if outputs["width"] is not None and outputs["figures"] is None:
+        raise click.UsageError("--width goes with --figures")
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
     port = options.pop("serve")
@@ -306,7 +323,7 @@ def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[
         command=_command(),
     )
     _replace_characters()
-    outputs = ("format_", "html", "figures", "figure_format")
+    outputs = ("format_", "html", "figures", "figure_format", "width")
     deliver(view, **{name: given[name] for name in outputs})
     return 0
 
