@@ -89,7 +89,7 @@ class ParallelRequest:
 
     @property
     def database(self) -> str:
-        """What `mongo_uri` may be repeated as from any folder; empty where it names a user."""
+        """Return `mongo_uri` as it may be repeated from any folder; empty where it names a user."""
         given = as_option(self.mongo_uri)
         if given is None:
             return ""

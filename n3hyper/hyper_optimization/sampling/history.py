@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,13 +36,17 @@ _MOST: Final = 100_000
 _CLOSE: Final = 1e-9
 _PASSED_ON: Final = ("float", "int", "minimum", "maximum")
 """Operations that leave a value of the space as it is."""
-_LIMITS: Final = {"uniform": float, "quniform": float, "loguniform": math.log}
+_LIMITS: Final[Mapping[str, Callable[[float], float]]] = {
+    "uniform": float,
+    "quniform": float,
+    "loguniform": math.log,
+}
 """Distributions of a scan, and the function of a value that lies between their two arguments."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What of another scan's trials is taken."""
+    """Trials of another scan that are taken."""
 
     points: tuple[Point, ...]
     left_out: Mapping[str, int]
@@ -153,7 +157,7 @@ def _draw(node: Any, value: Any, vals: dict[str, Any]) -> bool:
 
 
 def _same(fixed: Any, value: Any) -> bool:
-    """Whether a fixed value of the space is that of a setup."""
+    """Return whether a fixed value of the space is that of a setup."""
     if isinstance(fixed, ActivationStr):
         wanted = fixed(len(value)) if isinstance(value, list) else str(fixed)
         return bool(wanted == value)

@@ -174,8 +174,8 @@ class Suggester:
         from hyperopt.base import trials_from_docs
 
         key = trials._exp_key
-        documents = [*({**each, "exp_key": key} for each in self._history), *trials.trials]
-        history = learned_from(documents, without_loss=self.algo == "tpe")
+        known = [*({**trial, "exp_key": key} for trial in self._history), *trials.trials]
+        history = learned_from(known, without_loss=self.algo == "tpe")
         view = trials_from_docs(history, validate=False, exp_key=key)
         seed = int(trial_generator(self.seed, tid).integers(_SEED_LIMIT))
         documents: list[dict[str, Any]] = list(self._algorithm([tid], self._domain, view, seed))
