@@ -39,7 +39,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -242,8 +242,15 @@ def check_unique(records: Iterable[Mapping[str, Any]]) -> None:
         seen.add(record["tid"])
 
 
-def read_tries(path: Path) -> list[Record]:
+def read_tries(
+    path: Path, shortened: Callable[[bytes], bytes] = lambda content: content
+) -> list[Record]:
     """Return the records of a ``tries.json``, n3hyper's or n3fit's.
+
+    Parameters
+    ----------
+    shortened
+        Leaves out of the file's content what is not needed.
 
     Raises
     ------
@@ -251,7 +258,7 @@ def read_tries(path: Path) -> list[Record]:
         The file cannot be read, or is not a list of trials.
     """
     try:
-        content = read_regular(path, LARGEST_FILE)
+        content = shortened(read_regular(path, LARGEST_FILE))
         records = load_json(content, most_containers(content))
     except OSError as err:
         raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
