@@ -11,7 +11,7 @@ from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.parts import LossParts
 from n3hyper.report.analysis.view import View
 from n3hyper.report.output import style
-from n3hyper.report.output.plots import loss_label, loss_limits
+from n3hyper.report.output.plots import count_above, loss_label, loss_limits
 
 BARS: Final = 150
 """Bars of a figure at most; of more trials neighbours are averaged."""
@@ -37,12 +37,7 @@ def loss_parts(view: View) -> Figure | None:
             axes.plot(middle, values[:, place], "o", markersize=4, color=color, label=label)
     if stacked:
         axes.set_ylim(0, high)
-    above = int((losses > high).sum())
-    if above:
-        axes.text(
-            1.0, 1.01, f"{above} above the range", transform=axes.transAxes, ha="right",
-            va="bottom", fontsize=9, color=style.GREY,
-        )  # fmt: skip
+    count_above(axes, losses, high)
     axes.set_xlabel("trial" if width == 1 else f"trial (means of {width:.0f})")
     axes.set_ylabel(loss_label(view))
     style.legend_above(axes, 5)
