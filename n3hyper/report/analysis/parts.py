@@ -88,4 +88,6 @@ def fold_parts(trial: Trial, settings: Settings, rescored: bool = False) -> Fold
             for name in (folds[0].parts if folds else ())
         }
     shown = {name: values for name, values in parts.items() if np.any(values) or name != DROPPED}
-    return FoldParts(shown, tuple(trial.replicas))
+    folds_shown = {len(values) for values in shown.values()}
+    replicas = tuple(trial.replicas)
+    return FoldParts(shown, replicas if folds_shown <= {len(replicas)} else ())

@@ -88,12 +88,17 @@ class Trial:
         return without_spread(name, found)
 
     def group(self, name: str) -> dict[str, Array]:
-        """Return numbers for each fold, (k,), by their names; those of `fold_parts`, say."""
+        """Return numbers for each fold, (k,), by their names; those of `fold_parts`, say.
+
+        Where a file has others than numbers there, or rows of several lengths, nothing is returned.
+        """
         named = self.meta.get(name)
-        if not isinstance(named, Mapping):
+        if not isinstance(named, Mapping) or len(named) > MOST_PARTS:
             return {}
-        found = {clean(str(key)): self.matrices.get(value) for key, value in named.items()}
-        return {key: value for key, value in found.items() if value is not None}
+        found = {clean(str(key))[:40]: self.matrices.get(each) for key, each in named.items()}
+        known = {key: values for key, values in found.items() if values is not None}
+        shapes = {values.shape for values in known.values()}
+        return known if len(shapes) == 1 and len(shapes.pop()) == 1 else {}
 
     @property
     def replicas(self) -> list[tuple[int, int]]:
