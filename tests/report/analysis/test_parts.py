@@ -175,9 +175,9 @@ def test_figures_of_other_numbers_of_folds_are_left_out(folder: Path, tmp_path: 
     records = json.loads((folder / "nnfit/replica_1/tries.json").read_text())
     for record in records:
         record["result"]["kfold_meta"]["with_dropped"] = {"chi2": [1.0]}
-    path = tmp_path / "tries.json"
-    path.write_text(json.dumps(records))
-    assert prepare(Request(paths=(path,), loss="chi2p")).scan.good
+    (tmp_path / "tries.json").write_text(json.dumps(records))
+    (tmp_path / "filter.yml").write_text((folder / "filter.yml").read_text())
+    assert prepare(Request(paths=(tmp_path / "tries.json",), loss="chi2p")).scan.good
 
 
 def test_phi2_of_one_replica_is_absent_also_in_records_of_old(tmp_path: Path) -> None:
