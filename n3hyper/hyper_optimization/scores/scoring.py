@@ -201,9 +201,9 @@ class Scorer:
         losses, limit = fit.positivity_losses[number][which], fit.threshold_positivity
         name = self._positivity[int(losses.max(axis=0).argmax())]
         highest = float(losses.max())
-        text += (
-            f" (at the end the loss of {name} is up to {highest:.3g}, not below {key} {limit:g})"
-        )
+        if highest >= limit:
+            text += f" (at the end the loss of {name} is up to {highest:.3g}, not below {key} "
+            text += f"{limit:g})"
         return Failure("positivity", text, f"positivity of {name}", highest, limit, key)
 
     def _ensemble(self, fit: BatchFit, number: int, which: Mask) -> HyperoptMetrics:
