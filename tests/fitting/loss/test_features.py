@@ -62,11 +62,34 @@ def unconnected(problem):
     return dataclasses.replace(problem, fit_covariance=covariance)
 
 
+def with_wide(problem):
+    """The same problem with uncertainties that link all data."""
+    covariance = problem.fit_covariance
+    sizes = np.sqrt(covariance.diag)[:, None]
+    columns = sizes * np.random.default_rng(8).normal(size=(problem.ndata, 3))
+    return dataclasses.replace(
+        problem, fit_covariance=covariance.with_systematics(columns, wide=True)
+    )
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["", "wide"])
 @pytest.mark.parametrize("connected", [True, False], ids=["attached", "rest"])
-def test_chi2_and_gradient_by_plain_formulas(connected):
+def test_chi2_and_gradient_by_plain_formulas(connected, wide, monkeypatch):
     problem = small_problem(dis=(90, 60, 12))
     problem = problem if connected else unconnected(problem)
+    if wide:
+        problem = with_wide(problem)
+        # as if there were many systematics: fewer attached points are less work
+        monkeypatch.setattr(
+            "n3hyper.fitting.loss.features._work_of_split",
+            lambda split, linear: (
+                10**9 * np.count_nonzero(~linear[split.chosen.points])
+                - 10**6 * split.others.points.size
+                + 10**12 * (problem.fit_covariance.wide and split.chosen.blocks[0].systematics.size)
+            ),
+        )
     trial = make_trial(problem)
+    assert trial.inputs.likelihood.features.wide.shape[1] == (3 if wide else 0)
     inputs, features = trial.inputs, trial.inputs.likelihood.features
     assert features.size
     assert bool(features.rest.points.size) != connected
