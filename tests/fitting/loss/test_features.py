@@ -62,6 +62,10 @@ def unconnected(problem):
     return dataclasses.replace(problem, fit_covariance=covariance)
 
 
+def blocks_of(split):
+    return (*split.chosen.blocks, *split.others.blocks)
+
+
 def with_wide(problem):
     """The same problem with uncertainties that link all data."""
     covariance = problem.fit_covariance
@@ -82,11 +86,7 @@ def test_chi2_and_gradient_by_plain_formulas(connected, wide, monkeypatch):
         # as if there were many systematics: fewer attached points are less work
         monkeypatch.setattr(
             "n3hyper.fitting.loss.features._work_of_split",
-            lambda split, linear: (
-                10**9 * np.count_nonzero(~linear[split.chosen.points])
-                - 10**6 * split.others.points.size
-                + 10**12 * (problem.fit_covariance.wide and split.chosen.blocks[0].systematics.size)
-            ),
+            lambda split, _: 10**9 * sum(block.systematics.shape[1] for block in blocks_of(split)),
         )
     trial = make_trial(problem)
     assert trial.inputs.likelihood.features.wide.shape[1] == (3 if wide else 0)
@@ -98,6 +98,9 @@ def test_chi2_and_gradient_by_plain_formulas(connected, wide, monkeypatch):
     found = arrays_of_step(trial).likelihood.chi2_and_gradient(data)
     chi2, gradient, validation = (values.numpy() for values in found)
     predictions, dense = problem.theory.predict(pdf), problem.fit_covariance.dense()
+    exact = inputs.exact_chi2(np.arange(inputs.models), predictions[:, : problem.ndata])
+    np.testing.assert_allclose(exact[0], chi2, rtol=1e-8)
+    np.testing.assert_allclose(exact[1], validation, rtol=1e-8)
     for model in range(inputs.models):
         residuals = predictions[model, : problem.ndata] - problem.replica_data[model % 2]
         for masks, of_models in (
