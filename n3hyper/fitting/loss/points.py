@@ -104,14 +104,17 @@ class PointsInStep(NamedTuple):
             masked = tf.concat([residuals, residuals], axis=0) * self.own.masks
             if size and attached:
                 combinations = product(masked[:, :attached], self.shared.attachment_rows)
-        by_features, by_attached, by_rest = None, None, []
+        by_features, by_attached = None, None
+        by_rest: list[Tensor] = []
         if size:
             of_attached = None if masked is None or not attached else masked[:, :attached]
             chi2, by_features, by_attached = self._features(distance, of_attached, combinations)
         if masked is not None:
             of_rest, by_rest = self._rest(masked[:, attached:], attached)
             chi2 += of_rest
-        weighted = by_rest if by_attached is None else [masked[:, :attached], *by_rest]
+        weighted = by_rest
+        if masked is not None and by_attached is not None:
+            weighted = [masked[:, :attached], *by_rest]
         if self.shared.wide.shape[1]:
             of_wide, tau = self._wide(distance, combinations, weighted)
             chi2 -= of_wide

@@ -64,20 +64,23 @@ def _of_mask(features: Features, mask: Array, residuals: Array) -> tuple[Array, 
     of_attached = np.zeros((features.wide.shape[1], features.attachments))
     for factor, solved in zip(features.attachment.factors, of_blocks, strict=True):
         of_attached -= (factor @ solved).T
-    form = np.column_stack([weighted.T @ residuals, weighted.T @ features.loadings, of_attached])
+    parts = [weighted.T @ residuals, weighted.T @ features.loadings, of_attached]
+    form = np.asarray(np.column_stack(parts), dtype=np.float64)
     behind = features.wide[rest.points] / rest.sigma[:, None]
     inner = linear.T @ weighted + behind.T @ _weighted(rest, mask[rest.points], behind)[0]
-    return form, np.linalg.inv(np.eye(len(inner)) + inner)
+    return form, np.asarray(np.linalg.inv(np.eye(len(inner)) + inner), dtype=np.float64)
 
 
 def _weighted(covariance: BlockCovariance, mask: Array, values: Array) -> tuple[Array, list[Array]]:
     """Return K values (n, k), and A_S^-1 S^T m values of each block."""
     masked = mask[:, None] * values
-    start, solutions = 0, []
+    solutions: list[Array] = []
+    start = 0
     for block in covariance.blocks:
         where = slice(start, start := start + len(block.points))
         systematics = mask[where, None] * block.systematics
         inner = np.eye(systematics.shape[1]) + systematics.T @ systematics
-        solutions.append(np.linalg.solve(inner, systematics.T @ masked[where]))
-        masked[where] -= systematics @ solutions[-1]
+        solved = np.asarray(np.linalg.solve(inner, systematics.T @ masked[where]), np.float64)
+        masked[where] -= systematics @ solved
+        solutions.append(solved)
     return masked, solutions
