@@ -21,6 +21,7 @@ from n3hyper.data.uncertainties.theory_columns import TheoryColumns, theory_colu
 from n3hyper.physics.arrays import frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard.model import Runcard
+from n3hyper.system.cores import on_all_cores
 from n3hyper.theory.boundary import Boundary
 from n3hyper.theory.build_stack import build_stack
 from n3hyper.theory.folders import find_theory
@@ -98,7 +99,10 @@ def make_covariances(
         if stack is not theory.stack:
             cuts.append(fingerprint(stack))
     made_of["cuts and t0"] = fingerprint(*cuts)
-    fit = _regularised(runcard, datasets, build_covariance(datasets, t0, weights))
+    raw, experimental = on_all_cores(
+        lambda given: build_covariance(datasets, *given), [(t0, weights), (None, None)]
+    )
+    fit = _regularised(runcard, datasets, raw)
     sampling = _sampling(runcard, datasets, weights) or fit
     added = _theory(runcard, datasets, sources, theory)
     if added is not None:
@@ -111,7 +115,7 @@ def make_covariances(
             fit = fit.with_systematics(added.columns, wide=True)
     if runcard.norm_threshold is not None:
         made_of["norm_threshold"] = fingerprint(runcard.norm_threshold)
-    return Covariances(fit, sampling, build_covariance(datasets), made_of)
+    return Covariances(fit, sampling, experimental, made_of)
 
 
 def t0_set(runcard: Runcard) -> str:

@@ -77,6 +77,16 @@ def test_records_of_old_have_parts_where_all_replicas_count(folder: Path, tmp_pa
         assert not parts or sum(parts.values()) == pytest.approx(trial.loss)
 
 
+def test_shares_say_which_replicas_count(view: View) -> None:
+    shares = view.replica_shares
+    used = [[u for u, _ in trial.replicas] for trial in view.scan.trials]
+    assert shares.shape == (FOLDS, REPLICAS)
+    assert shares.sum(axis=1) == pytest.approx(np.mean(used, axis=0))
+    rarest = np.unravel_index(shares.argmin(), shares.shape)
+    assert f"replica {rarest[1] + 1} of fold {rarest[0] + 1} in " in view.replica_words
+    assert json.loads(to_json(view))["replica_shares"] == shares.tolist()
+
+
 def test_csv_and_json_have_the_parts(view: View) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(view))))
     trials: list[dict[str, Any]] = json.loads(to_json(view))["trials"]
@@ -108,6 +118,18 @@ def test_failures_are_grouped_and_explained(view: View) -> None:
     said = json.loads(to_json(view))["failure_groups"]
     assert [each["count"] for each in said] == [group.count for group in groups]
     assert "## Why trials failed" in to_markdown(view)
+
+
+def test_failures_of_old_are_explained_as_well(tmp_path: Path) -> None:
+    strict = write(tmp_path / "new", kfold(threshold=4.0))
+    new = prepare(Request(paths=(strict,)))
+    old = prepare(Request(paths=(without_parts(strict, tmp_path / "old"),)))
+    found = {group.label: group.tids for group in old.failure_groups}
+    said = {group.label: group.tids for group in new.failure_groups}
+    assert any(label.startswith("threshold: ") for label in found)
+    whole = {t.tid for t in new.scan.trials if all(used == of for used, of in t.replicas)}
+    for label, tids in said.items():
+        assert whole.intersection(tids) <= set(found.get(label, ()))
 
 
 @pytest.mark.parametrize("width", [80, 160])
