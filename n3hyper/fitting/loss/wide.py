@@ -27,7 +27,7 @@ from n3hyper.physics.arrays import Array
 
 
 class WideArrays(NamedTuple):
-    """What each model has of its own, of trainings and then of validations."""
+    """Arrays that each model has of its own, for trainings and then for validations."""
 
     forms: Array
     """(2 m, k, 1 + r + a): q, Q_e and Q_w."""
