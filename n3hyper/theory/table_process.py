@@ -36,6 +36,8 @@ class TableProcess:
 
     def __init__(self) -> None:
         self._process = self._start()
+        self._asked: Path | None = None
+        """What it reads before it is to hand it over."""
 
     def __enter__(self) -> TableProcess:
         return self
@@ -55,8 +57,13 @@ class TableProcess:
             start_new_session=True,
         )
 
-    def read(self, path: Path) -> RawTable:
+    def read(self, path: Path, then: Path | None = None) -> RawTable:
         """Read a table; see `n3hyper.theory.raw_table.read_raw`.
+
+        Parameters
+        ----------
+        then
+            What will be read next: the process begins with it when it has read `path`.
 
         Raises
         ------
@@ -65,21 +72,35 @@ class TableProcess:
             next file is then read by a new one.
         """
         try:
-            return self._ask(path)
+            return self._answer(path, then)
         except (OSError, EOFError, ValueError) as error:
             self.close()
-            self._process, ended = self._start(), self._process
+            self._process, ended, self._asked = self._start(), self._process, None
             raise TheoryError(
                 f"{path}: PineAPPL cannot read it as an FK table: it ends its process "
                 f"(status {ended.returncode})"
             ) from error
 
-    def _ask(self, path: Path) -> RawTable:
-        questions, answers = self._process.stdin, self._process.stdout
+    def _ask(self, path: Path) -> None:
+        questions = self._process.stdin
         assert questions is not None
-        assert answers is not None
         questions.write(json.dumps(os.path.abspath(path)).encode() + b"\n")
         questions.flush()
+
+    def _answer(self, path: Path, then: Path | None) -> RawTable:
+        if self._asked != path:
+            if self._asked is not None:
+                with suppress(TheoryError):
+                    self._receive()
+            self._ask(path)
+        if then is not None:
+            self._ask(then)
+        self._asked = then
+        return self._receive()
+
+    def _receive(self) -> RawTable:
+        answers = self._process.stdout
+        assert answers is not None
         line = answers.readline()
         if not line:
             raise EOFError
@@ -87,7 +108,12 @@ class TableProcess:
         if "error" in found:
             raise TheoryError(found["error"])
         arrays = {name: _receive(answers, found["shapes"][name]) for name in _ARRAYS}
-        return RawTable(channels=found["channels"], scale=found["scale"], **arrays)
+        return RawTable(
+            channels=found["channels"],
+            scale=found["scale"],
+            polarized=tuple(found["polarized"]),
+            **arrays,
+        )
 
     def close(self) -> None:
         """End the process."""
@@ -122,7 +148,12 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         else:
             arrays = {name: getattr(raw, name) for name in _ARRAYS}
             shapes = {name: array.shape for name, array in arrays.items()}
-            head = {"channels": raw.channels, "scale": raw.scale, "shapes": shapes}
+            head = {
+                "channels": raw.channels,
+                "scale": raw.scale,
+                "polarized": raw.polarized,
+                "shapes": shapes,
+            }
             answers.write(json.dumps(head).encode() + b"\n")
             for array in arrays.values():
                 answers.write(np.ascontiguousarray(array, dtype=np.float64).data)
