@@ -106,7 +106,6 @@ def finish(drawn: Figure, paper: Paper) -> None:
         drawn.suptitle("")  # journals have captions
     for text in drawn.findobj(Text):
         assert isinstance(text, Text)
-        text.set_fontsize(paper.size)
         if text.get_text():
             text.set_text(tex(text.get_text()))
     _narrow_legends(drawn)

@@ -22,12 +22,12 @@ CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)
 
 SETTINGS: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
-    "font.size": SCREEN_SIZE,
     "axes.titlesize": "medium",
     "axes.labelsize": "medium",
     "xtick.labelsize": "medium",
     "ytick.labelsize": "medium",
     "figure.titlesize": "medium",
+    "figure.labelsize": "medium",
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -79,9 +79,9 @@ def legend_above(axes: Axes, columns: int = 4) -> None:
         above(drawn, handles, labels, columns)
 
 
-def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are made and saved."""
-    return rc_context(cast(Any, SETTINGS))
+def styled(size: float = SCREEN_SIZE) -> AbstractContextManager[None]:
+    """Return the context in which figures are made and saved, with letters of `size` points."""
+    return rc_context(cast(Any, {**SETTINGS, "font.size": size}))
 
 
 def log_x(axes: Axes) -> None:
