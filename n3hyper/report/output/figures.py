@@ -107,7 +107,7 @@ def write_figures(
     """
     written: list[Path] = []
     try:
-        with styled():
+        with styled(paper.size):
             for plan in plan_figures(view):
                 drawn = plan.draw(view)
                 if drawn is None:
