@@ -25,7 +25,7 @@ _SHARE: Final = 4.0
 
 @dataclass(frozen=True)
 class Edition:
-    """State of the page that the server tells at one time."""
+    """Answers of the server at one time."""
 
     version: str
     """Changes with the content; an entity tag."""
