@@ -75,10 +75,10 @@ def _state(standing: Standing) -> str:
     if standing.complete:
         return "complete"
     if standing.alive is None:
-        return f"its folder has no locks: it may be running{process}"
+        return f"it may be running, nothing here tells{process}"
     if standing.killed:
         return f"stopped: its process was killed{process}"
-    return "stopped before its end"
+    return "stopped before its end" if standing.stopped else "not running"
 
 
 def _trial(trial: RunningTrial, kind: str) -> str:

@@ -67,10 +67,10 @@ def _standing(jobs: Jobs, scan: Mapping[str, Any], address: str) -> Standing:
     waiting = {"exp_key": key, "state": {"$nin": list(FINISHED)}}
     headers = list(jobs.jobs.find(waiting, list(HEADER)))
     lease = number(scan.get("lease"), LEASE)
-    # a search of a user's own looks after its jobs itself, and says nothing here
-    waited_for = alive or "objective" in scan
+    # a search of a user's own gives no signs of life, and looks after its jobs itself
+    search = "objective" in scan
     seen = jobs.workers_seen(key, now, _REMEMBERED)
-    work = work_of(key, headers, seen, now, lease, waited_for)
+    work = work_of(key, headers, seen, now, lease, alive or search)
     kind = scan.get("kind") if scan.get("kind") in KINDS else SCAN
     label = printable_label(scan.get("label"))
     return Standing(
@@ -79,7 +79,7 @@ def _standing(jobs: Jobs, scan: Mapping[str, Any], address: str) -> Standing:
         place=address,
         tally=Tally.of(ended),
         total=scan["max_evals"] if is_count(scan.get("max_evals")) else None,
-        alive=alive,
+        alive=None if search else alive,
         process=text(scan.get("process")),
         running=work.trials,
         queued=sum(header.get("state") == STATE_NEW for header in headers),
