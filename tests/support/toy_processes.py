@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.mongo.address import find_uri
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
 from n3hyper.hyper_optimization.record import read_tries
@@ -35,6 +36,8 @@ from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "tests.support.toy_processes"
 FLEET = (sys.executable, "-m", MODULE, "fleet")
+PROGRESS = Progress(600, 1000, 1.25, active=3, folds=(1.5, 1.0))
+"""What the toys say in each trial."""
 WORKER = (sys.executable, "-m", MODULE, "worker")
 SCAN = (sys.executable, "-m", MODULE, "scan")
 
@@ -64,7 +67,12 @@ def make_toy(on_progress: Callable[[Any], None]) -> Any:
     kfold = KFold(
         partitions=tuple(Partition(fold.datasets) for fold in problem.folds), threshold=1e6
     )
-    return ToyTrainer(problem, make_scorer(problem, kfold), misbehave)
+
+    def fail(setup: dict[str, Any]) -> None:
+        on_progress(PROGRESS)
+        misbehave(setup)
+
+    return ToyTrainer(problem, make_scorer(problem, kfold), fail)
 
 
 def toy() -> PreparedScan:
