@@ -6,26 +6,36 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
+    folder,
     keep,
+    log_formats,
+    log_options,
     max_failures,
     memory,
     parallel_options,
     parallel_request,
+    pkl,
     quiet,
+    store_of,
     theory_path,
     timeout,
 )
 from n3hyper.cli.running import run
 
 
-@click.command("restart")
-@click.option(
-    "--pkl",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The tries.pkl of the scan, or its folder, which may have been moved.",
+@click.command(
+    "restart",
+    cls=GroupedCommand,
+    groups={
+        "Scan": ("pkl", "output", "max_evals"),
+        "Run": ("timeout", "max_failures", "memory", "keep", "theory_path", "log", "log_json"),
+        **PARALLEL,
+    },
 )
+@folder
+@pkl
 @click.option(
     "-o",
     "--output",
@@ -36,7 +46,8 @@ from n3hyper.cli.running import run
     "-n",
     "--max-evals",
     type=click.IntRange(min=1),
-    help="Trials of the scan in all. Default: as many as were asked for the last time.",
+    show_default="as many as were asked for the last time",
+    help="Trials of the scan in all.",
 )
 @timeout
 @theory_path
@@ -44,9 +55,11 @@ from n3hyper.cli.running import run
 @memory
 @keep
 @parallel_options
+@log_options
 @quiet
 def command(
-    pkl: Path,
+    folder: Path | None,
+    pkl: Path | None,
     output: Path | None,
     max_evals: int | None,
     timeout: float | None,
@@ -59,17 +72,20 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
 ) -> int:
-    """Continue a scan as if it had never stopped.
+    """Continue the scan in FOLDER as if it had never stopped.
 
+    FOLDER is the output folder of the scan, which may have been moved, or a file of trials in it.
     Where only one of the files is left, the others are made again: tries.json and the runcard from
     tries.pkl, tries.pkl from tries.json.
     """
     from n3hyper.scanning.restart import restart_request
 
     request = restart_request(
-        pkl,
+        store_of(folder, pkl),
         max_evals,
         output=output,
         timeout=timeout,
@@ -77,6 +93,7 @@ def command(
         max_failures=max_failures,
         memory=memory,
         keep=keep,
+        log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     algo,
     keep,
+    log_formats,
+    log_options,
     max_failures,
     memory,
     parallel_options,
@@ -20,10 +23,23 @@ from n3hyper.cli.options import (
 from n3hyper.cli.running import run
 
 
-@click.command("scan")
+@click.command(
+    "scan",
+    cls=GroupedCommand,
+    groups={
+        "Scan": ("output", "max_evals", "replicas", "history", "seed", "algo"),
+        "Run": ("timeout", "max_failures", "memory", "keep", "log", "log_json"),
+        "Theory": ("theory_path", "skip_missing"),
+        **PARALLEL,
+    },
+)
 @click.argument("runcard", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: the runcard's stem."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="the runcard's stem",
+    help="Folder of the scan.",
 )
 @click.option(
     "-n",
@@ -41,7 +57,15 @@ from n3hyper.cli.running import run
     show_default=True,
     help="Networks fitted in each fold.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the suggestions. Default: 42.")
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Learn from the trials of another scan, n3hyper's or n3fit's, which are not run again.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), show_default="42", help="Seed of the suggestions."
+)
 @algo
 @timeout
 @theory_path
@@ -55,12 +79,14 @@ from n3hyper.cli.running import run
 @memory
 @keep
 @parallel_options
+@log_options
 @quiet
 def command(
     runcard: Path,
     output: Path | None,
     max_evals: int,
     replicas: int,
+    history: Path | None,
     seed: int | None,
     algo: str | None,
     timeout: float | None,
@@ -74,6 +100,8 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
 ) -> int:
     """Scan hyperparameters as RUNCARD says.
@@ -95,6 +123,7 @@ def command(
         max_failures=max_failures,
         memory=memory,
         keep=keep,
+        log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
-    return run(request, quiet=quiet, parallel=shared)
+    return run(request, quiet=quiet, parallel=shared, history=history)

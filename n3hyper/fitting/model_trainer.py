@@ -11,6 +11,7 @@ import numpy as np
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.loss.exact import predict
+from n3hyper.fitting.loss.lagrange import positivity_losses
 from n3hyper.fitting.loss.masks import number_of_points
 from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.network.pdf_model import NetworkWeights
@@ -19,7 +20,7 @@ from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.batches import Training
 from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.trained import Trained
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.chi2 import chi2_per_replica
 
@@ -36,7 +37,7 @@ class FittedFlavours(Protocol):
 
     @property
     def basis(self) -> Sequence[Any]:
-        """Its flavours, typed or as mappings, see `n3hyper.physics.preprocessing`."""
+        """Return the flavours of the basis, typed or as mappings; see `physics.preprocessing`."""
 
 
 class FitRuncard(Protocol):
@@ -144,7 +145,7 @@ class ModelTrainer:
         clock = Clock()
         with clock("setup"):
             settings = FitSettings.from_params(self._unrolled(params))
-            trial = Trial.of(self.inputs, settings, start)
+            trial = TrialModels.of(self.inputs, settings, start)
         trained = self.training.train(trial, clock)
         with clock("evaluate"):
             fit = self._result(trial, trained, clock.seconds)
@@ -163,7 +164,9 @@ class ModelTrainer:
                 flat.update(params[key])
         return flat
 
-    def _result(self, trial: Trial, trained: Trained, seconds: Mapping[str, float]) -> BatchFit:
+    def _result(
+        self, trial: TrialModels, trained: Trained, seconds: Mapping[str, float]
+    ) -> BatchFit:
         shape = (self.inputs.folds, self.problem.replicas)
         found = trained.best_epoch >= 0
         replicas = self.problem.replicas
@@ -194,6 +197,10 @@ class ModelTrainer:
             batches=trained.batches,
             curves=trained.curves.reshape(*shape, -1, 2),
             threshold_chi2=trial.settings.threshold_chi2,
+            positivity_losses=positivity_losses(
+                self.problem, trial.settings, predictions, trained.stop_epoch
+            ).reshape(*shape, -1),
+            threshold_positivity=trial.settings.positivity.threshold,
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:

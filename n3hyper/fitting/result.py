@@ -27,6 +27,9 @@ class Progress:
     batch: int = 1
     """Number of the batch that trains, of `batches`, where not all models fit into one."""
     batches: int = 1
+    folds: tuple[float, ...] = ()
+    """Of each fold the median of `validation_chi2`, over all its models of this batch; NaN for a
+    fold of another batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +91,10 @@ class BatchFit:
     last epoch of a model."""
     threshold_chi2: float = math.inf
     """Validation chi2 per point that the first best epoch had to be below."""
+    positivity_losses: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    """(k, R, sets): of each positivity set, with the multiplier of the last epoch."""
+    threshold_positivity: float = math.inf
+    """Loss of a positivity set that a best epoch had to be below."""
 
     @property
     def folds(self) -> int:

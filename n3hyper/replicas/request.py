@@ -1,4 +1,4 @@
-"""What a user asks of a fit."""
+"""Request of a user for a fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST: Final = 2**20
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What a user asked for.
+    """Request of a user for a fit, from options and runcard.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class FitRequest:
         Failed jobs in a row that end the fit; None for no limit.
     memory
         Bytes that the fits may take; None for most of what is free.
+    log
+        Formats of the log beside the jobs; see `n3hyper.scanning.run_log.FORMATS`.
     restart
         Go on with the fit in `output`.
     """
@@ -61,11 +63,12 @@ class FitRequest:
     theory_path: Path | None = None
     max_failures: int | None = None
     memory: int | None = None
+    log: tuple[str, ...] = ()
     restart: bool = False
 
     @property
     def replica_folder(self) -> Path:
-        """Where the jobs are kept, as `ScanRequest` has it."""
+        """Return the folder where the jobs are kept, as `ScanRequest` has it."""
         return self.folder.store
 
     @property
@@ -115,6 +118,14 @@ def restart_request(
     )
 
 
+def wanted_replicas(folder: FitFolder) -> tuple[int, int] | None:
+    """Return how many replicas of a fit are to pass, and to be fitted at most; None if unknown."""
+    before = _asked_before(folder)
+    if "replicas" not in before or "at_most" not in before:
+        return None
+    return before["replicas"], before["at_most"]
+
+
 def at_most_of(replicas: int) -> int:
     """Return how many replicas are tried where nothing else is said: half as many again, or ten.
 
@@ -125,7 +136,7 @@ def at_most_of(replicas: int) -> int:
 
 
 def _asked_before(folder: FitFolder) -> dict[str, Any]:
-    """What `begin` has kept; nothing where it is lost."""
+    """Return what `begin` has kept; nothing where it is lost."""
     try:
         found = load_json(read_regular(folder.store / _REQUEST, _LARGEST))
         numbers = {name: int(found[name]) for name in ("replicas", "at_most")}

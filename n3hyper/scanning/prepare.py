@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from n3hyper.fitting.result import Progress
+from n3hyper.hyper_optimization.sampling.history import HISTORY
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.runcard import Runcard, keys_as_written, require_scan
 from n3hyper.scanning.folder import (
@@ -87,10 +88,11 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
     """
     from n3hyper.data.build import build_problem
     from n3hyper.fitting.training.memory import refuse_wide_networks
+    from n3hyper.hyper_optimization.scores.scoring import refuse_too_few_replicas
     from n3hyper.hyper_optimization.search_space import HyperScanner
     from n3hyper.hyper_optimization.stores.identity import scan_identity
 
-    require_scan(runcard)
+    refuse_too_few_replicas(require_scan(runcard), request.replicas)
     for note in runcard.notes:
         listener.stage(note)
     refuse_wide_networks(runcard, request.memory)
@@ -103,7 +105,10 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
     )
     trainer = make_trainer(problem, runcard, request.memory, listener.fit_progress)
-    return PreparedScan(trainer, scanner, scan_identity(problem, runcard))
+    identity = scan_identity(problem, runcard)
+    if request.history is not None:
+        identity[HISTORY] = request.history.described
+    return PreparedScan(trainer, scanner, identity)
 
 
 def make_trainer(
@@ -114,7 +119,7 @@ def make_trainer(
 ) -> ModelTrainer:
     """Return the trainer that fits and scores trials; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
     from n3hyper.hyper_optimization.stores.trial_pdfs import with_pdfs
 
     score = with_pdfs(make_scorer(problem, require_scan(runcard)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.evaluation import failure_of
-from n3hyper.hyper_optimization.objectives import Objective, ObjectiveDocument, decode_point
+from n3hyper.hyper_optimization.mongo.objectives import Objective, ObjectiveDocument, decode_point
 from n3hyper.hyper_optimization.record import Record, failed_result, finished_result
 
 
@@ -31,7 +31,7 @@ class ObjectiveEvaluator:
     def __init__(self, scan: ObjectiveDocument, allowed: Mapping[str, Objective]) -> None:
         if scan.objective not in allowed:
             raise ObjectiveError(
-                f"scan {scan.exp_key} asks for the objective {scan.objective!r}, which this worker "
+                f"a search asks for the objective {scan.objective!r}, which this worker "
                 "was not told to allow (--allow-objective)"
             )
         self.scan, self.function = scan, allowed[scan.objective]

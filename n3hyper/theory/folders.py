@@ -175,6 +175,22 @@ def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
     )
 
 
+def known_theories(theory_path: Path | None = None) -> list[tuple[Path, TheoryFolder]]:
+    """Return the theories of each folder that is searched, in that order, with that folder.
+
+    Parameters
+    ----------
+    theory_path
+        The only folder to search; see `find_theory`.
+    """
+    folders = [theory_path] if theory_path is not None else list(search_path())
+    return [
+        (folder, TheoryFolder(theoryid, path))
+        for folder in folders
+        for theoryid, path in sorted(_theories_in(folder).items())
+    ]
+
+
 def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dict[str, Any]]:
     """Return the card of a theory, its file and its content, also where no FK tables are at hand.
 
@@ -191,6 +207,11 @@ def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dic
             raise
         file = cards[0]
     return file, _read_yaml(file)
+
+
+def theory_card(theoryid: int, theory_path: Path | None = None) -> TheoryCard:
+    """Return the card of a theory, also where no FK tables are at hand; see `find_card`."""
+    return _read_card(find_card(theoryid, theory_path)[0], theoryid)
 
 
 def search_path() -> Iterator[Path]:
@@ -306,7 +327,7 @@ def _nnpdf_data(folder: str) -> list[Path]:
 
 
 def _nnpdf_cards(theoryid: int) -> list[Path]:
-    """Where NNPDF's card of a theory may be."""
+    """Return the places where NNPDF's card of a theory may be."""
     return [folder / f"{theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
 
 

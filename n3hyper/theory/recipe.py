@@ -1,4 +1,4 @@
-"""What a data set needs of theory: tables, the operation on them, and the points that are kept."""
+"""Theory of a data set: tables, the operation on them, and the points that are kept."""
 
 from __future__ import annotations
 
@@ -34,3 +34,5 @@ class ObservableSource:
     """K-factors that multiply each of its tables."""
     group: str = ""
     """The experiment that it belongs to; empty for a constraint, which is a group of its own."""
+    raised: bool = False
+    """Whether unpolarised PDFs have standard deviations added: in positivity of polarised ones."""

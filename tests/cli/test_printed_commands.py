@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from n3hyper.cli import cli, main
-from n3hyper.cli.mongod import greeting
+from n3hyper.cli import cli
+from n3hyper.cli.databases.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line
@@ -22,6 +22,7 @@ from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.scanning.restart import restart_request
 from n3hyper.theory.folders import SHIPPED
+from tests.support.commands import run
 from tests.support.small_card import small_card, write_card
 
 ODD = [
@@ -103,14 +104,6 @@ def test_the_greeting_of_a_database_can_be_pasted(tmp_path: Path) -> None:
         )
 
 
-def run(*arguments: object) -> int:
-    """Run the command line and return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
-
-
 def pasted(line: str) -> int:
     """Run a printed command and return its exit status."""
     return run(*shlex.split(line)[1:])
@@ -134,7 +127,7 @@ def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def last_command(text: str) -> str:
-    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2]
+    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2].partition("\n")[0]
 
 
 def test_commands_that_a_scan_prints_work_when_pasted(
@@ -144,8 +137,16 @@ def test_commands_that_a_scan_prints_work_when_pasted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     scan = begun(theories, tmp_path, monkeypatch)
-    line = last_command(capsys.readouterr().out)
+    summary = capsys.readouterr().out
+    line = last_command(summary)
     assert parsed(line)["theory_path"] == theories
+    report, fit = summary.strip().splitlines()[-2:]
+    assert pasted(report.removeprefix("report").strip()) == 0
+    given = parsed(fit.removeprefix("fit").strip())
+    assert given["runcard"] == given["scan"] / "filter.yml"
+    assert given["runcard"].is_file()
+    assert (given["scan"], given["output"]) == (Path("a b/o"), Path("a b/o_fit"))
+    assert given["theory_path"] == theories
     # without a word of the theory, and from elsewhere, the scan remembers where it was
     (tmp_path / "elsewhere").mkdir()
     os.chdir(tmp_path / "elsewhere")

@@ -19,7 +19,7 @@ from n3hyper.evolution.replica_grids import read_replicas
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.evolution.sum_rules import sum_rules
 from n3hyper.physics.xgrid import export_xgrid
-from n3hyper.replicas.exportgrid import PIDS, ExportGrid, partons, partons_of_evolution
+from n3hyper.replicas.files.exportgrid import PIDS, ExportGrid, partons, partons_of_evolution
 from n3hyper.theory.lhapdf import evolution_grid, read_member
 from n3hyper.theory_maker.sum_rules import les_houches
 
@@ -243,6 +243,9 @@ def test_wrong_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(evolve, "require_eko", lambda: None)
     (fit / "filter.yml").write_text("theory: {}\n")
     with pytest.raises(RuncardError, match=r"theory\.theoryid"):
+        evolve.evolve_fit(fit)
+    (fit / "filter.yml").write_text("fitting: {fitbasis: POLARIZED_EVOL}\n")
+    with pytest.raises(RuncardError, match="evolven3fit evolve --use_polarized"):
         evolve.evolve_fit(fit)
     (fit / "filter.yml").write_text("theory:\n  theoryid: 99\n")
     with pytest.raises(TheoryError, match="99 not found"):

@@ -107,7 +107,7 @@ def own_uncertainties(covariance: FactoredCovariance) -> Array:
 
 
 def _alone(covariance: FactoredCovariance) -> Mask:
-    """Which systematics have one point at most."""
+    """Return which systematics have one point at most."""
     return np.asarray(np.count_nonzero(covariance.sys, axis=0) <= 1)
 
 

@@ -133,7 +133,7 @@ class FitInputs:
 
     @cached_property
     def precision(self) -> Precision | None:
-        """What steps must know of predictions; None for all that there is."""
+        """Precision of predictions in steps; None for all that there is."""
         if self.accuracy is None:
             return None
         pdfs = self.plausible(DRAWN)
@@ -147,7 +147,7 @@ class FitInputs:
 
     @property
     def _key(self) -> str:
-        """What compressed tables depend on; empty where the theory was not read from files."""
+        """Return what compressed tables depend on; empty for a theory that is not from files."""
         theory = self.problem.fingerprints.get("theory")
         if theory is None:
             return ""
@@ -215,7 +215,7 @@ class FitInputs:
 
     @property
     def keeps_arrays(self) -> bool:
-        """Whether `model_arrays` were made, so that some models need not have theirs made."""
+        """Return whether `model_arrays` were made, so that none have to be made anew."""
         return "model_arrays" in vars(self)
 
     def arrays_of(self, models: Index) -> ModelArrays:

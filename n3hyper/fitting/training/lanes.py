@@ -28,7 +28,7 @@ from n3hyper.fitting.loss.likelihood import leaves
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.trained import Trained, split
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.physics.arrays import Index, Mask
 
 LARGE: Final = 6_000_000
@@ -55,7 +55,7 @@ class Lane:
     """Number of epochs of the whole training."""
 
     @classmethod
-    def of(cls, part: Trial, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
+    def of(cls, part: TrialModels, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
         """Return the lane of the models that a part of a trial has."""
         loop = engine.compiled(part.program())
         return cls(part.models, loop, arrays, state, part.settings.epochs)
@@ -67,7 +67,7 @@ class Lane:
 
     @property
     def goes_on(self) -> bool:
-        """Whether an epoch is left, and a model to train in it."""
+        """Return whether an epoch is left, and a model to train in it."""
         # one step more than epochs: the last one only validates
         return int(self.state.epoch) < self.epochs + 1 and bool(self.active.any())
 
@@ -93,7 +93,7 @@ class Lanes:
 
     @property
     def goes_on(self) -> bool:
-        """Whether some lane goes on."""
+        """Return whether some lane goes on."""
         return any(lane.goes_on for lane in self.lanes)
 
     @property
@@ -108,7 +108,7 @@ class Lanes:
 
     @property
     def compiled(self) -> bool:
-        """Whether the program has been compiled."""
+        """Return whether the program has been compiled."""
         return self.lanes[0].loop.traces > 0
 
     def compile(self) -> None:

@@ -19,6 +19,7 @@ find_and_modify, count, authenticate) put in terms of what it has.
 from __future__ import annotations
 
 import copy
+import datetime
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ CANDIDATES: Final = 8
 _BATCH: Final = 100
 """Jobs asked for at once: what the embedded server needs grows with the square of their number."""
 HEADER: Final = ("tid", "state", "owner", "attempts", "refresh_time", "book_time")
+_MOST_WORKERS: Final = 10_000
 _NOW: Final = {"refresh_time": True}
 
 Document = dict[str, Any]
@@ -60,6 +62,16 @@ def job_id(exp_key: str, tid: int) -> str:
     return f"{exp_key}/{tid}"
 
 
+def trial_number(_id: Any) -> int | None:
+    """The number of the trial of a job, by its ``_id``, which anybody may have written.
+
+    >>> trial_number("scan/3"), trial_number("scan"), trial_number(7)
+    (3, None, None)
+    """
+    digits = _id.rpartition("/")[2] if isinstance(_id, str) else ""
+    return int(digits) if digits.isdecimal() and len(digits) < 10 else None
+
+
 @dataclass(frozen=True)
 class Claim:
     """A job that a worker holds: what it must still be for the worker to change it."""
@@ -70,7 +82,7 @@ class Claim:
 
     @property
     def condition(self) -> Document:
-        """As a filter."""
+        """Return the condition as a filter."""
         return {
             "_id": self.id,
             "state": STATE_RUNNING,
@@ -116,7 +128,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         """Nothing: hyperopt asks for it in a constructor, which should not need the server."""
 
     def create_jobs_indexes(self) -> None:
-        """For the questions that are asked often."""
+        """Create the indexes for the queries that are made often."""
         self.jobs.create_index("state")
         self.jobs.create_index([("exp_key", 1), ("state", 1), ("tid", 1)])
 
@@ -186,11 +198,28 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         doc.update(changes)
         return doc
 
+    def server_time(self) -> datetime.datetime:
+        """Return the time by the server's clock."""
+        now: datetime.datetime = self.db.command("hello")["localTime"]
+        return now
+
+    def workers_seen(self, exp_key: str, now: datetime.datetime, seconds: float) -> list[Document]:
+        """The workers of a scan or without one that were seen of late.
+
+        Parameters
+        ----------
+        now, seconds
+            The server's time, and how late.
+        """
+        since = now - datetime.timedelta(seconds=seconds)
+        wanted = {"exp_key": {"$in": [exp_key, None]}, "seen": {"$gt": since}}
+        return list(self.workers.find(wanted).limit(_MOST_WORKERS))
+
     # ------------------------------------------------------------ a worker's steps
     def candidates(
         self, exp_key: str | None = None, without: Collection[str] = ()
     ) -> list[Document]:
-        """Some new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
+        """Return new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
 
         Parameters
         ----------
@@ -259,7 +288,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     # ------------------------------------------------------------ the scan's steps
     def headers(self, ids: Sequence[str]) -> list[Document]:
-        """What changes in jobs while they run (`HEADER`)."""
+        """Return the fields of jobs that change while they run (`HEADER`)."""
         return self._each(ids, list(HEADER))
 
     def documents(self, ids: Sequence[str]) -> list[Document]:
@@ -269,8 +298,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def _each(self, ids: Sequence[str], fields: list[str] | None) -> list[Document]:
         found: list[Document] = []
         for start in range(0, len(ids), _BATCH):
-            some = list(ids[start : start + _BATCH])
-            found.extend(self.jobs.find({"_id": {"$in": some}}, fields))
+            batch = list(ids[start : start + _BATCH])
+            found.extend(self.jobs.find({"_id": {"$in": batch}}, fields))
         return found
 
     def release(self, header: Mapping[str, Any]) -> bool:
@@ -296,8 +325,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     def withdraw(self, ids: Iterable[str]) -> None:
         """Remove jobs that nobody has taken."""
-        for each in ids:
-            self.jobs.delete_one({"_id": each, "state": STATE_NEW})
+        for job in ids:
+            self.jobs.delete_one({"_id": job, "state": STATE_NEW})
 
     def next_number(self, exp_key: str) -> int | None:
         """Below it lie the numbers of all trials; None where the scan is not known."""

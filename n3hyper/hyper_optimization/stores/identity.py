@@ -1,4 +1,4 @@
-"""What makes a scan this scan: named parts that all of its trials share.
+"""Identity of a scan: named parts that all of its trials share.
 
 They are kept with the trials, and what goes on with them compares them and says what differs.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from n3hyper import __version__
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.errors import StoreInputError
+from n3hyper.hyper_optimization.sampling.history import HISTORY
 from n3hyper.hyper_optimization.sampling.space import differing_keys, space_fingerprint
 
 if TYPE_CHECKING:
@@ -47,24 +48,24 @@ def scan_identity(problem: FitProblem, runcard: Runcard) -> Identity:
 
 
 def complete_identity(identity: Mapping[str, str] | None, space: Any) -> Identity:
-    """With the search space; `space` as `HyperScanner.as_dict` gives it."""
+    """Return the identity with the search space; `space` as `HyperScanner.as_dict` gives it."""
     return {**(identity or {}), "space": space_fingerprint(space)}
 
 
 def digest(identity: Mapping[str, str]) -> str:
-    """All parts in 16 hexadecimal digits.
+    """All parts in 16 hexadecimal digits, but for what a scan has learned from before it began.
 
     >>> digest({"a": "1", "b": "2"}) == digest({"b": "2", "a": "1"})
     True
     """
-    text = json.dumps(identity, sort_keys=True)
+    text = json.dumps({k: v for k, v in identity.items() if k != HISTORY}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
 def differences(
     before: Mapping[str, str], now: Mapping[str, str], spaces: tuple[Any, Any] | None = None
 ) -> list[str]:
-    """What differs, each in a few words; parts that only one of the two has do not count.
+    """Return what differs, each in a few words; parts that only one of the two has do not count.
 
     Parameters
     ----------

@@ -6,11 +6,23 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
+from n3hyper.hyper_optimization.scores.loss_parts import in_words
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis import ranges, summary
+from n3hyper.report.analysis.failures import Failed, FailureGroup, failure_groups
 from n3hyper.report.analysis.importance import Importances, importances
+from n3hyper.report.analysis.parts import (
+    FoldParts,
+    LossParts,
+    fold_parts,
+    loss_parts,
+    replica_shares,
+)
 from n3hyper.report.text import number, show, show_number, span
-from n3hyper.report.trials.columns import SCORES
-from n3hyper.report.trials.rescoring import Settings
+from n3hyper.report.trials.columns import PART, SCORES
+from n3hyper.report.trials.rescoring import Settings, explained
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
 
@@ -26,6 +38,8 @@ TABLE_SCORES: Final = (
 """Scores in tables of trials, those first that are looked at first."""
 
 
+MOST_REPLICAS: Final = 4
+"""Replicas that are named where some do not count."""
 _DERIVED: Final = {
     "activation": "activation_per_layer",
     "mean_width": "nodes_per_layer",
@@ -70,13 +84,60 @@ class View:
         return summary.convergence(self.scan)
 
     @functools.cached_property
-    def folds(self) -> tuple[summary.Fold, ...]:
+    def folds(self) -> tuple[summary.FoldSummary, ...]:
         return summary.folds(self.scan, self.settings, self.rescored)
 
     @functools.cached_property
-    def deciding_fold(self) -> summary.Fold | None:
+    def deciding_fold(self) -> summary.FoldSummary | None:
         """The fold with the largest loss in most trials."""
         return max(self.folds, key=lambda fold: fold.decides, default=None)
+
+    @functools.cached_property
+    def loss_parts(self) -> LossParts:
+        """The parts of the losses of all trials."""
+        return loss_parts(self.scan)
+
+    @functools.cached_property
+    def best_fold_parts(self) -> FoldParts | None:
+        """The parts of the loss of the best trial, fold by fold; None if no trial has a loss."""
+        best = self.scan.best
+        return None if best is None else fold_parts(best, self.settings, self.rescored)
+
+    @functools.cached_property
+    def replica_shares(self) -> Array:
+        """Return the share of the trials in which each replica counts, (k, R)."""
+        return replica_shares(self.scan)
+
+    @property
+    def replica_words(self) -> str:
+        """Return which replicas do not always count, the rarest first, in words."""
+        shares = self.replica_shares
+        if not shares.size:
+            return ""
+        rare = sorted((shares[fold, r], fold, r) for fold, r in np.argwhere(shares < 1))
+        if not rare:
+            return "all replicas count in all trials"
+        shown = ", ".join(
+            f"replica {replica + 1} of fold {fold + 1} in {100 * share:.0f}%"
+            for share, fold, replica in rare[:MOST_REPLICAS]
+        )
+        more = f", and {len(rare) - MOST_REPLICAS} more not in all" if rare[MOST_REPLICAS:] else ""
+        return f"not all replicas count in all trials: {shown}{more}"
+
+    @property
+    def best_parts(self) -> str:
+        """Return the parts of the lowest loss in words; empty if they are not known."""
+        best = self.scan.best
+        return "" if best is None else in_words(self.scan.parts_of(best))
+
+    @functools.cached_property
+    def failure_groups(self) -> tuple[FailureGroup, ...]:
+        """The failed trials, in groups of what decided."""
+        failed = [explained(t, self.settings) for t in self.scan.trials if not t.ok]
+        return failure_groups(
+            Failed(trial.tid, trial.reason, trial.quantity, trial.key, trial.failure)
+            for trial in failed
+        )
 
     @functools.cached_property
     def importances(self) -> Importances | None:
@@ -112,7 +173,8 @@ class View:
         failed = sum(scan.failures.values())
         words = f"{len(scan)} trials: {len(scan.good)} ok, {failed} failed"
         if failed:
-            reasons = ", ".join(f"{count} {name}" for name, count in scan.failures.most_common(6))
+            groups = self.failure_groups[:6]
+            reasons = ", ".join(f"{group.count} {group.label}" for group in groups)
             words += f" ({reasons})"
         return words
 
@@ -154,6 +216,6 @@ def cell(name: str, value: Any) -> str:
         return f"{value:.0f}"
     if name == "mean_width" and isinstance(value, float):
         return f"{value:.1f}"
-    if isinstance(value, float) and name not in SCORES:
+    if isinstance(value, float) and name not in SCORES and not name.startswith(PART):
         return f"{value:.4g}"
     return show(value)

@@ -1,4 +1,4 @@
-"""Style of the figures: one font size for a slide, colours that colour-blind people tell apart."""
+"""Style of the figures: one size of letters, colours that colour-blind people tell apart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from n3hyper.report.output.paper import SCREEN_SIZE, above
+
 SIZE: Final = (6.4, 4.2)
 """Inches."""
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -20,8 +22,12 @@ CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)
 
 SETTINGS: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
-    "font.size": 11,
-    "axes.titlesize": 12,
+    "axes.titlesize": "medium",
+    "axes.labelsize": "medium",
+    "xtick.labelsize": "medium",
+    "ytick.labelsize": "medium",
+    "figure.titlesize": "medium",
+    "figure.labelsize": "medium",
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -34,7 +40,8 @@ SETTINGS: Final[dict[str, Any]] = {
     "xtick.color": "#333333",
     "ytick.color": "#333333",
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "legend.fontsize": "medium",
+    "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "n3hyper",
     "mathtext.fontset": "dejavusans",
@@ -64,16 +71,17 @@ def plain(text: str) -> str:
 
 
 def legend_above(axes: Axes, columns: int = 4) -> None:
-    """Put the legend above the axes, where it hides no point."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 0.995), ncols=columns, borderaxespad=0.2,
-        handletextpad=0.4, columnspacing=1.2,
-    )  # fmt: skip
+    """Put the legend above the axes, where it hides no point; there may be nothing to put there."""
+    handles, labels = axes.get_legend_handles_labels()
+    drawn = axes.get_figure()
+    assert isinstance(drawn, Figure)
+    if labels:
+        above(drawn, handles, labels, columns)
 
 
-def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are made and saved."""
-    return rc_context(cast(Any, SETTINGS))
+def styled(size: float = SCREEN_SIZE) -> AbstractContextManager[None]:
+    """Return the context in which figures are made and saved, with letters of `size` points."""
+    return rc_context(cast(Any, {**SETTINGS, "font.size": size}))
 
 
 def log_x(axes: Axes) -> None:

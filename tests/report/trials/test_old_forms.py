@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from n3hyper.cli import main
 from n3hyper.hyper_optimization.record import todays_setup
 from n3hyper.runcard import load_runcard
+from tests.support.commands import run
 from tests.support.runcard_samples import good_card
 
 # the same setup as written by n3fit over the years
@@ -56,13 +56,6 @@ def write_old(folder: Path, setup: dict[str, Any]) -> Path:
     (replica / "tries.json").write_text(json.dumps([record]))
     (folder / "filter.yml").write_text(json.dumps(good_card()))
     return folder
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -139,14 +132,17 @@ def test_a_pickle_of_n3fit_is_said_to_be_one_and_the_ways_are_open(
     for named in (folder, pickle):
         assert run(*command, "--pkl", named) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert "the pickle of a scan of n3fit, which n3fit alone can go on with" in line
-        shown, new = (part.split(", and a new")[0] for part in line.split("n3hyper report ")[1:])
-        assert run("report", *shlex.split(shown)) == 0
-        assert run("report", *shlex.split(new)) == 0
+        assert "the pickle of a scan of n3fit, which n3fit alone can continue" in line
+        _, shown, again, new = line.split("n3hyper ")
+        assert run(*shlex.split(shown.split("; a new")[0])) == 0
+        scan = shlex.split(again.split(", and one")[0])
+        assert scan[:1] + scan[2:4] == ["scan", "--history", str(folder.resolve())]
+        assert load_runcard(scan[1]).hyperscan
+        assert run(*shlex.split(new)) == 0
         load_runcard(tmp_path / "ranges.yml")
         (tmp_path / "ranges.yml").unlink()
         capsys.readouterr()
-    # without the pickle the trials cannot be gone on with either, and the same is advised
+    # without the pickle the trials cannot be continued either, and the same is advised
     pickle.unlink()
     assert run("restart", "--pkl", folder) == 2
     assert "n3hyper report" in capsys.readouterr().err

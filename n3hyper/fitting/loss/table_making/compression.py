@@ -86,7 +86,7 @@ class Plausible:
 
 @dataclass(frozen=True, eq=False)
 class Precision:
-    """How well a fit must know its predictions."""
+    """Precision to which a fit must know its predictions."""
 
     plausible: Plausible
     uncertainties: Array
@@ -96,7 +96,7 @@ class Precision:
     """What compressed tables depend on beside the rows asked for; empty if it is not known."""
 
     def of_coordinates(self, number: int) -> float:
-        """What is left out may change so many predictions by, as the root of a sum of squares."""
+        """Return the largest change of so many predictions (root of the sum of squares)."""
         return COORDINATES * self.accuracy * math.sqrt(number)
 
 

@@ -69,7 +69,7 @@ class HadronicRows:
         return self._sums(sums, of_rows)
 
     def _sums(self, sums: Sequence[Combination], of_rows: Any) -> Iterator[Values]:
-        """What a linear function gives of each sum of rows, group by group of the tables."""
+        """Return a linear function of each sum of rows, group by group of the tables."""
         for group in _groups(sums):
             rows = sorted({row for part in group for row, _ in part})
             values = dict(self._of_rows(rows, of_rows))
@@ -105,7 +105,7 @@ def _groups(sums: Sequence[Combination]) -> Iterator[list[Combination]]:
 
 
 def stacked(parts: Iterable[Values], size: int, dtype: type = np.float64) -> Values:
-    """So many arrays as one, without a second copy of all of them."""
+    """Return several arrays as one, without a second copy of all of them."""
     found: Values | None = None
     for number, part in enumerate(parts):
         if found is None:
