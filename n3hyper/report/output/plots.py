@@ -51,6 +51,11 @@ def _show_losses(axes: Axes, view: View, losses: Array) -> None:
     low, high = loss_limits(losses)
     axes.set_ylim(low, high)
     axes.set_ylabel(loss_label(view))
+    count_above(axes, losses, high)
+
+
+def count_above(axes: Axes, losses: Array, high: float) -> None:
+    """Write at the upper edge how many losses lie above it."""
     above = int((losses > high).sum())
     if above:
         axes.plot([], [], linestyle="none", label=f"{above} above the range")
