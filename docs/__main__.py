@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
 
     site = Path(arguments[0]).resolve() if arguments else DOCS / "_build"
     status = build_main(
-        ["-q", "-W", "--keep-going", "-d", str(site / ".doctrees"), str(DOCS), str(site)]
+        ["-q", "-E", "-W", "--keep-going", "-d", str(site / ".doctrees"), str(DOCS), str(site)]
     )
     broken = list(broken_links(site)) if (site / "index.html").exists() else []
     for line in broken:

@@ -296,11 +296,15 @@ def _key_lines(key: Key, below: list[str]) -> Iterator[str]:
     yield from ("", f"({anchor(key.path)})=", f"`{key.path}`")
     if key.meaning:
         yield from (f": {_sentence(key.meaning)}", "")
-        yield f"  {'; '.join(facts)}."
+        yield f"  {_capital('; '.join(facts))}."
     else:
-        yield f": {'; '.join(facts)}."
+        yield f": {_capital('; '.join(facts))}."
     if key.example:
         yield from ("", f"  Example: `{key.example}`")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _sentence(text: str) -> str:

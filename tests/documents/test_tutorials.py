@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from n3hyper.hyper_optimization.mongo.server import free_port
 from tests.documents.consoles import ROOT, difference, run, steps
 
 TUTORIALS = ROOT / "docs" / "tutorials"
@@ -27,10 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "name", ["first_scan", "reading_a_report", "from_scan_to_pdf_set", "cluster"]
 )
-def test_a_tutorial(folder: Path, name: str) -> None:
+def test_a_tutorial(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = NEEDS.get(name)
     if module and importlib.util.find_spec(module) is None:
         pytest.skip(f"needs {module}, of an extra that is not installed")
+    monkeypatch.setenv("PORT", str(free_port()))
     said = list(steps(TUTORIALS / f"{name}.md"))
     assert said
     for step in said:
