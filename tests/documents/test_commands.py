@@ -54,6 +54,13 @@ def test_commands_that_are_shown_exist(path: Path) -> None:
         assert unknown_options(words) == [], shlex.join(words)
 
 
+def test_readme_has_an_example_of_each_command_and_is_short() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    examples = {words[1] for words in shown(text)}
+    assert sorted(commands().keys() - examples - {"n3hyper"}) == []
+    assert len(text.splitlines()) < 150
+
+
 def test_unknown_options_are_found() -> None:
     assert list(shown("    n3hyper scan a.yml --trials 3  # ten\n")) == [
         ["n3hyper", "scan", "a.yml", "--trials", "3"]
