@@ -180,13 +180,13 @@ def _pieces(value: object, longest: int) -> Iterator[str]:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether it was raised for want of memory, of this machine or of its GPU.
+    """Return whether an error was raised for want of memory, of this machine or of its GPU.
 
     >>> lacks_memory(MemoryError()), lacks_memory(ValueError("NaN"))
     (True, False)
     """
     name, text = type(error).__name__, str(error)
-    return name in _OUT_OF_MEMORY or any(each in text for each in _OUT_OF_MEMORY_TEXT)
+    return name in _OUT_OF_MEMORY or any(words in text for words in _OUT_OF_MEMORY_TEXT)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,7 @@ def test_names_in_docstrings_and_comments_exist() -> None:
 
 
 def test_what_does_not_exist_is_found() -> None:
-    assert is_defined(".hyper_optimization.loss.STATISTICS")
+    assert is_defined(".physics.objectives.STATISTICS")
     assert not is_defined(".hyper_optimization.losses")
     assert not is_module("tests.support.losses")
     assert PATH.findall("see `n3hyper/data/fktable.py`.") == ["n3hyper/data/fktable.py"]
@@ -95,3 +97,55 @@ def test_version_is_the_same_everywhere() -> None:
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
     assert citation["version"] == newest[1] == __version__
+
+
+OPENERS_TO_AVOID = frozenset(
+    (
+        "also",
+        "and",
+        "are",
+        "as",
+        "at",
+        "by",
+        "can",
+        "for",
+        "from",
+        "has",
+        "have",
+        "how",
+        "if",
+        "in",
+        "is",
+        "may",
+        "not",
+        "of",
+        "on",
+        "so",
+        "that",
+        "there",
+        "to",
+        "what",
+        "whether",
+        "where",
+        "which",
+        "with",
+        "without",
+    )
+)
+"""A docstring opens with a verb or a noun that says what the thing is or does."""
+
+
+def first_words() -> Iterator[tuple[str, str]]:
+    """File with name, and first word, of each docstring of the package."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for path in sorted((ROOT / "n3hyper").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, documented) and (text := ast.get_docstring(node)):
+                place = f"{name_of(path)}: {getattr(node, 'name', 'module')}"
+                yield place, text.split(maxsplit=1)[0].strip(".,:").lower()
+
+
+def test_docstrings_open_with_a_verb_or_a_noun() -> None:
+    found = list(first_words())
+    assert len(found) > 2000
+    assert [place for place, word in found if word in OPENERS_TO_AVOID] == []

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ ALLOWED = {
     "errors": set(),
     "foreign": {"errors"},
     "system": {"errors"},
-    "runcard": {"errors", "foreign"},
+    "runcard": {"errors", "foreign", "physics.objectives"},
     "physics": {"errors"},
     "theory": {"errors", "foreign", "system", "runcard", "physics"},
     "data": {"errors", "foreign", "system", "runcard", "physics", "theory"},
@@ -38,9 +39,11 @@ ALLOWED = {
         "physics",
         "hyper_optimization.record",
         "hyper_optimization.loss",
+        "hyper_optimization.scores.loss_parts",
+        "hyper_optimization.scores.failures",
         "hyper_optimization.paths",
         "theory.lhapdf",
-        "replicas.exportgrid",
+        "replicas.files.exportgrid",
     },
     "evolution": {
         "errors",
@@ -50,6 +53,7 @@ ALLOWED = {
         "physics",
         "theory",
         "data",
+        "hyper_optimization.paths",
         "replicas",
     },
     "cli": _BELOW_SERVICES | {"services", "report", "theory_maker", "evolution"},
@@ -65,8 +69,10 @@ LEVELS = {
         {"model_trainer"},
     )
 }
-MOST_LINES, MOST_FILES = 400, 15
-"""Of a file, and in a folder, of the rooms in `LEVELS`."""
+MOST_LINES = 400
+"""Of a file, of the rooms in `LEVELS`."""
+MOST_FILES = 16
+"""In any folder, its `__init__` included."""
 # Heavy libraries and the only places that may import them.
 _MONGO = (
     "services",
@@ -211,13 +217,14 @@ def test_imports_within_a_room_run_one_way(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", LEVELS)
-def test_rooms_are_small(room: str) -> None:
-    files = list((PACKAGE / room).rglob("*.py"))
-    for path in files:
+def test_files_are_short(room: str) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
         assert len(path.read_text().splitlines()) <= MOST_LINES, f"{path} is long"
-    for folder in {path.parent for path in files}:
-        number = sum(path.parent == folder for path in files)
-        assert number <= MOST_FILES, f"{folder} has {number} files"
+
+
+def test_folders_are_small() -> None:
+    files = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in modules())
+    assert {folder: n for folder, n in files.items() if n > MOST_FILES} == {}
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from n3hyper import __version__
+from n3hyper.cli import cite
 from n3hyper.errors import N3HyperError, nearest
 
 # command: (its module, its line in the list of commands). The line stands here, not in the
@@ -21,10 +22,11 @@ COMMANDS = {
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
     "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
     "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
-    "report": ("n3hyper.cli.report", "Show what a scan found, or a fit."),
-    "mongod": ("n3hyper.cli.mongod", "Run the database of parallel scans."),
-    "mongo-worker": ("n3hyper.cli.mongo_worker", "Evaluate trials of parallel scans."),
+    "report": ("n3hyper.cli.reports.report", "Show what a scan found, or a fit."),
+    "mongod": ("n3hyper.cli.databases.mongod", "Run the database of parallel scans."),
+    "mongo-worker": ("n3hyper.cli.databases.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),
+    "completions": ("n3hyper.cli.completions", "Print what lets a shell complete commands."),
 }
 
 
@@ -59,6 +61,14 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="n3hyper")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--cite",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=cite.show,
+    help="Show how n3hyper is cited, and exit.",
+)
 def cli(debug: bool) -> None:
     """Find the hyperparameters of neural-network fits of parton distributions.
 

@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from n3hyper.cli.help import GroupedCommand
 from n3hyper.cli.options import quiet, theory_path
 
 if TYPE_CHECKING:
     from n3hyper.evolution.evolve import EvolvedSet
 
 
-@click.command("evolve")
+@click.command(
+    "evolve",
+    cls=GroupedCommand,
+    groups={"Evolution": ("output", "theory_path", "eko_solution", "jobs")},
+)
 @click.argument("fit", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the set, all its files, to a folder of its name in this one. Default: into the "
-    "fit, postfit/NAME, as NNPDF does.",
+    show_default="into the fit, postfit/NAME, as NNPDF does",
+    help="Write the set, all its files, to a folder of its name in this one.",
 )
 @theory_path
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
@@ -108,13 +113,13 @@ def _summary(made: EvolvedSet, fit: Path) -> None:
     click.echo(f"{made.folder}: {made.members} members, with the mean as member 0")
     if not made.selected:
         click.echo(f"all replicas of {fit}: no vetoes have been applied (no postfit)")
-    scales = sorted({each.q for each in made.sum_rules})
+    scales = sorted({rule.q for rule in made.sum_rules})
     columns = "".join(f"{f'{q:.4g} GeV':>22}" for q in scales)
     click.echo(f"sum rules{'':11}{columns}{'drift':>10}")
     for rule, expected in EXPECTED.items():
-        rows = [each for each in made.sum_rules if each.rule == rule]
-        values = "".join(f"{f'{each.mean:.5f} +- {each.std:.5f}':>22}" for each in rows)
-        drift = max(each.drift for each in rows)
+        rows = [row for row in made.sum_rules if row.rule == rule]
+        values = "".join(f"{f'{row.mean:.5f} +- {row.std:.5f}':>22}" for row in rows)
+        drift = max(row.drift for row in rows)
         click.echo(f"{f'{rule} ({expected:g})':<20}{values}{drift:>10.0e}")
     folder = made.folder.parent.resolve()
     click.echo(f"for LHAPDF: export LHAPDF_DATA_PATH={_quoted(folder)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     max_failures,
     memory,
@@ -20,7 +21,7 @@ from n3hyper.cli.running import ENDING
 
 if TYPE_CHECKING:
     from n3hyper.replicas.request import FitRequest
-    from n3hyper.replicas.rounds import FitOutcome
+    from n3hyper.replicas.running.rounds import FitOutcome
     from n3hyper.scanning.parallel import ParallelRequest
 
 BEST: Final = 10
@@ -28,22 +29,37 @@ BEST: Final = 10
 REPLICAS: Final = 100
 
 
-@click.command("fit")
+@click.command(
+    "fit",
+    cls=GroupedCommand,
+    groups={
+        "Replicas": ("output", "replicas", "at_most"),
+        "Setups": ("scan", "best", "chi2_window", "thermalization"),
+        "Vetoes": ("chi2_threshold", "arclength_threshold", "integrability_threshold"),
+        "Run": ("timeout", "max_failures", "memory", "theory_path"),
+        **PARALLEL,
+    },
+)
 @click.argument("runcard", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: the runcard's stem."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="the runcard's stem",
+    help="Folder of the fit.",
 )
 @click.option(
     "-r",
     "--replicas",
     type=click.IntRange(min=1),
-    help=f"Replicas that are to pass the vetoes. Default: {REPLICAS}, or as before.",
+    show_default=f"{REPLICAS}, or as before",
+    help="Replicas that are to pass the vetoes.",
 )
 @click.option(
     "--at-most",
     type=click.IntRange(min=1),
-    help="Replicas to fit at most, to make up for those that fail. Default: half as many again as "
-    "-r, at least ten more.",
+    show_default="half as many again as -r, at least ten more",
+    help="Replicas to fit at most, to make up for those that fail.",
 )
 @click.option(
     "--scan",
@@ -53,7 +69,8 @@ REPLICAS: Final = 100
 @click.option(
     "--best",
     type=click.IntRange(min=1),
-    help=f"With --scan: how many trials. Default: {BEST}, or as many as there are.",
+    show_default=f"{BEST}, or as many as there are",
+    help="With --scan: how many trials.",
 )
 @click.option(
     "--chi2-window",
@@ -99,7 +116,7 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Fit the replicas of a PDF set as RUNCARD says, or go on with the fit in a folder.
+    """Fit the replicas of a PDF set as RUNCARD says, or continue the fit in a folder.
 
     The replicas take turns among the setups of the ensemble: the best trials of --scan, those that
     the runcard names (trial_specs, hyperscan_config.parameters), or its parameters alone. Those
@@ -166,15 +183,15 @@ def run(request: FitRequest, quiet: bool = False, parallel: ParallelRequest | No
 
 def _perform(request: FitRequest, parallel: ParallelRequest | None, quiet: bool) -> FitOutcome:
     """The fit itself, under the display that suits it."""
-    from n3hyper.cli.fit_display import make_fit_display, make_parallel_fit_display
+    from n3hyper.cli.displays.fit_display import make_fit_display, make_parallel_fit_display
 
     if parallel is None:
-        from n3hyper.replicas.serial import perform_fit
+        from n3hyper.replicas.running.serial import perform_fit
 
         display = make_fit_display(quiet)
         with display:
             return perform_fit(request, display)
-    from n3hyper.replicas.parallel import perform_parallel_fit
+    from n3hyper.replicas.running.parallel import perform_parallel_fit
 
     live = make_parallel_fit_display(quiet)
     with live:
@@ -201,7 +218,7 @@ def resume_hint(request: FitRequest, parallel: ParallelRequest | None = None) ->
     """Return what to type to go on, and whether anything is saved."""
     if not request.folder.has_store:
         return "no replica had been fitted, nothing is saved"
-    return f"what is finished is saved; go on with: {fit_command(request, parallel)}"
+    return f"what is finished is saved; continue with: {fit_command(request, parallel)}"
 
 
 def summary(request: FitRequest, outcome: FitOutcome) -> str:
@@ -228,7 +245,7 @@ def summary(request: FitRequest, outcome: FitOutcome) -> str:
 
 
 def _check_scan_options(scan: Path | None, *others: object) -> None:
-    if scan is None and any(each is not None for each in others):
+    if scan is None and any(option is not None for option in others):
         raise click.UsageError("--best, --chi2-window and --thermalization go with --scan")
 
 
@@ -250,7 +267,7 @@ def _ensemble(
             key="--best", value=best, hint=f"{view.scan.name} has {len(chosen)}",
         )  # fmt: skip
     card = read_yaml(runcard)
-    here, there = (_theory(each) for each in (card, view.scan.runcard))
+    here, there = (_theory(source) for source in (card, view.scan.runcard))
     if None not in (here, there) and here != there:
         raise RuncardError(
             f"the scan {view.scan.name} has fitted with theory {there}",

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from n3hyper.cli.help import GroupedCommand
+
 if TYPE_CHECKING:
     from n3hyper.theory_maker.cards import CalculationCard
 
 
-@click.command("make-theory")
+@click.command(
+    "make-theory",
+    cls=GroupedCommand,
+    groups={
+        "Tables": ("output", "theory_card", "listed"),
+        "Check": ("check_against", "points"),
+        "Run": ("jobs", "cache"),
+    },
+)
 @click.argument("datasets", nargs=-1)
 @click.option(
     "-o",
@@ -24,8 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--theory-card",
     type=click.Path(path_type=Path),
-    help="Theory card with NNPDF's keys. Default: that of theory 1650, NLO; for a check, the card "
-    "that each table records.",
+    show_default="that of theory 1650, NLO; for a check, the card that each table records",
+    help="Theory card with NNPDF's keys.",
 )
 @click.option(
     "--check-against",
@@ -36,7 +46,8 @@ if TYPE_CHECKING:
 @click.option(
     "--points",
     type=click.IntRange(min=0),
-    help="With --check-against: points of each table, 0 for all that usual cuts keep. Default: 3.",
+    show_default="3",
+    help="With --check-against: points of each table, 0 for all that usual cuts keep.",
 )
 @click.option(
     "--list", "listed", is_flag=True, help="List what can be made, and why the rest cannot."

@@ -81,12 +81,14 @@ memory = click.option(
     type=Size(),
     envvar="N3HYPER_MEMORY",
     help="Memory that the fits may take, like 16G: models that do not fit together are trained in "
-    "batches, with the same results. Default: $N3HYPER_MEMORY, else most of what is free.",
+    "batches, with the same results.",
+    show_default="$N3HYPER_MEMORY, else most of what is free",
 )
 algo = click.option(
     "--algo",
     type=click.Choice(["tpe", "anneal", "random"]),
-    help="Algorithm that suggests the hyperparameters. Default: tpe.",
+    show_default="tpe",
+    help="Algorithm that suggests the hyperparameters.",
 )
 max_failures = click.option(
     "--max-failures",
@@ -105,9 +107,30 @@ keep = click.option(
 mongo_uri = click.option(
     "--mongo-uri",
     help="Database: mongodb://host:port/name without a password, or a file that holds the URI, as "
-    "n3hyper mongod writes. Default: $N3HYPER_MONGO_URI, else mongodb://localhost:27017/hyperopt-db.",
+    "n3hyper mongod writes.",
+    show_default="$N3HYPER_MONGO_URI, else mongodb://localhost:27017/hyperopt-db",
+)
+folder = click.argument("folder", required=False, type=click.Path(path_type=Path))
+"""Folder of a scan, for commands that take ``--pkl`` as well; see `store_of`."""
+pkl = click.option(
+    "--pkl",
+    type=click.Path(path_type=Path),
+    help="The tries.pkl of the scan, or its folder, in place of FOLDER.",
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show only the summary.")
+
+
+def store_of(folder: Path | None, pkl: Path | None) -> Path:
+    """Return which scan is meant by the argument `folder` and the option `pkl`.
+
+    >>> store_of(Path("quickstart"), None)
+    PosixPath('quickstart')
+    """
+    if (folder is None) == (pkl is None):
+        raise click.UsageError("name the scan once: its FOLDER, or --pkl with its tries.pkl")
+    found = folder or pkl
+    assert found is not None
+    return found
 
 
 def parallel_options(function: F) -> F:
@@ -116,19 +139,21 @@ def parallel_options(function: F) -> F:
         click.option(
             "--database-timeout",
             type=Duration(),
-            help="With --parallel: how long to wait for an absent database. Default: 600s.",
+            show_default="600s",
+            help="With --parallel: how long to wait for an absent database.",
         ),
         click.option(
             "--lease",
             type=Duration(),
             help="With --parallel: how long a worker may be silent before its trial is "
-            "given to another. Default: 60s.",
+            "given to another.",
+            show_default="60s",
         ),
         click.option(
             "--workers",
             type=click.IntRange(min=0),
-            help="With --parallel: workers to start on this host. Default: 1 where the scan starts "
-            "a database of its own, else 0.",
+            show_default="1 where the scan starts a database of its own, else 0",
+            help="With --parallel: workers to start on this host.",
         ),
         mongo_uri,
         click.option(

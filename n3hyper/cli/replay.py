@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from n3hyper.cli.faults import Faults, debugging
-from n3hyper.cli.options import memory, quiet, theory_path
+from n3hyper.cli.help import GroupedCommand
+from n3hyper.cli.options import folder, memory, pkl, quiet, store_of, theory_path
 
 if TYPE_CHECKING:
     from n3hyper.scanning.replay import Replay
@@ -27,30 +28,34 @@ SHOWN = (
 )
 
 
-@click.command("replay")
+@click.command("replay", cls=GroupedCommand)
 @click.argument("tid", type=click.IntRange(min=0))
-@click.option(
-    "--pkl",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The tries.pkl of the scan, or its folder.",
-)
+@folder
+@pkl
 @theory_path
 @memory
 @quiet
-def command(tid: int, pkl: Path, theory_path: Path | None, memory: int | None, quiet: bool) -> int:
-    """Run trial TID of a scan again, and show its metrics beside the recorded ones.
+def command(
+    tid: int,
+    folder: Path | None,
+    pkl: Path | None,
+    theory_path: Path | None,
+    memory: int | None,
+    quiet: bool,
+) -> int:
+    """Run trial TID of the scan in FOLDER again, and show its metrics beside the recorded ones.
 
     Parameters, seeds, data and theory are the same; nothing is written.
     """
-    from n3hyper.cli.display import make_display
+    from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.replay import replay
 
+    store = store_of(folder, pkl)
     with make_display(1, quiet=quiet) as display:
-        outcome = replay(pkl, tid, display, theory_path, memory)
+        outcome = replay(store, tid, display, theory_path, memory)
     for line in table(outcome):
         click.echo(line)
-    faults = Faults(pkl, debugging())
+    faults = Faults(store, debugging())
     for line in faults.lines({"tid": tid, "result": outcome.again}):
         click.echo(line, err=True)
     return 0

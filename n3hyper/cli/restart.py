@@ -6,26 +6,34 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
+    folder,
     keep,
     max_failures,
     memory,
     parallel_options,
     parallel_request,
+    pkl,
     quiet,
+    store_of,
     theory_path,
     timeout,
 )
 from n3hyper.cli.running import run
 
 
-@click.command("restart")
-@click.option(
-    "--pkl",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The tries.pkl of the scan, or its folder, which may have been moved.",
+@click.command(
+    "restart",
+    cls=GroupedCommand,
+    groups={
+        "Scan": ("pkl", "output", "max_evals"),
+        "Run": ("timeout", "max_failures", "memory", "keep", "theory_path"),
+        **PARALLEL,
+    },
 )
+@folder
+@pkl
 @click.option(
     "-o",
     "--output",
@@ -36,7 +44,8 @@ from n3hyper.cli.running import run
     "-n",
     "--max-evals",
     type=click.IntRange(min=1),
-    help="Trials of the scan in all. Default: as many as were asked for the last time.",
+    show_default="as many as were asked for the last time",
+    help="Trials of the scan in all.",
 )
 @timeout
 @theory_path
@@ -46,7 +55,8 @@ from n3hyper.cli.running import run
 @parallel_options
 @quiet
 def command(
-    pkl: Path,
+    folder: Path | None,
+    pkl: Path | None,
     output: Path | None,
     max_evals: int | None,
     timeout: float | None,
@@ -61,15 +71,16 @@ def command(
     database_timeout: float | None,
     quiet: bool,
 ) -> int:
-    """Continue a scan as if it had never stopped.
+    """Continue the scan in FOLDER as if it had never stopped.
 
+    FOLDER is the output folder of the scan, which may have been moved, or a file of trials in it.
     Where only one of the files is left, the others are made again: tries.json and the runcard from
     tries.pkl, tries.pkl from tries.json.
     """
     from n3hyper.scanning.restart import restart_request
 
     request = restart_request(
-        pkl,
+        store_of(folder, pkl),
         max_evals,
         output=output,
         timeout=timeout,

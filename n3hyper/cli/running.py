@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from n3hyper.cli.display import make_display
-from n3hyper.cli.summary import restart_command, summary
-
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
     from n3hyper.scanning.parallel import ParallelRequest
@@ -24,6 +21,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
     130 when a signal ended it.
     """
+    from n3hyper.cli.summary import restart_command, summary
     from n3hyper.system.interruption import GRACE, INTERRUPTED, interrupted_by_signals
 
     def last_words() -> str:
@@ -41,7 +39,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     elif request.restart and request.done >= request.max_evals:
         click.echo(
             f"the scan has {request.done} trials already, no more than -n asks for; "
-            f"go on with: {restart_command(request, request.done + 10, parallel)}",
+            f"continue with: {restart_command(request, request.done + 10, parallel)}",
             err=True,
         )
     if outcome.stopped and not outcome.gave_up:
@@ -51,6 +49,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
 
 def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool) -> ScanOutcome:
     """Run the scan itself, with the display that suits it."""
+    from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.other_scans import with_tries
     from n3hyper.scanning.skip_missing import with_what_theory_has
 
@@ -65,7 +64,7 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
         with make_display(request.max_evals, request.done, quiet) as display:
             display.best, display.faults.pickle = request.best, request.pickle
             return perform_scan(complete, display)
-    from n3hyper.cli.parallel_display import make_parallel_display
+    from n3hyper.cli.displays.parallel_display import make_parallel_display
     from n3hyper.scanning.parallel import perform_parallel_scan
 
     with make_parallel_display(request.max_evals, request.done, quiet) as live:
@@ -75,9 +74,11 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
 
 def resume_hint(request: ScanRequest, parallel: ParallelRequest | None = None) -> str:
     """Return the command that continues the scan."""
+    from n3hyper.cli.summary import restart_command
+
     if not request.pickle.exists():
         return "no trial had finished, nothing is saved"
     return (
-        "what is finished is saved; go on with: "
+        "what is finished is saved; continue with: "
         f"{restart_command(request, request.max_evals, parallel)}"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     algo,
     keep,
@@ -20,10 +21,23 @@ from n3hyper.cli.options import (
 from n3hyper.cli.running import run
 
 
-@click.command("scan")
+@click.command(
+    "scan",
+    cls=GroupedCommand,
+    groups={
+        "Scan": ("output", "max_evals", "replicas", "seed", "algo"),
+        "Run": ("timeout", "max_failures", "memory", "keep"),
+        "Theory": ("theory_path", "skip_missing"),
+        **PARALLEL,
+    },
+)
 @click.argument("runcard", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; default: the runcard's stem."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    show_default="the runcard's stem",
+    help="Folder of the scan.",
 )
 @click.option(
     "-n",
@@ -41,7 +55,9 @@ from n3hyper.cli.running import run
     show_default=True,
     help="Networks fitted in each fold.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the suggestions. Default: 42.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), show_default="42", help="Seed of the suggestions."
+)
 @algo
 @timeout
 @theory_path

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from n3hyper.cli.faults import FAULT
 from n3hyper.cli.options import MAX_FAILURES
+from n3hyper.cli.outcome import loss_in_words, replicas_in_words
+from n3hyper.hyper_optimization.paths import JSON
+from n3hyper.report.analysis.failures import Failed, failure_groups
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -56,31 +59,66 @@ def summary(
     finished = outcome.trials.finished
     failed = sum(outcome.failures.values())
     lines = [f"{len(finished)} trials, {len(finished) - failed} ok, {failed} failed"]
-    for reason, count in outcome.failures.most_common():
-        lines.append(f"  {count} failed: {reason}, the last one: {_last_failure(finished, reason)}")
+    for group in failure_groups(filter(None, map(_failed, finished))):
+        text = group.text or "it does not say why"
+        lines.append(f"  {group.count} failed: {group.label}, the last one: {text}")
+        if group.advice and group.reason != FAULT:
+            lines.append(f"    may help: {group.advice}")
     if outcome.failures[FAULT]:
         lines.append(f"  ({FAULT}: an error of n3hyper, not of the hyperparameters)")
     best = outcome.best
     if best is not None:
         result = best["result"]
         lines += [
-            f"best loss {result['loss']:.4f} (trial {best['tid']})",
+            f"best {loss_in_words(result)} (trial {best['tid']})",
+            *(f"  {words}" for words in (replicas_in_words(result),) if words),
             *(f"  {name:<28}{value}" for name, value in scores(result)),
             *(f"  {name:<28}{value}" for name, value in flat(outcome.best_parameters)),
         ]
     if not request.pickle.exists():
         return "\n".join(lines)
-    lines.append(f"trials    {request.replica_folder / 'tries.json'}")
+    lines.append(f"trials    {request.replica_folder / JSON}")
     more = request.max_evals if len(finished) < request.max_evals else len(finished) + 10
     lines.append(f"restart   {restart_command(request, more, parallel)}")
+    lines += (f"{name:<10}{command}" for name, command in next_commands(request, best is not None))
     return "\n".join(lines)
 
 
-def _last_failure(finished: Iterable[Mapping[str, Any]], reason: str) -> str:
-    """Return the text of the last trial that failed for a given reason."""
-    failures = [trial["result"].get("failure", {}) for trial in finished]
-    texts = [failure.get("text", "") for failure in failures if failure.get("reason") == reason]
-    return texts[-1] if texts else "it does not say why"
+def next_commands(request: ScanRequest, found: bool) -> Iterator[tuple[str, str]]:
+    """Yield what to type after a scan: name and command.
+
+    Parameters
+    ----------
+    found
+        Whether a trial has a loss.
+    """
+    from n3hyper.hyper_optimization.commands import command_line
+    from n3hyper.hyper_optimization.paths import RUNCARD_COPY
+
+    yield "report", command_line("report", request.output)
+    if found:
+        theory, folder = request.theory_path, request.output
+        if folder.name in ("", ".."):
+            folder = folder.resolve()
+        yield (
+            "fit",
+            command_line(
+                "fit",
+                request.output / RUNCARD_COPY,
+                scan=request.output,
+                o=folder.with_name(f"{folder.name}_fit"),
+                theory_path=None if theory is None else os.path.abspath(theory),
+            ),
+        )
+
+
+def _failed(trial: Mapping[str, Any]) -> Failed | None:
+    """Return a failed trial as it is grouped; None for one that did not fail."""
+    failure = trial["result"].get("failure") or {}
+    if trial["result"]["status"] == "ok":
+        return None
+    known = {name: str(failure.get(name) or "") for name in ("quantity", "key", "text")}
+    return Failed(trial["tid"], failure.get("reason") or FAULT, **known)
 
 
 def scores(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

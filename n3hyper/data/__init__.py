@@ -1,1 +1,1 @@
-"""From files to arrays: data, cuts, covariances, FK tables, replicas, masks and folds."""
+"""Files turned into arrays: data, cuts, covariances, FK tables, replicas, masks and folds."""

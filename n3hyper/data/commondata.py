@@ -79,7 +79,7 @@ class CommonData:
 
     @property
     def is_lagrange(self) -> bool:
-        """Whether this is one of NNPDF's positivity or integrability sets, not a measurement."""
+        """Return whether this is a positivity or integrability set, not a measurement."""
         return self.name.startswith("NNPDF_")
 
     def kinematic(self, name: str) -> Array:

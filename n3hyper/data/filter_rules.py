@@ -23,9 +23,9 @@ from n3hyper.data.commondata import CommonData, known_names
 from n3hyper.errors import RuncardError, nearest
 from n3hyper.physics.arrays import Array, Mask
 from n3hyper.runcard.expressions import Expression, parse_expression
-from n3hyper.runcard.filters import place_of
 from n3hyper.runcard.model import FilterRule, Runcard
 from n3hyper.runcard.node import Node
+from n3hyper.runcard.sections.filters import place_of
 from n3hyper.theory.folders import TheoryCard
 
 ALL_DIS: Final = "DIS_ALL"

@@ -30,7 +30,7 @@ _REFUSED: Final[dict[str, Any]] = {"QED": 0, "XIF": 1.0}
 
 @dataclass(frozen=True)
 class EvolutionCard:
-    """What determines the evolution of PDFs; masses and scales in GeV."""
+    """Settings that determine the evolution of PDFs; masses and scales in GeV."""
 
     theoryid: int
     pto: int

@@ -35,6 +35,7 @@ from n3hyper.evolution.replica_grids import FittedReplicas, read_replicas
 from n3hyper.evolution.scales import Scale, scale_grid
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.evolution.sum_rules import sum_rules
+from n3hyper.hyper_optimization.paths import NNFIT, POSTFIT, RUNCARD_COPY
 from n3hyper.physics.arrays import Array
 from n3hyper.runcard.yaml_file import read_yaml
 from n3hyper.theory.lhapdf import read_member
@@ -134,7 +135,7 @@ def require_eko() -> None:
 
 
 def _theoryid(folder: Path) -> int:
-    runcard = folder / "filter.yml"
+    runcard = folder / RUNCARD_COPY
     document = read_yaml(runcard)
     theory = document.get("theory") if isinstance(document, Mapping) else None
     number = theory.get("theoryid") if isinstance(theory, Mapping) else None
@@ -147,7 +148,7 @@ def _theoryid(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class _Target:
-    """Where the files of a set go."""
+    """Folder and names of the files of a set."""
 
     folder: Path
     """Of the set."""
@@ -161,10 +162,10 @@ class _Target:
     @classmethod
     def inside(cls, replicas: FittedReplicas) -> _Target:
         """The layout of evolven3fit and postfit."""
-        nnfit = replicas.folder / "nnfit"
+        nnfit = replicas.folder / NNFIT
         name = replicas.name
         members = tuple(file.resolve().with_name(f"{name}.dat") for file in replicas.files)
-        place = replicas.folder / "postfit" if replicas.selected else nnfit
+        place = replicas.folder / POSTFIT if replicas.selected else nnfit
         return cls(place / name, members, True, nnfit / f"{name}.info")
 
     @classmethod
@@ -201,16 +202,16 @@ def _write(
     rules: list[dict[float, dict[str, Array]]] = []
     for numbers, values in _portions(replicas, evolution):
         for place, number in enumerate(numbers):
-            member = {scale: each[place] for scale, each in values.items()}
+            member = {scale: block[place] for scale, block in values.items()}
             head = REPLICA_HEAD.format(replicas.numbers[number])
             write_member(target.members[number], head, replicas.xgrid, member)
             if target.links:
                 _link(target.member(target.folder, number + 1), target.members[number])
-        for scale, each in values.items():
-            total[scale] = total.get(scale, 0.0) + each.sum(axis=0)
+        for scale, block in values.items():
+            total[scale] = total.get(scale, 0.0) + block.sum(axis=0)
         rules.append(_rules(replicas, values))
     count = len(replicas.files)
-    mean = {scale: each / count for scale, each in total.items()}
+    mean = {scale: summed / count for scale, summed in total.items()}
     central = target.member(target.folder, 0)
     write_member(central, CENTRAL_HEAD, replicas.xgrid, mean)
     _check(central, mean)
@@ -268,6 +269,6 @@ def _table(portions: list[dict[float, dict[str, Array]]]) -> Iterator[SumRule]:
     for rule in portions[0][first]:
         start = np.concatenate([portion[first][rule] for portion in portions])
         for q in portions[0]:
-            each = np.concatenate([portion[q][rule] for portion in portions])
-            drift = float(np.abs(each - start).max())
-            yield SumRule(rule, q, float(each.mean()), float(each.std()), drift)
+            numbers = np.concatenate([portion[q][rule] for portion in portions])
+            drift = float(np.abs(numbers - start).max())
+            yield SumRule(rule, q, float(numbers.mean()), float(numbers.std()), drift)

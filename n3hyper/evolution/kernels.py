@@ -68,16 +68,16 @@ class _Kernels:
         """An element of a step at all moments, (moments,)."""
         if step.matching:
             key = (step.nf, step.inverse, step.couplings[1], label[0] in SINGLET)
-            row, column = (_MATCHING_PLACES[each] for each in label)
+            row, column = (_MATCHING_PLACES[name] for name in label)
             return np.asarray(self._once(self._matching, key)[:, row, column])
         if label[0] in SINGLET:
-            row, column = (_PLACES[each] for each in label)
+            row, column = (_PLACES[name] for name in label)
             matrices = self._once(self._singlet, (step.nf, *step.couplings))
             return np.asarray(matrices[:, row, column])
         return self._non_singlet(step, label[0])
 
     def _once(self, function: Callable[..., Any], key: tuple[Any, ...]) -> Any:
-        """What a function gives, remembered."""
+        """Return a function that computes each of its values once."""
         name = (function.__name__, *key)
         if name not in self._known:
             self._known[name] = function(*key)

@@ -124,8 +124,8 @@ def _compute(
             operator[:, -1, -1] = 1.0  # of diagonal elements; PDFs vanish at x = 1 anyway
         made = pool.map(partial(rows, card, xgrid, way.steps), parts)
         for number, (part, values) in enumerate(zip(parts, made, strict=True)):
-            for operator, each in zip(found, values, strict=True):
-                operator[:, part] = each
+            for operator, block in zip(found, values, strict=True):
+                operator[:, part] = block
             if progress is not None:
                 progress(number + 1, len(parts))
     return Evolution(card, xgrid, way, tuple(found))
@@ -141,7 +141,7 @@ def _content(made: Evolution) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def _without_arrays(step: Step) -> dict[str, Any]:
-    names = (each.name for each in dataclasses.fields(step) if each.name != "flavours")
+    names = (field.name for field in dataclasses.fields(step) if field.name != "flavours")
     return {name: getattr(step, name) for name in names}
 
 

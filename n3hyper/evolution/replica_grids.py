@@ -6,7 +6,6 @@ been applied ``postfit/replica_K``, which are links to those that passed.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import numpy as np
 
 from n3hyper.errors import DataError
 from n3hyper.evolution.steps import FLAVOUR_PIDS
+from n3hyper.hyper_optimization.paths import NNFIT, POSTFIT, replica_folders, replica_number
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import PIDS, ExportGrid, read_exportgrid
-
-_REPLICA = re.compile(r"replica_(\d+)")
+from n3hyper.replicas.files.exportgrid import PIDS, ExportGrid, read_exportgrid
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +49,11 @@ def read_replicas(folder: Path) -> FittedReplicas:
     StoreError
         If an export grid cannot be read.
     """
-    if not (folder / "nnfit").is_dir():
+    if not (folder / NNFIT).is_dir():
         raise DataError(f"{folder} is not the folder of a fit: it has no nnfit/replica_1")
-    files = _export_grids(folder / "postfit")
+    files = _export_grids(folder / POSTFIT)
     selected = bool(files)
-    files = files or _export_grids(folder / "nnfit")
+    files = files or _export_grids(folder / NNFIT)
     if not files:
         raise DataError(
             f"{folder} has no replicas: no nnfit/replica_1/*.exportgrid (a scan has none; "
@@ -78,21 +76,19 @@ def read_replicas(folder: Path) -> FittedReplicas:
 
 def number_of(folder: Path) -> int:
     """Return the number that the fit has for a replica; ``postfit/replica_K`` is a link to it."""
-    found = _REPLICA.fullmatch(folder.resolve().name)
-    return int(found[1]) if found else 0
+    return replica_number(folder.resolve()) or 0
 
 
 def _export_grids(folder: Path) -> list[Path]:
     """Export grids of replicas from 1 on, in the order of the folders' numbers."""
-    found = {}
-    for place in folder.glob("replica_*"):
-        match = _REPLICA.fullmatch(place.name)
+    found = []
+    for number, place in replica_folders(folder).items():
         grids = sorted(place.glob("*.exportgrid"))
-        if match and int(match[1]) > 0 and grids:
+        if number > 0 and grids:
             # of several, left by a renamed fit, the newest name is that of the fit
             named = place / f"{folder.resolve().parent.name}.exportgrid"
-            found[int(match[1])] = named if named in grids else grids[0]
-    return [found[number] for number in sorted(found)]
+            found.append(named if named in grids else grids[0])
+    return found
 
 
 def _check(grids: list[ExportGrid], files: list[Path]) -> None:

@@ -35,7 +35,7 @@ def scale_grid(card: EvolutionCard) -> tuple[Scale, ...]:
     counts = np.diff([0, *steps, _ABOVE])
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
         points += [*between(low, high, max(int(count), 2))]
-    return tuple(sorted(_with_flavours(np.unique(points), card), key=lambda each: each[::-1]))
+    return tuple(sorted(_with_flavours(np.unique(points), card), key=lambda scale: scale[::-1]))
 
 
 def between(low: float, high: float, n: int) -> Array:

@@ -1,4 +1,4 @@
-"""What evolution conserves: the momentum of all partons, and the numbers of valence quarks."""
+"""Sum rules that evolution conserves: momentum of all partons, numbers of valence quarks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sum_rules(xgrid: Array, values: Array) -> dict[str, Array]:
     partons = [i for i, pid in enumerate(FLAVOUR_PIDS) if pid != 22]
     found = {"momentum": _integral(xgrid, values[..., partons, :].sum(axis=-2) * xgrid)}
     for name, pid in _QUARKS.items():
-        quark, antiquark = (values[..., FLAVOUR_PIDS.index(each), :] for each in (pid, -pid))
+        quark, antiquark = (values[..., FLAVOUR_PIDS.index(number), :] for number in (pid, -pid))
         found[name] = _integral(xgrid, quark - antiquark)
     return found
 

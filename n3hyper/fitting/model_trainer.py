@@ -10,7 +10,10 @@ import numpy as np
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.clock import Clock
+from n3hyper.fitting.loss.exact import predict
+from n3hyper.fitting.loss.lagrange import positivity_losses
 from n3hyper.fitting.loss.masks import number_of_points
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.network.pdf_model import NetworkWeights
 from n3hyper.fitting.result import BatchFit, Progress
 from n3hyper.fitting.settings import FitSettings
@@ -34,7 +37,7 @@ class FittedFlavours(Protocol):
 
     @property
     def basis(self) -> Sequence[Any]:
-        """Its flavours, typed or as mappings, see `n3hyper.physics.preprocessing`."""
+        """Return the flavours of the basis, typed or as mappings; see `physics.preprocessing`."""
 
 
 class FitRuncard(Protocol):
@@ -85,12 +88,15 @@ class ModelTrainer:
         memory: int | None = None,
     ) -> None:
         self.problem = problem
-        self.inputs = FitInputs.of(
-            problem, runcard.fitting.fitbasis, runcard.fitting.basis, runcard.sum_rules
-        )
         self.score = score
         double = getattr(runcard, "double_precision", False)
         self.dtype = dtype or ("float64" if double else "float32")
+        fitting = runcard.fitting
+        # who asks for more digits than predictions are known to gets them
+        accuracy = ACCURACY if self.dtype == "float32" else None
+        self.inputs = FitInputs.of(
+            problem, fitting.fitbasis, fitting.basis, runcard.sum_rules, accuracy
+        )
         self.hyperopt = False
         self._keys: tuple[str, ...] = ()
         self.training = Training(self.inputs, self.dtype, memory, on_progress)
@@ -185,6 +191,10 @@ class ModelTrainer:
             batches=trained.batches,
             curves=trained.curves.reshape(*shape, -1, 2),
             threshold_chi2=trial.settings.threshold_chi2,
+            positivity_losses=positivity_losses(
+                self.problem, trial.settings, predictions, trained.stop_epoch
+            ).reshape(*shape, -1),
+            threshold_positivity=trial.settings.positivity.threshold,
         )
 
     def _evaluated(self, pdf: Array) -> tuple[Array, Array, Array]:
@@ -195,7 +205,7 @@ class ModelTrainer:
         found = []
         for start in range(0, len(pdf), EVALUATED):
             models = np.arange(start, min(start + EVALUATED, len(pdf)))
-            predictions = self.inputs.tables.predict(pdf[models])
+            predictions = predict(self.problem.theory, pdf[models])
             data = predictions[:, : self.problem.ndata]
             found.append((predictions, *self.inputs.exact_chi2(models, data)))
         predictions, training, validation = map(np.concatenate, zip(*found, strict=True))

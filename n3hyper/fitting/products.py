@@ -30,10 +30,17 @@ def differentiable_product(values: Tensor, transposed: Tensor, matrix: Tensor) -
         (n, k) and (k, n), the same numbers.
     """
 
-    def product_and_gradient(values: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        return product(values, transposed), lambda gradient: product(gradient, matrix)
+    tf = tensorflow()
+    alone = values.shape[0] == 1
 
-    return tensorflow().custom_gradient(product_and_gradient)(values)
+    def gradient_of(gradient: Tensor) -> Tensor:
+        # a single model has no batch to depend on, and finds in the cache what it has just read
+        return tf.matmul(gradient, transposed) if alone else product(gradient, matrix)
+
+    def product_and_gradient(values: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        return product(values, transposed), gradient_of
+
+    return tf.custom_gradient(product_and_gradient)(values)
 
 
 def product_with_each(matrix: Tensor, values: Tensor) -> Tensor:

@@ -88,6 +88,10 @@ class BatchFit:
     last epoch of a model."""
     threshold_chi2: float = math.inf
     """Validation chi2 per point that the first best epoch had to be below."""
+    positivity_losses: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    """(k, R, sets): of each positivity set, with the multiplier of the last epoch."""
+    threshold_positivity: float = math.inf
+    """Loss of a positivity set that a best epoch had to be below."""
 
     @property
     def folds(self) -> int:

@@ -99,7 +99,7 @@ def _decompressed(file: BinaryIO) -> BinaryIO:
 
 
 class _Xz(io.RawIOBase):
-    """What an xz file decompresses to; its decoder takes no more memory than `_DECODER`."""
+    """Reader of an xz file, whose decoder takes no more memory than `_DECODER`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -137,7 +137,7 @@ class _Machine:
         return found.state
 
     def _nothing(self, argument: Any) -> None:
-        """Of opcodes that say how the pickle is laid out, or that it ends."""
+        """Do nothing: for opcodes that say how the pickle is laid out, or that it ends."""
 
     def _pop(self) -> Any:
         value = self._stack.pop()
@@ -146,7 +146,7 @@ class _Machine:
         return value
 
     def _operands(self) -> list[Any]:
-        """What stands above the last mark, taken off the stack."""
+        """Take what stands above the last mark off the stack."""
         place = len(self._stack) - 1
         while not isinstance(self._stack[place], _Mark):
             place -= 1
@@ -256,7 +256,7 @@ class _Machine:
 
 
 def _may_be_hashed(value: Any) -> bool:
-    """Whether it may be a key or the entry of a set.
+    """Return whether a value may be a key or the entry of a set.
 
     Large numbers can be chosen such that a dictionary of them takes hours.
     """

@@ -6,7 +6,7 @@ import linecache
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from n3hyper.errors import HyperparameterError, lacks_memory
 from n3hyper.hyper_optimization.record import Record, failed_result, finished_result
@@ -19,15 +19,25 @@ LONGEST_TRACEBACK: Final = 8000
 """Characters kept of a traceback: its first and last lines."""
 
 
-def evaluate(model_trainer: Any, parameters: Mapping[str, Any]) -> Record:
-    """The result of one trial in the record's form; an exception is a failure of the trial.
+class Trainer(Protocol):
+    """Trainer that runs the trials of a scan; see also `ModelTrainer`."""
+
+    def hyperparametrizable(self, params: dict[str, Any]) -> Any:
+        """Return the result of a trial with these parameters: ``loss``, ``status``, ..."""
+
+
+@runtime_checkable
+class HyperoptTrainer(Trainer, Protocol):
+    """Trainer that is told which hyperparameters a scan draws."""
+
+    def set_hyperopt(self, on: bool, keys: Any = None) -> None:
+        """Switch hyperopt on, for the hyperparameters `keys`."""
+
+
+def evaluate(model_trainer: Trainer, parameters: Mapping[str, Any]) -> Record:
+    """Return the result of one trial in the record's form; an exception is a failure of the trial.
 
     KeyboardInterrupt and SystemExit pass through.
-
-    Parameters
-    ----------
-    model_trainer
-        Object with ``hyperparametrizable(params) -> result``.
     """
     try:
         return finished_result(model_trainer.hyperparametrizable(dict(parameters)))

@@ -164,7 +164,7 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
 
     @property
     def number_finished(self) -> int:
-        """How many trials have finished, those since the last `refresh` not counted."""
+        """Return the number of trials finished at the last `refresh`."""
         return len(self._lines)
 
     @property
@@ -196,7 +196,9 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         if self._exp_key is None:
             self._trials = list(documents)
         else:
-            self._trials = [each for each in documents if each.get("exp_key") == self._exp_key]
+            self._trials = [
+                document for document in documents if document.get("exp_key") == self._exp_key
+            ]
         if documents is not self._absorbed_of or len(documents) < self._absorbed:
             self._absorbed_of, self._absorbed = documents, 0
         # those before are final, and have been taken up
@@ -363,7 +365,7 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         self.write_json()
 
     def is_written_as(self, path: Path) -> bool:
-        """Whether the file holds what `write_json` would write."""
+        """Return whether the file holds what `write_json` would write."""
         text = self._lines.text()
         try:
             with open_regular(path) as file:
@@ -378,7 +380,7 @@ class FileTrials(Trials, OwnStore):  # type: ignore[misc]
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __getstate__(self) -> dict[str, Any]:
-        """In plain types; the text of the trials is the store's own, not to be changed."""
+        """Return the state in plain types; the text of the trials is not copied."""
         self._absorb()
         if self._space_text is None and self._parameters is not None:
             self._space_text = json.dumps(encode_space(self._parameters))
@@ -436,7 +438,7 @@ class _Chunks(io.RawIOBase):
 
 
 def _generator_state(generator: np.random.Generator | None) -> Any:
-    """Its state in plain types: names and integers."""
+    """Return the state of a generator in plain types: names and integers."""
     return None if generator is None else plain(generator.bit_generator.state)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from n3hyper.hyper_optimization.evaluation import Trainer
 from n3hyper.hyper_optimization.sampling.samplers import (
     ActivationStr,
     hp_choice,
@@ -17,7 +18,7 @@ from n3hyper.hyper_optimization.sampling.samplers import (
     optimizer_arg_wrapper,
 )
 from n3hyper.hyper_optimization.search_space import HyperScanner
-from n3hyper.hyper_optimization.serial_loop import run_scan
+from n3hyper.hyper_optimization.serial_loop import LoopListener, ScanSettings, run_scan
 
 __all__ = [
     "ActivationStr",
@@ -33,10 +34,11 @@ __all__ = [
 
 def hyper_scan_wrapper(
     replica_path_set: Path,
-    model_trainer: Any,
+    model_trainer: Trainer,
     hyperscanner: HyperScanner,
     max_evals: int = 1,
-    **options: Any,
+    listener: LoopListener | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     """Run a scan, and keep each trial in ``tries.json`` and ``tries.pkl``.
 
@@ -45,15 +47,17 @@ def hyper_scan_wrapper(
     replica_path_set
         Folder of the two files; it is made where it is missing.
     model_trainer
-        What fits: an object with the method ``hyperparametrizable(params) -> result``, and if it
-        likes ``set_hyperopt(on, keys=...)``.
+        Trainer with the method ``hyperparametrizable(params) -> result``, and if it likes
+        ``set_hyperopt(on, keys=...)``.
     hyperscanner
         The search space.
     max_evals
         Number of trials in the scan, those of a scan that is restarted counted.
-    **options
-        What `n3hyper.hyper_optimization.serial_loop.run_scan` takes beyond: ``seed``, ``algo``,
-        ``restart``, ``fingerprint``, ``on_trial``, ``on_start``, ``max_failures``, ...
+    listener
+        `LoopListener` that follows the scan.
+    **settings
+        Fields of `n3hyper.hyper_optimization.serial_loop.ScanSettings`: ``seed``, ``algo``,
+        ``restart``, ``fingerprint``, ``keep``, ``max_failures``, ``lock``.
 
     Returns
     -------
@@ -68,5 +72,12 @@ def hyper_scan_wrapper(
     FitError
         No trial succeeded.
     """
-    outcome = run_scan(Path(replica_path_set), model_trainer, hyperscanner, max_evals, **options)
+    outcome = run_scan(
+        Path(replica_path_set),
+        model_trainer,
+        hyperscanner,
+        max_evals,
+        ScanSettings(**settings),
+        listener,
+    )
     return outcome.best_parameters

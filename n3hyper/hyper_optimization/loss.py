@@ -1,78 +1,46 @@
 """The loss of a trial: pure functions from the numbers of folds and replicas to one.
 
-A scan makes its losses with them (`n3hyper.hyper_optimization.scoring`), the report scores stored
-trials again with them, and `n3hyper.hyper_optimization.rewards.HyperLoss` has n3fit's names for
-them. k folds, R replicas:
+A scan makes its losses with them (`n3hyper.hyper_optimization.scores.scoring`), the report scores
+stored trials again with them, and `n3hyper.hyper_optimization.rewards.HyperLoss` has n3fit's names
+for them. k folds, R replicas:
 
     best_replicas   which of a fold's replicas make the ensemble
     fold_loss       the loss of a fold, from its replicas and from the figure of their ensemble
-    fold_failure    whether that loss makes the trial fail
     trial_loss      the number that the scan minimises, from the losses of the folds
 
-A new statistic is a function in `STATISTICS`, under the name that runcards use for it (which
-`n3hyper.runcard.names` has to list as well).
+The names of losses and statistics, and what belongs to each, are those of
+`n3hyper.physics.objectives`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n3hyper.errors import RuncardError, nearest
 from n3hyper.physics.arrays import Array, Mask
+from n3hyper.physics.objectives import LOSS_TYPES, N3FIT41, STATISTICS, LossType
 
-Statistic = Callable[..., Any]
-
-LOSS_TYPES: Final = ("chi2", "phi2", "logp", "chi2p")
-ENSEMBLE_FIGURE: Final = {"phi2": "phi2", "logp": "logp", "chi2p": "chi2"}
-"""The figure of the ensemble that a loss is made of; chi2 is made of the replicas'."""
-WHOLE_FITS: Final = ("fit_distance", "fit_future_tests")
-"""Statistics over folds that look at the PDFs of all folds, and not at their losses."""
-BEST_PROPORTION: Final = 0.85
-"""n3fit's part of the replicas that average_best means."""
 THRESHOLD: Final = 50.0
 """Loss of a fold above which a trial fails, where a runcard does not say."""
 MIN_USABLE: Final = 0.5
 """Fraction of the replicas of a fold that must be usable."""
-
-
-def _average(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> Any:
-    """The mean."""
-    return _number(np.mean(np.asarray(losses, dtype=np.float64), axis=axis))
-
-
-def _best_worst(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> Any:
-    """The largest: the best setup is the one with the best worst case."""
-    return _number(np.max(np.asarray(losses, dtype=np.float64), axis=axis))
-
-
-def _std(losses: ArrayLike, axis: int = 0, **_kwargs: Any) -> Any:
-    """The standard deviation (of the population)."""
-    return _number(np.std(np.asarray(losses, dtype=np.float64), axis=axis))
-
-
-def _number(reduced: Any) -> Any:
-    """A plain float where there is no axis left."""
-    return reduced if np.ndim(reduced) else float(reduced)
-
-
-STATISTICS: Final[dict[str, Statistic]] = {
-    "average": _average,
-    "average_best": _average,  # the best replicas are chosen before
-    "best_worst": _best_worst,
-    "std": _std,
-}
-"""How losses become one number along an axis, over replicas and over folds."""
+COVERED: Final = 2.0
+"""chi2 of left-out data that n3fit 4.1 asks of the best replicas, and no less."""
+FITTED: Final = 1.2
+"""chi2 of fitted data above which n3fit 4.1 takes a setup for one that does not fit."""
+FITTED_WEIGHT: Final = 100.0
+"""What n3fit 4.1 multiplies the excess over `FITTED` with."""
 
 
 @dataclass(frozen=True)
 class LossRule:
-    """How the loss of a trial is made, by the keys of a runcard's ``kfold``.
+    """Rule by which the loss of a trial is made, with the keys of a runcard's ``kfold``.
 
     Parameters
     ----------
@@ -113,16 +81,21 @@ class LossRule:
             )
 
     @property
+    def kind(self) -> LossType:
+        """Return what belongs to the name of the loss."""
+        return LOSS_TYPES[self.loss_type]
+
+    @property
     def larger_is_better(self) -> bool:
-        """Whether the scan minimises the reciprocal of the losses.
+        """Return whether the scan minimises the reciprocal of the losses.
 
         A good setup leaves PDFs undetermined where data are left out: phi2 is to be large.
         """
-        return self.loss_type == "phi2"
+        return self.kind.larger_is_better
 
     @property
     def name(self) -> str:
-        """What the scan minimises.
+        """Return the name of what the scan minimises.
 
         >>> LossRule("phi2").name, LossRule("chi2").name
         ('1/phi2', 'chi2')
@@ -175,7 +148,7 @@ def best_replicas(
 
 
 def enough(used: Mask) -> bool:
-    """Whether so many replicas (R,) of a fold can be used that it counts."""
+    """Return whether so many replicas (R,) of a fold can be used that it counts."""
     return bool(used.any() and used.mean() >= MIN_USABLE)
 
 
@@ -185,15 +158,22 @@ def fold_loss(
     penalties: Sequence[Array],
     best: NDArray[np.intp],
     figure: float = math.nan,
+    validation: ArrayLike | None = None,
 ) -> float:
     """Return the loss of one fold (but for phi2, the smaller the better).
 
+    Penalties are added where `penalties_in_loss` says so:
+
     chi2
         the replica statistic of (chi2 + sum of penalties), of the best replicas for average_best;
-    phi2
-        that of the ensemble; penalties are never added;
     logp, chi2p
-        that of the ensemble plus the mean of the sum of penalties of its replicas.
+        that of the ensemble plus the mean of the sum of penalties of its replicas;
+    phi2
+        that of the ensemble; penalties make its reciprocal, which is minimised, larger by the same
+        mean;
+    n3fit41
+        the replica statistic of the validation losses of the best replicas, plus what that of the
+        best other share of (chi2 + sum of penalties) exceeds 2 by.
 
     Parameters
     ----------
@@ -204,40 +184,43 @@ def fold_loss(
     best
         See `best_replicas`.
     figure
-        Of the ensemble, see `ENSEMBLE_FIGURE`.
+        Of the ensemble, see `LossType.figure`.
+    validation
+        (R,): validation losses, of which n3fit41 is made; without them it is NaN.
     """
-    if rule.loss_type == "phi2":
-        return figure
     extra = sum(penalties if rule.penalties_in_loss else (), np.zeros_like(losses))
-    if rule.loss_type == "chi2":
+    statistic = STATISTICS[rule.replica_statistic]
+    if rule.loss_type == N3FIT41:
+        return _n3fit41(rule, losses + extra, best, validation)
+    if not rule.kind.figure:
         chosen = best if rule.replica_statistic == "average_best" else np.arange(losses.size)
-        return float(STATISTICS[rule.replica_statistic]((losses + extra)[chosen]))
-    return figure + float(extra[best].mean())
+        return float(statistic((losses + extra)[chosen]))
+    mean = float(extra[best].mean())
+    if not rule.larger_is_better or not mean:
+        return figure + mean
+    return reciprocal(reciprocal(figure) + mean)
 
 
-def fold_failure(
-    rule: LossRule, value: float, figures: Sequence[float] = ()
-) -> tuple[str, str] | None:
-    """Return reason and text of the failure of a fold, or None.
+def _n3fit41(
+    rule: LossRule, losses: Array, best: NDArray[np.intp], validation: ArrayLike | None
+) -> float:
+    """The loss of a fold that n3fit 4.1.5 calls chi2 (``HyperLoss.compute_loss``).
 
-    Parameters
-    ----------
-    value
-        Its loss, see `fold_loss`. The threshold is for what the scan minimises of it.
-    figures
-        chi2, phi2 and logp of the ensemble, which must be numbers whichever the loss is made of.
+    Most replicas are to be good fits, and a few of them are to cover what the fold leaves out.
     """
-    if not math.isfinite(value):
-        return "nan", f"the loss ({rule.loss_type}) is {value}"
-    if not all(map(math.isfinite, figures)):
-        return "nan", "chi2, phi2 or logp of the ensemble is not finite"
-    target = minimised(rule, value)
-    if target > rule.threshold:
-        return "threshold", f"the loss ({rule.name}) {target:.6g} is above {rule.threshold:g}"
-    return None
+    if validation is None:
+        return math.nan
+    # in n3fit's arithmetic, by which 15 % of 20 replicas are 4
+    share = math.ceil((1.0 - rule.reduce_proportion) * losses.size)
+    covering = np.sort(losses)[: max(share, 1)]
+    statistic = STATISTICS[rule.replica_statistic]
+    fitted = statistic(np.asarray(validation, dtype=np.float64)[best])
+    return float(fitted + np.maximum(statistic(covering) - COVERED, 0.0))
 
 
-def trial_loss(rule: LossRule, folds: ArrayLike, weights: ArrayLike = 1.0) -> float:
+def trial_loss(
+    rule: LossRule, folds: ArrayLike, weights: ArrayLike = 1.0, fitted: ArrayLike = math.nan
+) -> float:
     """Return the number that the scan minimises.
 
     Parameters
@@ -246,11 +229,37 @@ def trial_loss(rule: LossRule, folds: ArrayLike, weights: ArrayLike = 1.0) -> fl
         (k,): see `fold_loss`.
     weights
         (k,): of the folds.
+    fitted
+        (k,): chi2 of the data that each fold fits, of the mean over its replicas; n3fit41 adds
+        `unfitted` of them.
 
     Examples
     --------
     >>> trial_loss(LossRule("phi2", fold_statistic="best_worst"), [1.0, 4.0])
     0.25
+    >>> trial_loss(LossRule("n3fit41"), [1.0, 2.0], fitted=[1.0, 1.1])
+    1.5
     """
     weighted = np.asarray(folds, dtype=np.float64) * np.asarray(weights, dtype=np.float64)
-    return minimised(rule, float(STATISTICS[rule.fold_statistic](weighted)))
+    loss = minimised(rule, float(STATISTICS[rule.fold_statistic](weighted)))
+    return loss + unfitted(fitted) if rule.loss_type == N3FIT41 else loss
+
+
+def unfitted(fitted: ArrayLike) -> float:
+    """Return n3fit 4.1's term for a setup that does not describe what it fits.
+
+    100 times what the mean over the folds exceeds 1.2 by. (n3fit's ``LossHyperopt`` is an elu, and
+    lies up to 1e-8 below zero where there is no excess.)
+
+    Parameters
+    ----------
+    fitted
+        (k,): chi2 per point.
+
+    Examples
+    --------
+    >>> unfitted([1.0, 1.1]), round(unfitted([1.2, 1.4]), 9)
+    (0.0, 10.0)
+    """
+    excess = np.mean(np.asarray(fitted, dtype=np.float64)) - FITTED
+    return float(FITTED_WEIGHT * np.maximum(excess, 0.0))

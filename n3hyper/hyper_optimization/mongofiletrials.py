@@ -32,15 +32,15 @@ from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
 from n3hyper.hyper_optimization.mongo.known_jobs import KnownJobs
 from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG, LocalWorkers
 from n3hyper.hyper_optimization.mongo.mirror import FileWriter, with_name
-from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
-from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
-from n3hyper.hyper_optimization.mongo.search import Search
-from n3hyper.hyper_optimization.mongo.server import MongodRunner
-from n3hyper.hyper_optimization.objectives import (
+from n3hyper.hyper_optimization.mongo.objectives import (
     ObjectiveDocument,
     find_objective,
     objective_name,
 )
+from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
+from n3hyper.hyper_optimization.mongo.search import Search
+from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.stores.base import TrialStore
 from n3hyper.system.atomic_write import write_atomically
@@ -170,7 +170,7 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
 
     @property
     def scan(self) -> dict[str, Any]:
-        """What a restart needs; see `FileTrials`."""
+        """Return what a restart needs; see `FileTrials`."""
         return self.files.scan
 
     @scan.setter
@@ -179,12 +179,12 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
 
     @property
     def attachments(self) -> dict[str, Any]:
-        """Of the process, not of the database: hyperopt puts pickles here."""
+        """Return the attachments of this process, where hyperopt puts pickles."""
         return self._attachments
 
     @property
     def headers(self) -> dict[int, dict[str, Any]]:
-        """By number, the state of trials that have not finished; see `KnownJobs`."""
+        """Return, by number, the state of trials that have not finished; see `KnownJobs`."""
         return self.known.headers
 
     @property
@@ -200,14 +200,14 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
         return type(self)(None, uri=self.uri, exp_key=exp_key or self.exp_key, refresh=refresh)
 
     def count_by_state_unsynced(self, arg: Any) -> int:
-        """How many trials have the state, or one of the states, now."""
+        """Return the number of trials that have the state, or one of the states, now."""
         self.refresh()
         if self._search is not None:
             self._search.look()
         return int(self.count_by_state_synced(arg))
 
     def trial_attachments(self, trial: Record) -> TrialAttachments:
-        """What the objective has attached to a trial, by name, in the database."""
+        """Return the objective's attachments to a trial, by name, in the database."""
         return TrialAttachments(self.handle, job_id(self.exp_key, trial["tid"]))
 
     def delete_all(self, cond: Any = None) -> None:
@@ -413,7 +413,8 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
         if callable(objectives) or isinstance(objectives, str):
             objectives = (objectives,)
         names = tuple(
-            each if isinstance(each, str) else objective_name(each) for each in objectives
+            objective if isinstance(objective, str) else objective_name(objective)
+            for objective in objectives
         )
         for name in names:
             find_objective(name)
@@ -451,7 +452,7 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
 
     @property
     def workers_running(self) -> bool:
-        """Whether the workers that were started here still are."""
+        """Return whether the workers that were started here still are."""
         return self._workers.running
 
     def stop_mongo_workers(self) -> None:

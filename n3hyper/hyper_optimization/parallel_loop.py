@@ -38,7 +38,7 @@ _WINDOW: Final = 50
 
 @dataclass(frozen=True)
 class Status:
-    """How a parallel scan stands."""
+    """State of a parallel scan."""
 
     total: int
     done: int
@@ -207,7 +207,7 @@ class ParallelScan:
         return [tid for tid, header in headers if header.get("state") == STATE_NEW]
 
     def _wanted(self) -> int:
-        """How many jobs the queue should hold: what workers will ask for in the next seconds.
+        """Return the number of jobs that workers will ask for in the next seconds.
 
         Few, since a suggestion that is made later knows more; enough, that nobody waits.
         """
@@ -263,20 +263,20 @@ class ParallelScan:
         except PyMongoError:
             return  # the next refresh will say so
         # a worker that refuses this scan is none of its workers; what it says of others is no news
-        refusing = [each for each in seen if each.get("refuses") == self.trials.exp_key]
-        self.workers = [each for each in seen if each not in refusing]
-        self._refusals = [str(each.get("note") or "")[:_LONGEST_NOTE] for each in refusing]
+        refusing = [worker for worker in seen if worker.get("refuses") == self.trials.exp_key]
+        self.workers = [worker for worker in seen if worker not in refusing]
+        self._refusals = [str(worker.get("note") or "")[:_LONGEST_NOTE] for worker in refusing]
         self.on_status(self.status())
 
     def status(self) -> Status:
-        """How the scan stands."""
+        """Return the state of the scan."""
         finished = self.trials.files.trials
         span = time.monotonic() - self._ends[0]
         notes = dict.fromkeys(printable(note) for note in self._refusals)
         return Status(
             total=self.max_evals,
             done=len(finished),
-            failed=sum(each["result"]["status"] != STATUS_OK for each in finished),
+            failed=sum(trial["result"]["status"] != STATUS_OK for trial in finished),
             running=self._running(),
             queued=len(self._queued()),
             workers=len(self.workers),

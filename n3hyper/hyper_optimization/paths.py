@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,19 @@ NNFIT: Final = "nnfit"
 """The folder of the replicas, in the folder of the scan or of the fit."""
 REPLICA: Final = "replica_"
 """How the folder of a replica begins; its number follows."""
+POSTFIT: Final = "postfit"
+"""The folder of the replicas that passed the vetoes, in the folder of a fit."""
 REPLICA_FOLDER: Final = Path(NNFIT) / f"{REPLICA}1"
 """Where the trials are kept, from the folder of the scan."""
 JSON: Final = "tries.json"
 """The trials for people and programs."""
 PICKLE: Final = "tries.pkl"
 """The trials for a restart."""
+FIT: Final = "fit.json"
+"""A fit in numbers, in its folder."""
+JOBS: Final = "jobs"
+"""The store of the jobs of a fit, in its folder ``nnfit``."""
+_NUMBERED: Final = re.compile(rf"{REPLICA}(\d{{1,8}})")
 
 
 def replica_folder(output: Path) -> Path:
@@ -29,12 +37,28 @@ def replica_folder(output: Path) -> Path:
 
 
 def is_replica_folder(folder: Path) -> bool:
-    """Whether a folder is named as that of a replica is: ``nnfit/replica_<number>``.
+    """Return whether a folder is named as that of a replica is: ``nnfit/replica_<number>``.
 
     >>> is_replica_folder(Path("scan/nnfit/replica_2")), is_replica_folder(Path("scan/nnfit"))
     (True, False)
     """
     return folder.name.startswith(REPLICA) and folder.parent.name == NNFIT
+
+
+def replica_number(folder: Path) -> int | None:
+    """Return the number in the name of a replica's folder; None for any other name.
+
+    >>> replica_number(Path("nnfit/replica_12")), replica_number(Path("nnfit/replica_x"))
+    (12, None)
+    """
+    found = _NUMBERED.fullmatch(folder.name)
+    return int(found[1]) if found else None
+
+
+def replica_folders(above: Path) -> dict[int, Path]:
+    """Return the folders of replicas in ``nnfit`` or ``postfit`` by number, in ascending order."""
+    numbered = ((replica_number(folder), folder) for folder in above.glob(f"{REPLICA}*"))
+    return dict(sorted((number, folder) for number, folder in numbered if number is not None))
 
 
 def find_store(path: Path) -> Path:

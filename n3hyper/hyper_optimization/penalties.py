@@ -38,7 +38,7 @@ _SLOPE_OFFSET: Final = 1e-7
 
 
 class StoppingObject(Protocol):
-    """What `patience` reads; `vl_loss` may go by n3fit's name `vl_chi2` as well."""
+    """Stopping information that `patience` reads; `vl_loss` may have n3fit's name `vl_chi2`."""
 
     @property
     def e_best_chi2(self) -> Any:
@@ -222,7 +222,7 @@ def find_penalties(names: Sequence[str]) -> dict[str, Callable[..., Any]]:
 
 
 def _is_penalty(function: Callable[..., Any]) -> bool:
-    """Whether it can be called as all penalties are."""
+    """Return whether an object can be called as all penalties are."""
     try:
         inspect.signature(function).bind(pdf_model=None, stopping_object=None)
     except TypeError:

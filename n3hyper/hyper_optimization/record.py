@@ -15,9 +15,18 @@ status ``fail``, a `failure` with reason and text, and None for a loss.
         hyper_losses_chi2, hyper_losses_phi2, hyper_losses_logp  (k,) on the data left out
         trvl_losses_chi2, trvl_losses_chi2exp, trvl_losses_phi2, trvl_losses_logp
                                                                  (k,) on the data fitted
+        phi2_folds         (k,) as hyper_losses_phi2, None for a fold with fewer than two usable
+                           replicas, of which there is no phi2; the other lists of phi2 are empty
+                           then, since NNPDF's programs take averages of them
+        with_dropped       chi2, phi2 and logp, (k,) each, as hyper_losses_* but of all replicas
+                           that have numbers, those that do not count included
+        fold_losses        (k,) times the weight of the fold
+        fold_parts         by name, (k,): of fold_losses (of phi2: of the reciprocal)
         penalties          by name, (k, R)
         best_epochs, stop_epochs, positivity_passed, replicas_used   (k, R)
-      failure              reason, one of `REASONS`, and text; the traceback of an exception
+      loss_parts           by name, what the loss is the sum of: chi2, each penalty, dropped
+      failure              reason, one of `REASONS`, and text; quantity, value, limit, key and fold
+                           as far as they are known; the traceback of an exception
       seconds, epochs_run, seed, version
 
 The `state` is hyperopt's: 2 for a trial with a score in each fold (failed or not), 3 for one
@@ -52,6 +61,7 @@ REASONS: Final = (
     "threshold",
     "threshold_chi2",
     "positivity",
+    "replicas",
     "setup",
     "exception",
     "memory",
@@ -70,6 +80,8 @@ FOLD_SCORES: Final = (
     "trvl_losses_logp",
 )
 """Entries of kfold_meta with one number a fold."""
+OF_SEVERAL: Final = ("hyper_losses_phi2", "trvl_losses_phi2")
+"""Those that need two usable replicas, and are empty where a fold has fewer."""
 REPLICA_SCORES: Final = ("validation_losses", "experimental_losses", "hyper_losses")
 """Entries of kfold_meta with one number a fold and replica."""
 TIMES: Final = ("book_time", "refresh_time")
@@ -140,7 +152,7 @@ def to_json(record: Mapping[str, Any]) -> str:
 
 
 def _time_text(value: Any) -> str:
-    """What JSON has no type for: `plain` leaves times alone."""
+    """Return a time as text, since JSON has no type for it."""
     return str(value)
 
 
@@ -204,7 +216,7 @@ def check_record(record: Any) -> None:
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether it is a text, a truth value or a number of the usual size."""
+    """Return whether a value is a text, a truth value or a number of the usual size."""
     if isinstance(value, int):
         return abs(value) < _LARGEST_NUMBER
     return value is None or isinstance(value, (str, float))
@@ -234,13 +246,13 @@ def read_tries(path: Path) -> list[Record]:
         raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, MemoryError) as err:
         raise StoreInputError(f"{path}: not JSON: {err or 'it lacks memory'}") from err
-    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise StoreInputError(f"{path}: not a list of trials")
     return records
 
 
 def most_containers(content: bytes) -> int:
-    """How many lists and mappings a file of trials may have, by how many trials it may have.
+    """Return the number of lists and mappings that a file of so many trials may have.
 
     >>> most_containers(b'[{"tid": 0}]')
     21000
@@ -267,20 +279,28 @@ def as_array(value: Any) -> NDArray[np.float64]:
 
 
 def is_finite(value: Any) -> bool:
-    """Whether `value` is a number and neither NaN nor infinite."""
+    """Return whether `value` is a number and neither NaN nor infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     # no float is as large as an integer may be
     return abs(value) < _LARGEST_NUMBER if isinstance(value, int) else math.isfinite(value)
 
 
-def failed_result(reason: str, text: str, traceback: str = "", **scores: Any) -> Record:
+def failed_result(
+    reason: str,
+    text: str,
+    traceback: str = "",
+    details: Mapping[str, Any] | None = None,
+    **scores: Any,
+) -> Record:
     """Return the result of a trial that failed, with whatever is known of its scores.
 
     Parameters
     ----------
     traceback
         Of the exception that ended it; kept where there is one.
+    details
+        What else is known of the failure: see `n3hyper.hyper_optimization.scores.failures.Failure`.
 
     Examples
     --------
@@ -302,6 +322,7 @@ def failed_result(reason: str, text: str, traceback: str = "", **scores: Any) ->
         "failure": {
             "reason": reason,
             "text": " ".join(text.split()),
+            **(details or {}),
             **({"traceback": traceback} if traceback else {}),
         },
     }
@@ -322,8 +343,11 @@ def finished_result(result: Any) -> Record:
         return dict(plain({"version": __version__, **scores}))
     failure = scores.pop("failure", None)
     if failure:
-        traceback = failure.get("traceback", "")
-        return failed_result(failure["reason"], failure["text"], traceback, **scores)
+        known = ("reason", "text", "traceback")
+        details = {name: value for name, value in failure.items() if name not in known}
+        return failed_result(
+            failure["reason"], failure["text"], failure.get("traceback", ""), details, **scores
+        )
     if scores.get("status") == STATUS_OK:
         return failed_result("nan", f"the loss is {scores.get('loss')}", **scores)
     return failed_result("exception", "the objective gave no reason", **scores)
@@ -346,7 +370,7 @@ def finished_state(result: Mapping[str, Any]) -> int:
     if result["status"] == STATUS_OK:
         return STATE_DONE
     meta = result.get("kfold_meta", {})
-    scores = [meta.get(name) or [None] for name in FOLD_SCORES]
+    scores = [meta.get(name) or ([] if name in OF_SEVERAL else [None]) for name in FOLD_SCORES]
     complete = all(is_finite(number) for each in scores for number in each)
     return STATE_DONE if complete else STATE_ERROR
 

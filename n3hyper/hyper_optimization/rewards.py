@@ -25,30 +25,23 @@ _std 0.816496580927726
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n3hyper.hyper_optimization.loss import (
-    ENSEMBLE_FIGURE,
-    LOSS_TYPES,
-    STATISTICS,
-    LossRule,
-    Statistic,
-    best_replicas,
-    fold_loss,
-    reciprocal,
-)
-from n3hyper.hyper_optimization.metrics import (
+from n3hyper.hyper_optimization.loss import LossRule, best_replicas, fold_loss, reciprocal
+from n3hyper.hyper_optimization.penalties import PDFModel
+from n3hyper.hyper_optimization.scores.metrics import (
     NO_METRICS,
     ExperimentalData,
     HyperoptMetrics,
     compute_hyperopt_metrics,
     joined,
 )
-from n3hyper.hyper_optimization.penalties import PDFModel
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.objectives import LOSS_TYPES, STATISTICS, Statistic, default_proportion
 from n3hyper.theory.fktable import evolution_matrix
 
 __all__ = [
@@ -91,9 +84,10 @@ class HyperLoss:
     reduce_proportion
         The best ceil(reduce_proportion * replicas) replicas by validation loss make the ensemble
         whose chi2, phi2 and logp are taken, and the mean of average_best. Without validation
-        losses all replicas count.
+        losses all replicas count. When not given: 1, or 0.85 for average_best and n3fit41.
     penalties_in_loss
-        Whether penalties are added to the loss, or only recorded.
+        Whether penalties are added to the loss, or only recorded. When not given they are, but
+        not to phi2 and n3fit41.
 
     Attributes
     ----------
@@ -115,15 +109,20 @@ class HyperLoss:
         loss_type: str | None = None,
         replica_statistic: str | None = None,
         fold_statistic: str | None = None,
-        reduce_proportion: float = 1.0,
-        penalties_in_loss: bool = True,
+        reduce_proportion: float | None = None,
+        penalties_in_loss: bool | None = None,
     ) -> None:
-        self.rule = LossRule(
+        rule = LossRule(
             loss_type=LossRule.loss_type if loss_type is None else loss_type,
             replica_statistic=_or_average(replica_statistic),
             fold_statistic=_or_average(fold_statistic),
-            penalties_in_loss=penalties_in_loss,
-            reduce_proportion=reduce_proportion,
+        )
+        if penalties_in_loss is None:
+            penalties_in_loss = rule.kind.penalties_in_loss
+        if reduce_proportion is None:
+            reduce_proportion = default_proportion(rule.loss_type, rule.replica_statistic)
+        self.rule = replace(
+            rule, penalties_in_loss=penalties_in_loss, reduce_proportion=reduce_proportion
         )
         self.reduce_over_replicas = STATISTICS[self.rule.replica_statistic]
         folds = STATISTICS[self.rule.fold_statistic]
@@ -185,7 +184,7 @@ class HyperLoss:
         fold_idx
             0 begins a new trial.
         validation_loss
-            (replicas,): chooses the best replicas.
+            (replicas,): chooses the best replicas; n3fit41 is made of it, and NaN without.
         predictions
             (replicas, ndata of `experimental_data`, group after group), when they are known
             already.
@@ -216,8 +215,9 @@ class HyperLoss:
         best = self.best_replicas(validation_loss, losses.size)
         metrics = _ensemble(pdf_model, experimental_data, predictions, best)
         self._record(metrics, losses, named)
-        figure = getattr(metrics, ENSEMBLE_FIGURE.get(self.rule.loss_type, "chi2"))
-        return fold_loss(self.rule, losses, list(named.values()), best, figure)
+        figure = getattr(metrics, self.rule.kind.figure or "chi2")
+        values = list(named.values())
+        return fold_loss(self.rule, losses, values, best, figure, validation_loss)
 
     def _record(
         self, metrics: HyperoptMetrics, losses: Array, penalties: Mapping[str, Array]
@@ -273,7 +273,7 @@ _SAME: Final = 1e-12
 
 
 def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any) -> float:
-    """How far the fits of the folds lie from that of the first, in standard deviations.
+    """Return how far the fits of the folds lie from that of the first, in standard deviations.
 
     The distance of two ensembles, |m1 - m2| / sqrt(s1^2/N1 + s2^2/N2) (arXiv:1410.8849),
     is taken at Q0 for sbar, ubar, dbar, g, d, u, s and c on 50 nodes from 1e-6 to 0.9; the
@@ -303,7 +303,7 @@ def fit_distance(pdfs_per_fold: Sequence[PDFModel] | None = None, **_kwargs: Any
         # p parton, f evolution flavour, r replica
         pdf = np.einsum("pf,...fr->...pr", to_partons, evolution)
         moments.append((pdf.mean(axis=-1), pdf.var(axis=-1) / pdf.shape[-1]))
-    return max((_distance(each, moments[0]) for each in moments[1:]), default=0.0)
+    return max((_distance(fit, moments[0]) for fit in moments[1:]), default=0.0)
 
 
 def _distance(one: tuple[Array, Array], other: tuple[Array, Array]) -> float:
@@ -348,7 +348,7 @@ def fit_future_tests(
     experimental_models: Sequence[ExperimentalData] | None = None,
     **_kwargs: Any,
 ) -> float:
-    """Whether fits that do not know some data describe them within their own uncertainty.
+    """Return whether fits that do not know some data describe them within their own uncertainty.
 
     The partitions grow in time: the last fit knows all data. For each earlier fold the chi2 of
     its mean prediction on the data it left out, the covariance of its PDFs added, is compared to
@@ -366,7 +366,7 @@ def fit_future_tests(
         raise ValueError("fit_future_tests needs the PDF models and the data of each fold")
     data = experimental_models[: len(n3pdfs) - 1]
     return future_test_loss(
-        [each.predictions(pdf) for each, pdf in zip(data, n3pdfs, strict=False)],
-        [each.predictions(n3pdfs[-1]) for each in data],
+        [part.predictions(pdf) for part, pdf in zip(data, n3pdfs, strict=False)],
+        [part.predictions(n3pdfs[-1]) for part in data],
         data,
     )

@@ -1,8 +1,8 @@
 """The search space of a scan: the runcard's parameters with samplers in place of what is scanned.
 
 Labels and distributions are n3fit's, so that trials of both can be looked at together. What may be
-scanned is said by the readers of ``hyperscan_config`` (`n3hyper.runcard.hyperscan`), which check
-what is given here as well.
+scanned is said by the readers of ``hyperscan_config`` (`n3hyper.runcard.sections.hyperscan`), which
+check what is given here as well.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from n3hyper.hyper_optimization.sampling.samplers import (
     optimizer_arg_wrapper,
 )
 from n3hyper.hyper_optimization.sampling.space import evaluate_space, runcard_parameters
-from n3hyper.runcard import hyperscan
 from n3hyper.runcard.names import INITIALIZERS
 from n3hyper.runcard.node import Node, Section
+from n3hyper.runcard.sections import hyperscan
 
 _STEPS: Final = 5
 _WHERE: Final = "hyperscan_config"

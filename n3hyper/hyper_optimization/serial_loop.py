@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from n3hyper.errors import FitError, StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.evaluation import evaluate
+from n3hyper.hyper_optimization.evaluation import HyperoptTrainer, Trainer, evaluate
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import (
@@ -39,12 +39,12 @@ from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.system.atomic_write import remove_leftovers
 from n3hyper.system.interruption import uninterrupted
 
-__all__ = ["ScanOutcome", "evaluate", "run_scan", "save"]
+__all__ = ["LoopListener", "ScanOutcome", "ScanSettings", "evaluate", "run_scan", "save"]
 
 
 @dataclass(frozen=True)
 class ScanOutcome:
-    """What a scan has found."""
+    """Result of a scan."""
 
     trials: FileTrials
     stopped: str = ""
@@ -60,7 +60,7 @@ class ScanOutcome:
 
     @property
     def failures(self) -> Counter[str]:
-        """How many trials failed, by reason."""
+        """Return the number of trials that failed, by reason."""
         return Counter(
             trial["result"].get("failure", {}).get("reason", "exception")
             for trial in self.trials.finished
@@ -84,25 +84,55 @@ class ScanOutcome:
         return runcard_parameters(best["misc"]["space_vals"])
 
 
+@dataclass(frozen=True)
+class ScanSettings:
+    """Settings of a scan beside its space and the number of its trials."""
+
+    seed: int | None = None
+    """Of the suggestions; 42 where a scan is begun, and that of the scan at a restart."""
+    algo: str | None = None
+    """Of the suggestions; ``tpe`` where a scan is begun, and that of the scan at a restart."""
+    restart: bool = False
+    """Whether the trials of the folder are continued."""
+    fingerprint: Mapping[str, str] | None = None
+    """What trials must share to be compared, by name (data, theory, folds, version, ...). It is
+    kept with the trials, together with the space's, and a restart compares it."""
+    keep: Mapping[str, Any] | None = None
+    """What else is kept with the trials, in plain types, anew at each restart."""
+    max_failures: int | None = None
+    """Failed trials in a row, since this start, after which the scan gives up."""
+    lock: bool = True
+    """Whether the folder is locked here; False for a caller that has locked it already."""
+
+
+class LoopListener:
+    """Listener that follows the loop of a scan, and may end it; this one does nothing."""
+
+    def opened(self, trials: FileTrials, notes: list[str]) -> None:
+        """Hear once of the trials that there are, and of what was put right in their files."""
+
+    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
+        """Hear of a trial that begins."""
+
+    def take(self, tid: int, result: Record) -> None:
+        """Take out of a result, before it is saved, what is kept elsewhere."""
+
+    def trial_ended(self, trial: Record) -> None:
+        """Hear of a trial that has ended and is saved."""
+
+    def stop_reason(self) -> str:
+        """Return the reason to end the scan before the next trial, if there is one."""
+        return ""
+
+
 def run_scan(
     folder: Path,
-    model_trainer: Any,
+    model_trainer: Trainer,
     hyperscanner: SearchSpace,
     max_evals: int,
-    *,
-    seed: int | None = None,
-    algo: str | None = None,
-    restart: bool = False,
-    fingerprint: Mapping[str, str] | None = None,
-    keep: Mapping[str, Any] | None = None,
-    max_failures: int | None = None,
-    on_start: Callable[[int, dict[str, Any]], None] | None = None,
-    on_trial: Callable[[Record], None] | None = None,
-    on_open: Callable[[FileTrials, list[str]], None] | None = None,
-    stop: Callable[[], str] | None = None,
-    lock: bool = True,
+    settings: ScanSettings | None = None,
+    listener: LoopListener | None = None,
     suggester: Suggests | None = None,
-    take: Callable[[int, Record], None] | None = None,
 ) -> ScanOutcome:
     """Run trials until there are `max_evals`, each saved before the next begins.
 
@@ -114,65 +144,39 @@ def run_scan(
     ----------
     folder
         Of ``tries.json`` and ``tries.pkl``; made where it is missing.
-    model_trainer
-        Object with ``hyperparametrizable(params) -> result``.
     max_evals
         Trials in all, those before a restart counted.
-    seed, algo
-        Of the suggestions; 42 and ``tpe``. A restart keeps those of the scan.
-    restart
-        Go on with the trials of the folder.
-    fingerprint
-        What trials must share to be compared, by name (data, theory, folds, version, ...). It is
-        kept with the trials, together with the space's, and a restart compares it.
-    keep
-        What else to keep with the trials, in plain types, anew at each restart.
-    max_failures
-        Failed trials in a row, since this start, after which the scan gives up.
-    on_start, on_trial
-        Called with number and parameters before a trial, with the record after it.
-    on_open
-        Called once with the trials that there are, and with one line for each thing that had to be
-        put right in the files of a scan that is restarted.
-    stop
-        Asked before each trial; a reason ends the scan.
-    lock
-        Hold the folder; False for a caller that holds it already.
     suggester
-        Who says what is run next; None for the algorithm of the scan.
-    take
-        Called with number and result of a trial before it is saved: takes out what is kept
-        elsewhere.
+        Source of the trials; None for the algorithm of the scan.
 
     Raises
     ------
     StoreError
-        The folder holds trials and `restart` is not set, or it is set and there are none, or they
+        The folder holds trials and the scan is not restarted, or it is and there are none, or they
         are those of another scan; another process is writing there; a file cannot be written.
     """
+    settings, listener = settings or ScanSettings(), listener or LoopListener()
     _make(folder)
-    with locked_scan(folder) if lock else nullcontext():
-        identity = complete_identity(fingerprint, hyperscanner.as_dict())
-        trials, notes = _open_store(folder, hyperscanner, restart, identity)
-        _settle(trials, hyperscanner, seed, algo, identity)
-        trials.scan.update(keep or {})
+    with locked_scan(folder) if settings.lock else nullcontext():
+        identity = complete_identity(settings.fingerprint, hyperscanner.as_dict())
+        trials, notes = _open_store(folder, hyperscanner, settings.restart, identity)
+        _settle(trials, hyperscanner, settings, identity)
+        trials.scan.update(settings.keep or {})
         if suggester is None:
             suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
-        if restart:
+        if settings.restart:
             mend(trials, folder, notes)
-        if on_open:
-            on_open(trials, notes)
-        if hasattr(model_trainer, "set_hyperopt"):
+        listener.opened(trials, notes)
+        if isinstance(model_trainer, HyperoptTrainer):
             model_trainer.set_hyperopt(True, keys=sorted(hyperscanner.hyper_keys))
         failed_in_a_row = 0
         while trials.number_finished < max_evals:
-            if reason := stop() if stop else "":
+            if reason := listener.stop_reason():
                 return ScanOutcome(trials, reason)
-            record = _run_trial(trials, suggester, model_trainer, hyperscanner, on_start, take)
-            if on_trial:
-                on_trial(record)
+            record = _run_trial(trials, suggester, model_trainer, hyperscanner, listener)
+            listener.trial_ended(record)
             failed_in_a_row = 0 if record["result"]["status"] == STATUS_OK else failed_in_a_row + 1
-            if max_failures is not None and failed_in_a_row >= max_failures:
+            if settings.max_failures is not None and failed_in_a_row >= settings.max_failures:
                 return ScanOutcome(trials, _gave_up(failed_in_a_row, record), gave_up=True)
     return ScanOutcome(trials)
 
@@ -227,23 +231,22 @@ def save(trials: TrialStore) -> None:
 def _settle(
     trials: OwnStore,
     hyperscanner: SearchSpace,
-    seed: int | None,
-    algo: str | None,
+    settings: ScanSettings,
     identity: Mapping[str, str],
 ) -> None:
     """Keep with the trials what a restart must find the same, or compare it."""
     if not trials.scan:
         trials.scan = {
-            "seed": HYPEROPT_SEED if seed is None else seed,
-            "algo": "tpe" if algo is None else algo,
+            "seed": HYPEROPT_SEED if settings.seed is None else settings.seed,
+            "algo": "tpe" if settings.algo is None else settings.algo,
             "fingerprint": dict(identity),
         }
         trials.rstate = trial_generator(trials.scan["seed"], 0)
         return
-    for key, wanted in (("seed", seed), ("algo", algo)):
+    for key, wanted in (("seed", settings.seed), ("algo", settings.algo)):
         if wanted is not None and wanted != trials.scan[key]:
             raise StoreInputError(
-                f"the scan was begun with {key} {trials.scan[key]!r} and cannot go on with "
+                f"the scan was begun with {key} {trials.scan[key]!r} and cannot continue with "
                 f"{wanted!r}"
             )
     spaces = (trials.parameters, hyperscanner.as_dict())
@@ -253,10 +256,9 @@ def _settle(
 def _run_trial(
     trials: OwnStore,
     suggester: Suggests,
-    model_trainer: Any,
+    model_trainer: Trainer,
     hyperscanner: SearchSpace,
-    on_start: Callable[[int, dict[str, Any]], None] | None,
-    take: Callable[[int, Record], None] | None,
+    listener: LoopListener,
 ) -> Record:
     """Suggest, evaluate and save one trial."""
     (tid,) = trials.new_trial_ids(1)
@@ -265,8 +267,7 @@ def _run_trial(
         trial = trials.begin(document)
         parameters = evaluate_space(hyperscanner.as_dict(), trial["misc"]["vals"])
         trial["misc"]["space_vals"] = plain(parameters)
-        if on_start:
-            on_start(tid, runcard_parameters(parameters))
+        listener.trial_started(tid, runcard_parameters(parameters))
         begin = time.perf_counter()
         result = evaluate(model_trainer, parameters)
         seconds = result.get("seconds")
@@ -274,8 +275,7 @@ def _run_trial(
             **(seconds if isinstance(seconds, dict) else {}),
             "total": time.perf_counter() - begin,
         }
-        if take:
-            take(tid, result)
+        listener.take(tid, result)
         result["seed"] = suggester.seed
         result["scan"] = trial_origin(trials.scan)
         trials.finish(trial, result)

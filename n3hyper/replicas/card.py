@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.errors import RuncardError
+from n3hyper.hyper_optimization.paths import NNFIT
+from n3hyper.replicas.files.weights_file import weights_name
 from n3hyper.replicas.start import OF_A_FIT, ONE_FILE, SavedWeights
-from n3hyper.replicas.weights_file import weights_name
 from n3hyper.runcard import Runcard, parse_runcard
-from n3hyper.runcard.hyperscan import OTHER_SCAN
-from n3hyper.runcard.trial_specs import TRIAL_SPECS
+from n3hyper.runcard.sections.hyperscan import OTHER_SCAN
+from n3hyper.runcard.sections.trial_specs import TRIAL_SPECS
 from n3hyper.runcard.yaml_file import parse_yaml, read_text, yaml_text
 from n3hyper.scanning.other_scans import completed, setup_of_trial, with_setups
 
@@ -32,7 +33,7 @@ _NOTHING: Final = (None, False, "", "off", "no")
 
 @dataclass(frozen=True)
 class FitCard:
-    """What a fit is told."""
+    """Fit that a runcard asks for."""
 
     runcard: Runcard
     """Without folds and ranges."""
@@ -48,7 +49,7 @@ class FitCard:
 
     @property
     def subtracts(self) -> bool:
-        """Whether features are scaled."""
+        """Return whether features are scaled."""
         return self.setups[0].get("feature_scaling_points") is not None
 
     def from_runcard(self) -> bool:
@@ -193,7 +194,7 @@ def _start(
         raise RuncardError(f"not {what}", source=path, key=key, value=named)
     for base in (path.parent, Path()):
         place = (base / Path(named).expanduser()).resolve()
-        if place.is_file() if key == ONE_FILE else (place / "nnfit").is_dir():
+        if place.is_file() if key == ONE_FILE else (place / NNFIT).is_dir():
             break
     else:
         raise RuncardError("nothing there", source=path, key=key, value=named, hint=f"name {what}")
@@ -204,6 +205,6 @@ def _start(
         basis=runcard.fitting.basis,
         subtracts=setups[0].get("feature_scaling_points") is not None,
         blocks=tuple(
-            flavours if each.get("layer_type") == "dense_per_flavour" else 1 for each in setups
+            flavours if setup.get("layer_type") == "dense_per_flavour" else 1 for setup in setups
         ),
     )

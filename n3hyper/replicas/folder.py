@@ -26,25 +26,23 @@ from typing import Any, Final
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.paths import JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
+from n3hyper.hyper_optimization.paths import FIT, JOBS, JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard
-from n3hyper.replicas.exportgrid import ExportGrid, mean_grid, partons
-from n3hyper.replicas.fit_json import chi2_log, fit_json, versions
+from n3hyper.replicas.files.exportgrid import ExportGrid, mean_grid, partons
+from n3hyper.replicas.files.fit_json import chi2_log, fit_json, versions
+from n3hyper.replicas.files.weights_file import weights_bytes
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import Vetoes
-from n3hyper.replicas.weights_file import weights_bytes
 from n3hyper.system.atomic_write import remove_leftovers, write_atomically
 
-STORE: Final = "jobs"
-SUMMARY: Final = "fit.json"
 _PART: Final = ".postfit.part"
 _NAME: Final = re.compile(r"[\w\-]+")
 
 
 @dataclass(frozen=True)
 class PDFScale:
-    """What export grids say of the theory."""
+    """Scale and theory that export grids name."""
 
     q0: float
     """GeV."""
@@ -71,12 +69,12 @@ class FitFolder:
     @property
     def store(self) -> Path:
         """Folder of the fit's jobs."""
-        return self.path / STORE
+        return self.path / JOBS
 
     @property
     def summary(self) -> Path:
         """File of the fit in numbers."""
-        return self.path / SUMMARY
+        return self.path / FIT
 
     @property
     def postfit(self) -> Path:
@@ -93,7 +91,7 @@ class FitFolder:
 
     @property
     def has_store(self) -> bool:
-        """Whether some job has finished."""
+        """Return whether some job has finished."""
         return any((self.store / name).exists() for name in (PICKLE, JSON))
 
     # ------------------------------------------------------------ before the fit
@@ -111,7 +109,7 @@ class FitFolder:
             raise StoreInputError(f"{self.path} is a file; choose a folder with -o")
         if self.has_store:
             raise StoreInputError(
-                f"{self.path} holds a fit already; go on with it by "
+                f"{self.path} holds a fit already; continue it by "
                 f"{command_line('fit', self.path)}, or choose another folder with -o"
             )
         if (self.path / NNFIT).exists() and not self.store.is_dir():
@@ -165,7 +163,7 @@ class FitFolder:
             write(folder / name, content)
 
     def has_replica(self, number: int) -> bool:
-        """Whether the folder of a replica is whole."""
+        """Return whether the folder of a replica is whole."""
         return (self.replica(number) / f"{self.name}.json").is_file()
 
     def remove_replica(self, number: int) -> None:

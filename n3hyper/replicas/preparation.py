@@ -1,4 +1,4 @@
-"""What a fit needs before its first replica: data, theory, and what tells it from other fits."""
+"""Preparation of a fit: data, theory, and what tells it from other fits."""
 
 from __future__ import annotations
 

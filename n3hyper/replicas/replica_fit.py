@@ -33,7 +33,7 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class ReplicaFit:
-    """What became of a replica, at its best epoch (or its last one, where none was accepted)."""
+    """Result of a replica at its best epoch (or its last one, where none was accepted)."""
 
     number: int
     """From 1 on; its data, split and network follow from it and the runcard's seeds."""

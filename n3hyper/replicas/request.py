@@ -1,4 +1,4 @@
-"""What a user asks of a fit."""
+"""Request of a user for a fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST: Final = 2**20
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What a user asked for.
+    """Request of a user for a fit, from options and runcard.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class FitRequest:
 
     @property
     def replica_folder(self) -> Path:
-        """Where the jobs are kept, as `ScanRequest` has it."""
+        """Return the folder where the jobs are kept, as `ScanRequest` has it."""
         return self.folder.store
 
     @property
@@ -125,7 +125,7 @@ def at_most_of(replicas: int) -> int:
 
 
 def _asked_before(folder: FitFolder) -> dict[str, Any]:
-    """What `begin` has kept; nothing where it is lost."""
+    """Return what `begin` has kept; nothing where it is lost."""
     try:
         found = load_json(read_regular(folder.store / _REQUEST, _LARGEST))
         numbers = {name: int(found[name]) for name in ("replicas", "at_most")}

@@ -1,4 +1,4 @@
-"""What the store of a fit says: the fits of its replicas, and how many more there must be."""
+"""Results in the store of a fit: its replicas, and how many more there must be."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def fits_of_job(record: Record, setups: int) -> tuple[dict[int, ReplicaFit], str
             return {}, f"{failure.get('reason')}: {failure.get('text')}"
         return {}, "exception: the job gave no replicas"
     try:
-        fits = [ReplicaFit.decode(each) for each in encoded]
+        fits = [ReplicaFit.decode(fit) for fit in encoded]
     except StoreError as error:
         return {}, f"exception: {error}"
     kept = {

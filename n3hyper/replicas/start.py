@@ -11,8 +11,9 @@ import numpy as np
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.network.pdf_model import Layer, NetworkWeights
+from n3hyper.hyper_optimization.paths import NNFIT, REPLICA
+from n3hyper.replicas.files.weights_file import SUFFIX, read_weights
 from n3hyper.replicas.replica_fit import Weights
-from n3hyper.replicas.weights_file import SUFFIX, read_weights
 from n3hyper.runcard import Flavour
 
 ONE_FILE: Final = "load"
@@ -84,7 +85,7 @@ class SavedWeights:
         """
         if self.key == ONE_FILE:
             return self.path
-        folder = self.path / "nnfit" / f"replica_{replica}"
+        folder = self.path / NNFIT / f"{REPLICA}{replica}"
         files = sorted(folder.glob(f"*{SUFFIX}"))
         if len(files) != 1:
             found = f"{len(files)} files of weights" if files else "no weights"

@@ -72,11 +72,11 @@ def _chi2_table(problem: FitProblem, chosen: Sequence[ReplicaFit]) -> list[dict[
 def _chi2(problem: FitProblem, predictions: Any, where: slice) -> dict[str, Any]:
     covariance = problem.exp_covariance.masked(np.arange(where.start, where.stop))
     data, made = problem.central[where], predictions[:, where]
-    each = chi2_per_replica(made, data, covariance)
+    of_replicas = chi2_per_replica(made, data, covariance)
     return {
         "ndata": where.stop - where.start,
         "chi2": float(chi2_per_replica(made.mean(axis=0), data, covariance)),
-        "mean": float(each.mean()),
-        "std": float(each.std()),
+        "mean": float(of_replicas.mean()),
+        "std": float(of_replicas.std()),
         "phi2": phi2(made, data, covariance),
     }

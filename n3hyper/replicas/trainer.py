@@ -40,7 +40,7 @@ def drawn(replicas: Sequence[int]) -> None:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What a process needs to fit any replica of a fit; it is pickled.
+    """Plan from which a process fits any replica of a fit; it is pickled.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class ReplicaTrainer:
         return job_result(fits, fit)
 
     def _make_enough(self, replicas: int) -> None:
-        """Have pseudodata and splits of so many replicas."""
+        """Make pseudodata and splits of so many replicas, where they are not made yet."""
         if replicas > self._problem.replicas:
             wanted = int(_ROOM * replicas)
             self._problem = build_problem(self._plan.runcard, wanted, self._plan.theory_path)

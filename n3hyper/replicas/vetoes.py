@@ -30,7 +30,7 @@ TOTAL: Final = "Total"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a replica may have at most."""
+    """Largest values that a replica may have."""
 
     chi2: float = 4.0
     """Standard deviations above the mean."""
@@ -95,7 +95,10 @@ def judge(fits: Sequence[ReplicaFit], thresholds: Thresholds | None = None) -> V
     }
     distributions = {
         CHI2: (chi2, limits.chi2),
-        **{f"ArcLength_{place}": (each, limits.arc_length) for place, each in enumerate(lengths.T)},
+        **{
+            f"ArcLength_{place}": (length, limits.arc_length)
+            for place, length in enumerate(lengths.T)
+        },
     }
     total = passed[CONVERGENCE]
     while True:

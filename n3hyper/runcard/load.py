@@ -10,19 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard.basis import read_fitting, read_sum_rules
-from n3hyper.runcard.closure import read_closure
-from n3hyper.runcard.filters import FILTER_KEYS
-from n3hyper.runcard.folds import read_kfold
-from n3hyper.runcard.hyperscan import read_hyperscan
-from n3hyper.runcard.inputs import (
-    read_datacuts,
-    read_dataset_inputs,
-    read_diagonal_frac,
-    read_lagrange,
-    read_seeds,
-    read_theory,
-)
 from n3hyper.runcard.keys import (
     IGNORED_CLOSURE,
     IGNORED_DATACUTS,
@@ -36,11 +23,24 @@ from n3hyper.runcard.keys import (
     THCOVMAT_USES,
     WEIGHTS,
 )
-from n3hyper.runcard.legacy import modernise
 from n3hyper.runcard.model import Fitting, KFold, Runcard, located
 from n3hyper.runcard.node import Node, Section
-from n3hyper.runcard.parameters import feature_scaled, read_parameters
-from n3hyper.runcard.trial_specs import TRIAL_SPECS, read_trial_specs
+from n3hyper.runcard.old_cards.legacy import modernise
+from n3hyper.runcard.sections.basis import read_fitting, read_sum_rules
+from n3hyper.runcard.sections.closure import read_closure
+from n3hyper.runcard.sections.filters import FILTER_KEYS
+from n3hyper.runcard.sections.folds import notes_on_objective, read_kfold
+from n3hyper.runcard.sections.hyperscan import read_hyperscan
+from n3hyper.runcard.sections.inputs import (
+    read_datacuts,
+    read_dataset_inputs,
+    read_diagonal_frac,
+    read_lagrange,
+    read_seeds,
+    read_theory,
+)
+from n3hyper.runcard.sections.parameters import feature_scaled, read_parameters
+from n3hyper.runcard.sections.trial_specs import TRIAL_SPECS, read_trial_specs
 from n3hyper.runcard.yaml_file import parse_yaml, plain, read_yaml
 
 TOP = (
@@ -201,6 +201,7 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
             *old,
             *_ignored(card, closure is not None),
             *_diagonal(card, diagonal_frac is not None),
+            *notes_on_objective(card.get("kfold")),
         ),
     )
 

@@ -138,10 +138,11 @@ class KFold:
     fold_statistic: str = "average"
     penalties: tuple[str, ...] = ()
     penalties_in_loss: bool = True
-    """Whether penalties are added to the loss, or only recorded."""
+    """Whether penalties are added to the loss, or only recorded; where a runcard does not say,
+    what its `loss_type` has (`n3hyper.physics.objectives.LOSS_TYPES`)."""
     reduce_proportion: float = 1.0
     """Fraction of the replicas, by validation loss, that the score looks at; where a runcard
-    asks for average_best and does not say, it is n3fit's 0.85."""
+    asks for average_best or n3fit41 and does not say, it is n3fit's 0.85."""
     threshold: float = 50.0
     """A fold with a loss above it makes the trial fail."""
 

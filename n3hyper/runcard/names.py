@@ -77,12 +77,6 @@ REGULARIZERS: Mapping[str, tuple[str, ...]] = {"l1_l2": ("l1", "l2")}
 PENALTIES = _written_penalties(Path(__file__).parents[1] / "hyper_optimization" / "penalties.py")
 """Penalties: the functions of that module which take what a penalty is given. Their names are read
 from its source, since a runcard is read before anything that computes is loaded."""
-LOSS_TYPES = ("chi2", "phi2", "logp", "chi2p")
-STATISTICS = ("average", "average_best", "best_worst", "std")
-"""How losses are reduced over the replicas of a fold."""
-
-FOLD_STATISTICS = (*STATISTICS, "fit_distance", "fit_future_tests")
-"""How losses are reduced over folds; the last two look at all fits of a trial at once."""
 
 SAMPLINGS = ("uniform", "log")
 

@@ -9,7 +9,7 @@ from n3hyper.hyper_optimization.record import Record
 
 
 class Listener(Protocol):
-    """Listener that follows the progress of a scan; see `n3hyper.cli.display`."""
+    """Listener that follows the progress of a scan; see `n3hyper.cli.displays.scan_display`."""
 
     def stage(self, text: str) -> None:
         """Report the stage of the preparation."""

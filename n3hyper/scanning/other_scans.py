@@ -22,8 +22,8 @@ from n3hyper.hyper_optimization.record import STATUS_OK, is_finite, read_tries, 
 from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 from n3hyper.hyper_optimization.sampling.space import runcard_parameters
 from n3hyper.runcard import Runcard, parse_runcard
-from n3hyper.runcard.hyperscan import OTHER_SCAN, OTHER_SPACE
-from n3hyper.runcard.trial_specs import TAKEN, TRIAL_SPECS
+from n3hyper.runcard.sections.hyperscan import OTHER_SCAN, OTHER_SPACE
+from n3hyper.runcard.sections.trial_specs import TAKEN, TRIAL_SPECS
 from n3hyper.runcard.yaml_file import read_yaml, yaml_text
 from n3hyper.scanning.request import ScanRequest
 

@@ -52,7 +52,7 @@ _GRACE: Final = 60.0
 
 
 class ParallelListener(Listener, Protocol):
-    """Listener that follows a parallel scan; see `n3hyper.cli.parallel_display`."""
+    """Listener that follows a parallel scan; see `n3hyper.cli.displays.parallel_display`."""
 
     def status(self, status: Status) -> None:
         """Report the status of the scan."""
@@ -157,7 +157,7 @@ def perform_parallel_scan(
 
 
 class SharedRun(Protocol):
-    """What is asked of whoever lets workers run its trials: a `ScanRequest`, or that of a fit."""
+    """Request for trials that workers run: a `ScanRequest`, or that of a fit."""
 
     @property
     def output(self) -> Path:
@@ -169,7 +169,7 @@ class SharedRun(Protocol):
 
     @property
     def theory_path(self) -> Path | None:
-        """Where local workers look for the theory first."""
+        """Return the folder where local workers look for the theory first."""
 
     @property
     def memory(self) -> int | None:
@@ -401,7 +401,7 @@ def _recorder(listener: Listener, budget: Budget | None) -> Callable[[Record], N
 
 
 def deadline(timeout: float | None) -> Callable[[], bool]:
-    """Whether the time is up, with some grace for what runs."""
+    """Return whether the time is up, with some grace for what runs."""
     end = None if timeout is None else time.monotonic() + timeout + _GRACE
 
     def over() -> bool:

@@ -87,10 +87,11 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
     """
     from n3hyper.data.build import build_problem
     from n3hyper.fitting.training.memory import refuse_wide_networks
+    from n3hyper.hyper_optimization.scores.scoring import refuse_too_few_replicas
     from n3hyper.hyper_optimization.search_space import HyperScanner
     from n3hyper.hyper_optimization.stores.identity import scan_identity
 
-    require_scan(runcard)
+    refuse_too_few_replicas(require_scan(runcard), request.replicas)
     for note in runcard.notes:
         listener.stage(note)
     refuse_wide_networks(runcard, request.memory)
@@ -114,7 +115,7 @@ def make_trainer(
 ) -> ModelTrainer:
     """Return the trainer that fits and scores trials; its first fit imports TensorFlow."""
     from n3hyper.fitting.model_trainer import ModelTrainer
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
     from n3hyper.hyper_optimization.stores.trial_pdfs import with_pdfs
 
     score = with_pdfs(make_scorer(problem, require_scan(runcard)))

@@ -32,7 +32,7 @@ class Replay:
 
     @property
     def same(self) -> bool:
-        """Whether all numbers agree to the bit."""
+        """Return whether all numbers agree to the bit."""
         return all(_alike(*values) for _, *values in self.compared())
 
     def compared(self) -> Iterator[tuple[str, Any, Any]]:

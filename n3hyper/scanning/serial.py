@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from n3hyper.hyper_optimization.record import Record
 from n3hyper.runcard import Runcard
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.isolation import IsolatedTrainer
@@ -21,7 +20,6 @@ from n3hyper.scanning.prepare import (
 from n3hyper.scanning.request import ScanRequest
 
 if TYPE_CHECKING:
-    from n3hyper.hyper_optimization.filetrials import FileTrials
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
 
 
@@ -46,40 +44,24 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
             return PreparedScan(fits, prepared.scanner, prepared.identity)
 
         scan = held.enter_context(held_scan(request, listener, prepare))
-        from n3hyper.hyper_optimization.serial_loop import run_scan
-        from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
+        # hyperopt takes its time to import, while the process of the fits gets ready
+        from n3hyper.hyper_optimization.serial_loop import ScanSettings, run_scan
+        from n3hyper.scanning.follower import ScanFollower
 
-        def on_open(trials: FileTrials, notes: list[str]) -> None:
-            for note in notes:
-                listener.stage(note)
-            if budget:
-                budget.learn(trials.finished)
-
-        def on_start(tid: int, params: dict[str, Any]) -> None:
-            if budget:
-                budget.begin()
-            listener.trial_started(tid, params)
-
-        def on_trial(trial: Record) -> None:
-            if budget:
-                budget.end()
-            listener.trial_ended(trial)
-
-        return run_scan(
-            request.replica_folder,
-            scan.trainer,
-            scan.scanner,
-            request.max_evals,
+        settings = ScanSettings(
             seed=request.seed,
             algo=request.algo,
             restart=request.restart,
             fingerprint=scan.identity,
             keep=request.kept,
             max_failures=request.max_failures,
-            on_start=on_start,
-            on_trial=on_trial,
-            on_open=on_open,
-            stop=budget.spent if budget else None,
             lock=False,
-            take=BestPDFs(request.replica_folder, request.keep).take,
+        )
+        return run_scan(
+            request.replica_folder,
+            scan.trainer,
+            scan.scanner,
+            request.max_evals,
+            settings,
+            ScanFollower(request, listener, budget),
         )

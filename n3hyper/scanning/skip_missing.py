@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from n3hyper.errors import RuncardError
 from n3hyper.runcard import keys_as_written
-from n3hyper.runcard.legacy import modernise
+from n3hyper.runcard.old_cards.legacy import modernise
 from n3hyper.runcard.yaml_file import yaml_text
 from n3hyper.scanning.request import ScanRequest
 

@@ -123,7 +123,7 @@ class Fleet:
 
     @property
     def failed(self) -> bool:
-        """Whether a worker has ended abnormally."""
+        """Return whether a worker has ended abnormally."""
         return any(slot.deaths for slot in self._slots if slot.over)
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.evaluation import failure_of
-from n3hyper.hyper_optimization.objectives import Objective, ObjectiveDocument, decode_point
+from n3hyper.hyper_optimization.mongo.objectives import Objective, ObjectiveDocument, decode_point
 from n3hyper.hyper_optimization.record import Record, failed_result, finished_result
 
 

@@ -28,12 +28,12 @@ from n3hyper.hyper_optimization.mongo.connection import (
     open_database,
 )
 from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs
-from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
-from n3hyper.hyper_optimization.objectives import (
+from n3hyper.hyper_optimization.mongo.objectives import (
     ObjectiveDocument,
     decode_document,
     find_objective,
 )
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.record import Record, failed_result
 from n3hyper.services.evaluator import Evaluator, PrepareFits, prepare_fits
 from n3hyper.services.objective_evaluator import ObjectiveEvaluator

@@ -1,1 +1,1 @@
-"""From theory folders to predictions: FK tables, K-factors, PDF sets and the stack of a fit."""
+"""Predictions from theory folders: FK tables, K-factors, PDF sets and the stack of a fit."""

@@ -43,7 +43,7 @@ class FKTable:
 
     @property
     def hadronic(self) -> bool:
-        """Whether two PDFs enter."""
+        """Return whether two PDFs enter."""
         return self.table.ndim == 4
 
     @property

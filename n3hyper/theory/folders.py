@@ -306,7 +306,7 @@ def _nnpdf_data(folder: str) -> list[Path]:
 
 
 def _nnpdf_cards(theoryid: int) -> list[Path]:
-    """Where NNPDF's card of a theory may be."""
+    """Return the places where NNPDF's card of a theory may be."""
     return [folder / f"{theoryid}.yaml" for folder in _nnpdf_data("theory_cards")]
 
 

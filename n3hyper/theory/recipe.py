@@ -1,4 +1,4 @@
-"""What a data set needs of theory: tables, the operation on them, and the points that are kept."""
+"""Theory of a data set: tables, the operation on them, and the points that are kept."""
 
 from __future__ import annotations
 

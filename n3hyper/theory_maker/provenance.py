@@ -45,7 +45,7 @@ class Provenance:
 
     @property
     def single(self) -> bool:
-        """Whether its FONLL uses a single set of PDFs."""
+        """Return whether its FONLL uses a single set of PDFs."""
         version = tuple(int(number) for number in re.findall(r"\d+", self.yadism)[:2])
         fonll = str(self.theory.get("FNS", "")).startswith("FONLL")
         return fonll and "FONLLParts" not in self.theory and version < COEXISTING_PDFS

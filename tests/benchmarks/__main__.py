@@ -1,11 +1,12 @@
 """`python -m tests.benchmarks`: this package against n3fit, on this machine, in one run.
 
-Both programs scan the same runcard: data, FK tables, network, optimizer, epochs, folds, replicas.
-They take turns. n3fit lives in an environment of its own, which is made from PyPI once and kept in
-the cache; where that is impossible, this package is measured alone. Times depend on the machine and
-on what else it does: the ratios are what counts.
+Both programs scan the same runcards, of a DIS fit and of a global one: data, FK tables, network,
+optimizer, epochs, folds, replicas. They take turns. n3fit lives in an environment of its own, which
+is made from PyPI once and kept in the cache; where that is impossible, this package is measured
+alone. Times depend on the machine and on what else it does: the ratios are what counts. What a step
+of the training reads and computes, and how fast this machine could do that, stands beside them.
 
-    python -m tests.benchmarks                     # everything; some 20 minutes on two cores
+    python -m tests.benchmarks                     # everything; some 40 minutes on two cores
     python -m tests.benchmarks --quick             # some minutes
     python -m tests.benchmarks store --json FILE   # suggestion and store alone, also as JSON
 
@@ -24,12 +25,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import bookkeeping, fits
+from tests.benchmarks import bookkeeping, fits, steps
 from tests.benchmarks.n3fit_venv import default_folder, n3fit_python
 from tests.benchmarks.processes import Unavailable
 from tests.benchmarks.results import Results
 
-PARTS = ("fits", "quickstart", "store")
+PARTS = ("fits", "global", "quickstart", "store")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -58,11 +59,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     given.parts = given.parts or list(PARTS)
-    known = {batch.name: batch for batch in (fits.QUICK if given.quick else fits.FULL)}
+    both = (fits.QUICK, fits.QUICK_GLOBAL) if given.quick else (fits.FULL, fits.GLOBAL)
+    known = list(dict.fromkeys(batch.name for batches in both for batch in batches))
     unknown = set(given.batches or ()) - set(known)
     if unknown:
         parser.error(f"no such batch: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    given.batches = [known[name] for name in given.batches or known]
+    given.batches, given.global_batches = (
+        [batch for batch in batches if batch.name in (given.batches or known)] for batches in both
+    )
     return given
 
 
@@ -77,7 +81,12 @@ def _measure(
     batches = given.batches if "fits" in given.parts else []
     quickstart = "quickstart" in given.parts
     if batches or quickstart:
-        fits.compare(results, batches, python, given.rounds, quickstart, say, keep)
+        fits.compare(results, fits.DIS, batches, python, given.rounds, quickstart, say, keep)
+        steps.measure(results, fits.DIS.name, [batch.name for batch in batches], say, keep)
+    if "global" in given.parts:
+        batches = given.global_batches
+        fits.compare(results, fits.WHOLE, batches, python, given.rounds, False, say, keep)
+        steps.measure(results, fits.WHOLE.name, [batch.name for batch in batches], say, keep)
     if "store" in given.parts:
         sizes = given.trials or ((100, 1_000) if given.quick else (100, 1_000, 10_000))
         bookkeeping.compare(results, sizes, python, say, keep)
@@ -98,6 +107,7 @@ def main(arguments: list[str]) -> int:
             "quick": given.quick,
             "rounds": given.rounds,
             "batches": [vars(batch) for batch in given.batches],
+            "global batches": [vars(batch) for batch in given.global_batches],
         }
     )
     python = None

@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from n3hyper.theory.folders import SHIPPED
+from n3hyper.data.without_theory import sets_without_theory
+from n3hyper.runcard import load_runcard
+from n3hyper.scanning.skip_missing import without
+from n3hyper.theory.folders import SHIPPED, find_theory
 from tests.benchmarks.toy_set import write_toy_set
 
-SHARED: Final = Path(__file__).resolve().parents[3] / "shared"
+ROOT: Final = Path(__file__).resolve().parents[2]
+SHARED: Final = ROOT.parent / "shared"
 """Where a checkout may have tables of a larger theory beside it."""
 BIG_THEORY: Final = 40_000_000
 SHIPPED_THEORY: Final = 1650
@@ -214,6 +218,44 @@ def runcard(
                 for name in ("XT8", "XT3")
             ]
         },
+        "closuretest": {"fakedata": False},
+        "debug": False,
+    }
+
+
+def global_runcard(
+    place: Place, folds: int, epochs: int, activations: Sequence[str] = ("tanh",)
+) -> dict[str, Any]:
+    """Return the runcard of a global fit: all of ``runcards/nnpdf40.yml`` that has tables.
+
+    Raises
+    ------
+    RuncardError
+        where no data set has.
+    """
+    whole = load_runcard(ROOT / "runcards" / "nnpdf40.yml")
+    missing = sets_without_theory(whole, find_theory(place.theoryid, place.theories))
+    card, _ = without(whole, missing)
+    trials = [
+        {**PARAMETERS, "epochs": epochs, "activation_per_layer": [name, name, "linear"]}
+        for name in activations
+    ]
+    card["datacuts"]["t0pdfset"] = T0_SET
+    card["kfold"] = {
+        "target": "average",
+        "penalties": ["saturation", "patience", "integrability"],
+        # of a fit that is cut short nothing good is asked: all folds are to be run
+        "threshold": 1e30,
+        "partitions": card["kfold"]["partitions"][:folds],
+    }
+    return {
+        **card,
+        "description": "benchmark: a global fit",
+        "theory": {"theoryid": place.theoryid},
+        "hyperscan_config": {"parameters": trials},
+        "parameters": trials[0],
+        "genrep": True,
+        "diagonal_basis": False,
         "closuretest": {"fakedata": False},
         "debug": False,
     }

@@ -6,6 +6,9 @@ are minima over chunks of epochs, since other programs may share the cores; CPU 
 threads. The ratio is to n3fit 4.1.5 on the same data, as measured once on two cores. The bound is
 what this machine could do (see `tests.benchmarks.bound`).
 
+    --problem global   that of ``runcards/nnpdf40.yml``, with the tables that are there
+    --batches KxR   folds x replicas, instead of all
+    --json FILE     write what was measured there, too
     --growth        cost against points, models, layers, and nodes of the x-grid instead
     --trials        setup, compilation and evaluation of whole trials instead
 """
@@ -14,13 +17,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import math
 import os
 import resource
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,16 +34,18 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.trial import Trial
 from tests.benchmarks.bound import Machine, Work, work
-from tests.benchmarks.cards import EXPONENTS
+from tests.benchmarks.cards import EXPONENTS, global_runcard, make_place, write_runcard
 from tests.support.synthetic import synthetic_problem
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-BATCHES = ((1, 1), (4, 1), (4, 8), (4, 32))
-N3FIT_MS = {1: 20.0, 4: 11.0, 32: 10.5, 128: 10.5}
-"""Milliseconds an epoch of a model takes in n3fit with 1, 4 and (the most it was tried with) 8."""
+BATCHES = ("1x1", "4x1", "4x8", "4x32")
+N3FIT_MS = {
+    "DIS": {1: 11.8, 4: 11.6, 32: 4.28, 128: 3.04},
+    "global": {1: 49.6, 4: 51.3, 32: 23.6},
+}
+"""Milliseconds of an epoch of a model in n3fit, by models, on two cores without other load."""
 PARAMETERS: dict[str, Any] = {
     "nodes_per_layer": [25, 20, 8],
     "activation_per_layer": ["tanh", "tanh", "linear"],
@@ -50,6 +58,13 @@ PARAMETERS: dict[str, Any] = {
     "threshold_chi2": 3.5,
 }
 SHALLOW = {"nodes_per_layer": [20, 8], "activation_per_layer": ["tanh", "linear"]}
+
+
+class Case(NamedTuple):
+    """Problem that is measured, and what of its runcard a fit must know."""
+
+    problem: FitProblem
+    card: Any
 
 
 def runcard() -> SimpleNamespace:
@@ -68,6 +83,27 @@ def mid_problem() -> FitProblem | None:
 
     os.environ.setdefault("LHAPDF_DATA_PATH", str(SHARED / "lhapdf"))
     return build_problem(load_runcard(card), replicas=32, theory_path=SHARED)
+
+
+def global_case() -> Case:
+    """Return the global problem of as many sets as there are tables of, with 100 replicas."""
+    from n3hyper.data.build import build_problem
+    from n3hyper.runcard import load_runcard
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = make_place(Path(folder))
+        if not place.hadronic:
+            raise SystemExit(f"there are no hadronic tables in {SHARED}")
+        os.environ.update(place.environment)
+        path = place.folder / "global.yml"
+        write_runcard(path, global_runcard(place, 4, 1000))
+        card = load_runcard(path)
+        return Case(build_problem(card, replicas=100, theory_path=place.theories), card)
+
+
+def dis_case() -> Case:
+    """Return the problem of mid.yml, or a synthetic one."""
+    return Case(mid_problem() or synthetic_of_that_size(), runcard())
 
 
 def synthetic_of_that_size() -> FitProblem:
@@ -90,6 +126,11 @@ def part(problem: FitProblem, folds: int, replicas: int) -> FitProblem:
     )
 
 
+def part_of(case: Case, folds: int, replicas: int) -> Case:
+    """Return a case with `part` of its problem."""
+    return case._replace(problem=part(case.problem, folds, replicas))
+
+
 def seconds(work: Callable[[], Any]) -> tuple[float, float]:
     """Return wall-clock and CPU time."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -100,12 +141,10 @@ def seconds(work: Callable[[], Any]) -> tuple[float, float]:
 class Loop:
     """Fit that runs chunk by chunk."""
 
-    def __init__(self, problem: FitProblem, **changes: Any) -> None:
-        card = runcard()
-        inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
-        trial = Trial.of(inputs, FitSettings.from_params({**PARAMETERS, **changes}))
-        trainer = ModelTrainer(problem, card)
-        self.lanes = trainer.training.lanes(trial, np.arange(inputs.models))
+    def __init__(self, case: Case, **changes: Any) -> None:
+        trainer = ModelTrainer(*case)
+        trial = Trial.of(trainer.inputs, FitSettings.from_params({**PARAMETERS, **changes}))
+        self.lanes = trainer.training.lanes(trial, np.arange(trainer.inputs.models))
 
     def run(self, steps: int) -> None:
         """Run this many epochs, and wait for their end."""
@@ -115,22 +154,39 @@ class Loop:
         """Compile the program before the first epoch."""
         self.lanes.compile()
 
-    def bound(self) -> float:
-        """Seconds that a step takes at least."""
-        least = Work.of_all(
+    def work(self) -> Work:
+        """What a step does at least."""
+        return Work.of_all(
             work(lane.loop.program, lane.arrays) for lane in self.lanes.lanes if lane.arrays
         )
-        return Machine.measured(least.numbers).seconds(least)
 
 
-def measure(problem: FitProblem, chunks: int = 8, steps: int = 50, **changes: Any) -> list[float]:
-    """Return seconds: setup, compilation, epoch (wall), epoch (CPU), and the bound of an epoch."""
+class Measured(NamedTuple):
+    """What a batch has shown; times in seconds."""
+
+    setup: float
+    compilation: float
+    seconds: float
+    """Of an epoch of all models."""
+    cpu: float
+    bound: float
+    """That this machine would take at least."""
+    numbers: int
+    """Read in a step."""
+    multiplications: int
+
+
+def measure(case: Case, chunks: int = 8, steps: int = 50, **changes: Any) -> Measured:
+    """Return what a batch costs."""
     begin = time.perf_counter()
-    loop = Loop(problem, **changes)
+    loop = Loop(case, **changes)
     setup = time.perf_counter() - begin
     compilation, _ = seconds(loop.compile)
     times = np.array([seconds(lambda: loop.run(steps)) for _ in range(chunks)]) / steps
-    return [setup, compilation, *times.min(axis=0), loop.bound()]
+    least = loop.work()
+    bound = Machine.measured(least.numbers).seconds(least)
+    wall, cpu = times.min(axis=0).tolist()
+    return Measured(setup, compilation, wall, cpu, bound, least.numbers, least.multiplications)
 
 
 def peak_memory() -> float:
@@ -141,22 +197,27 @@ def peak_memory() -> float:
 HEAD = "   setup s  compile s  ms/epoch  CPU ms/epoch  ms/model-epoch  x bound   peak MB"
 
 
-def line(found: list[float], models: int) -> str:
+def line(found: Measured, models: int) -> str:
     """Return a line of a table."""
-    setup, compilation, wall, cpu, bound = found
     return (
-        f"{setup:10.2f} {compilation:10.2f} {1e3 * wall:9.3f} {1e3 * cpu:13.3f}"
-        f" {1e3 * wall / models:15.3f} {wall / bound:8.1f} {peak_memory():9.0f}"
+        f"{found.setup:10.2f} {found.compilation:10.2f} {1e3 * found.seconds:9.3f}"
+        f" {1e3 * found.cpu:13.3f} {1e3 * found.seconds / models:15.3f}"
+        f" {found.seconds / found.bound:8.1f} {peak_memory():9.0f}"
     )
 
 
-def batches(problem: FitProblem) -> None:
-    """Print the cost by folds x replicas."""
+def batches(case: Case, name: str, chosen: Sequence[str]) -> dict[str, Measured]:
+    """Print and return the cost by folds x replicas."""
     print("folds x replicas" + HEAD + "  x n3fit")
-    for folds, replicas in BATCHES:
-        found, models = measure(part(problem, folds, replicas)), folds * replicas
-        ratio = N3FIT_MS[models] / (1e3 * found[2] / models)
+    made = {}
+    for batch in chosen:
+        folds, replicas = map(int, batch.split("x"))
+        found, models = measure(part_of(case, folds, replicas)), folds * replicas
+        theirs = N3FIT_MS[name].get(models, math.nan)
+        ratio = theirs / (1e3 * found.seconds / models)
         print(f"{folds:8d} x {replicas:<5d}", line(found, models), f"{ratio:8.1f}", flush=True)
+        made[batch] = found
+    return made
 
 
 def growth() -> None:
@@ -172,7 +233,7 @@ def growth() -> None:
         problem = synthetic_problem(
             dis=dis, hadronic=hadronic, positivity=100, folds=folds, replicas=replicas, nx=nx
         )
-        found = measure(problem, chunks=4, steps=20, **changes)
+        found = measure(Case(problem, runcard()), chunks=4, steps=20, **changes)
         layers = len(changes.get("nodes_per_layer", PARAMETERS["nodes_per_layer"]))
         print(f"{problem.ndata:6d} {folds * replicas:6d} {nx:4d} {layers:6d}", end=" ")
         print(line(found, folds * replicas), flush=True)
@@ -191,12 +252,13 @@ def growth() -> None:
         made(nodes_per_layer=nodes, activation_per_layer=["tanh"] * (layers - 1) + ["linear"])
 
 
-def trials(problem: FitProblem) -> None:
+def trials(case: Case, chosen: Sequence[str]) -> None:
     """Print what trials of 100 epochs cost beside them: the first, with a program compiled, again,
     and with other widths."""
     print("folds x replicas  trial          setup s  compile s   train s  evaluate s   peak MB")
-    for folds, replicas in BATCHES:
-        trainer = ModelTrainer(part(problem, folds, replicas), runcard())
+    for batch in chosen:
+        folds, replicas = map(int, batch.split("x"))
+        trainer = ModelTrainer(*part_of(case, folds, replicas))
         for name, changes in (
             ("first", {}),
             ("again", {}),
@@ -215,16 +277,25 @@ def trials(problem: FitProblem) -> None:
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problem", choices=("DIS", "global"), default="DIS")
+    parser.add_argument("--batches", nargs="+", metavar="KxR", default=BATCHES)
+    parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--trials", action="store_true")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     tensorflow()
-    if arguments.growth:
+    if given.growth:
         growth()
         return
-    problem = mid_problem()
-    print("mid.yml" if problem else "synthetic", (problem or synthetic_of_that_size()).describe())
-    (trials if arguments.trials else batches)(problem or synthetic_of_that_size())
+    case = dis_case() if given.problem == "DIS" else global_case()
+    print(given.problem, case.problem.describe())
+    if given.trials:
+        trials(case, given.batches)
+        return
+    made = batches(case, given.problem, given.batches)
+    if given.json:
+        found = {batch: measured._asdict() for batch, measured in made.items()}
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

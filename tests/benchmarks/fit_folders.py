@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.bases import FK_FLAVOURS
-from n3hyper.replicas.exportgrid import partons_of_evolution, read_exportgrid
+from n3hyper.replicas.files.exportgrid import partons_of_evolution, read_exportgrid
 
 FLAVOURS = ("g", "Sigma", "V", "V3", "T3", "T8")
 X = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.5, 0.7)
@@ -29,15 +30,17 @@ def replicas_of(fit: Path) -> dict[int, Path]:
     return {int(path.parent.name.removeprefix("replica_")): path.parent for path in found}
 
 
-def evolution(fit: Path, numbers: list[int]) -> Array:
-    """x f in the evolution basis, (replicas, x, flavour), at `X`."""
+def evolution(fit: Path, numbers: list[int], points: Sequence[float] = X) -> Array:
+    """x f in the evolution basis, (replicas, x, flavour), at some x."""
     to_evolution = np.linalg.inv(partons_of_evolution())
     places, name = [FK_FLAVOURS.index(flavour) for flavour in FLAVOURS], fit.resolve().name
     rows = []
     for number in numbers:
         grid = read_exportgrid(fit / "nnfit" / f"replica_{number}" / f"{name}.exportgrid")
         values = (grid.values @ to_evolution.T)[:, places]
-        rows.append([[np.interp(np.log(x), np.log(grid.xgrid), v) for v in values.T] for x in X])
+        rows.append(
+            [[np.interp(np.log(x), np.log(grid.xgrid), v) for v in values.T] for x in points]
+        )
     return np.array(rows)
 
 

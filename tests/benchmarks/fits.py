@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ import numpy as np
 
 from n3hyper.data.build import build_problem
 from n3hyper.runcard import load_runcard
-from tests.benchmarks.cards import Place, make_place, runcard, write_runcard
+from tests.benchmarks.cards import SHARED, Place, global_runcard, make_place, runcard, write_runcard
 from tests.benchmarks.processes import Run, Unavailable, run
 from tests.benchmarks.results import Results, Row, Target
 from tests.benchmarks.ruler import Reached, reached_by_pdfs, reached_by_record
@@ -44,7 +44,8 @@ class Batch:
     replicas: int
     epochs: int
     folds_of_n3fit: int
-    """n3fit fits one fold after the other: two of them tell what an epoch of four costs."""
+    """n3fit fits one fold after the other: two of them tell what an epoch of four costs; 0 for a
+    batch that n3fit is not asked to fit."""
 
     @property
     def name(self) -> str:
@@ -64,8 +65,39 @@ FULL: Final = (
     Batch(4, 32, 300, 2),
 )
 QUICK: Final = (Batch(1, 1, 300, 1), Batch(4, 8, 300, 2))
-AT_LEAST: Final = {"1x1": 25.0, "4x8": 50.0}
-"""Times faster than n3fit that an epoch of a model is to be."""
+GLOBAL: Final = (
+    Batch(1, 1, 1000, 1),
+    Batch(4, 1, 1000, 4),
+    Batch(4, 8, 300, 2),
+    Batch(4, 32, 300, 2),
+    Batch(4, 100, 200, 0),
+)
+QUICK_GLOBAL: Final = (Batch(1, 1, 300, 1), Batch(4, 8, 200, 1))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Fit that both programs are measured with, and what it is to reach."""
+
+    name: str
+    runcard: Callable[[Place, int, int, Sequence[str]], dict[str, Any]]
+    """From place, folds, epochs and activations."""
+    at_least: Mapping[str, float]
+    """How many times faster than n3fit an epoch of a model is to be, by batch."""
+    to_epoch: tuple[float, float]
+    """Seconds to the first epoch, at most, with a cold and a warm cache."""
+    beside: tuple[float, float]
+    """Seconds of a trial beside its epochs, at most, with a known and a new architecture."""
+
+
+DIS: Final = Kind("DIS", runcard, {"1x1": 25.0, "4x8": 50.0}, (15.0, 15.0), (1.0, 5.0))
+WHOLE: Final = Kind(
+    "global",
+    global_runcard,
+    {"1x1": 25.0, "4x1": 50.0, "4x8": 50.0},
+    (12.0, 8.0),
+    (1.0, 4.0),
+)
 
 
 @dataclass(frozen=True)
@@ -224,6 +256,7 @@ class Comparison:
     """Measurements of both programs, by batch."""
 
     batches: Sequence[Batch]
+    kind: Kind = DIS
     ours: dict[str, list[Measured]] = field(default_factory=dict)
     theirs: dict[str, list[Measured]] = field(default_factory=dict)
     quickstart: list[Measured] = field(default_factory=list)
@@ -241,7 +274,7 @@ class Comparison:
             ],
             "chi2 per point": [row for batch in self.batches for row in self._chi2(batch)],
         }
-        return {name: rows for name, rows in sections.items() if rows}
+        return {f"{self.kind.name}: {name}": rows for name, rows in sections.items() if rows}
 
     def _both(self, batch: Batch, name: str) -> tuple[float | None, float | None]:
         """Return a number of each program, the median over its runs."""
@@ -256,8 +289,8 @@ class Comparison:
         ours, theirs = self.ours.get(first, []), self.theirs.get(first, [])
         n3fit = {name: _median([getattr(run, name) for run in theirs]) for name in _STARTS}
         for name, text in _STARTS.items():
-            target = Target(at_most=15.0) if name == "to_epoch" else None
-            for cache, run_ in zip(("cold", "warm"), ours, strict=False):
+            for cache, most, run_ in zip(("cold", "warm"), self.kind.to_epoch, ours, strict=False):
+                target = Target(at_most=most) if name == "to_epoch" else None
                 row = f"start to first {text}, {cache} cache"
                 rows.append(Row(row, "s", getattr(run_, name), n3fit[name], target))
         for cache, run_ in zip(("cold", "warm"), self.quickstart, strict=False):
@@ -266,13 +299,13 @@ class Comparison:
         for batch in self.batches:
             ours_, theirs_ = self._both(batch, "compilation")
             if theirs_ is not None:
-                theirs_ *= batch.folds / batch.folds_of_n3fit
+                theirs_ *= batch.folds / max(batch.folds_of_n3fit, 1)
             rows.append(Row(f"compilation for a trial of {batch.name}", "s", ours_, theirs_))
         return rows
 
     def _epoch(self, batch: Batch) -> list[Row]:
         """Return rows of an epoch; CPU time is its cost where other programs share the cores."""
-        least = AT_LEAST.get(batch.name)
+        least = self.kind.at_least.get(batch.name)
         rows = []
         for name, text in (("chunks", ""), ("cpu", ", CPU time")):
             numbers = []
@@ -297,7 +330,8 @@ class Comparison:
             for name in ("trials", "beside")
         }
         target = Target(at_least=30.0) if batch.epochs == 1000 and batch.folds == 4 else None
-        for number, state, most in ((1, "known architecture", 1.0), (2, "new architecture", 5.0)):
+        states = ("known architecture", "new architecture")
+        for number, (state, most) in enumerate(zip(states, self.kind.beside, strict=True), 1):
             runs = [run for run in ours if len(run.trials) > number]
             times = {name: _median([getattr(run, name)[number] for run in runs]) for name in n3fit}
             text = f"{batch.name}, {batch.epochs} epochs, {state}"
@@ -335,6 +369,7 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def compare(
     results: Results,
+    kind: Kind,
     batches: Sequence[Batch],
     python: Path | None,
     rounds: int,
@@ -346,6 +381,8 @@ def compare(
 
     Parameters
     ----------
+    kind
+        Which fit.
     python
         Of n3fit's environment; None for this package alone.
     rounds
@@ -361,8 +398,11 @@ def compare(
         place = make_place(Path(name))
         os.environ.update(place.environment)
         os.environ["N3HYPER_CACHE"] = str(place.folder / "cache_of_benchmark")
-        comparison = Comparison(batches)
+        comparison = Comparison(batches, kind)
         results.settings["theory"] = place.tables
+        if kind is WHOLE and not place.hadronic:
+            results.notes.append(f"the global fit: there are no hadronic tables in {SHARED}")
+            return
         jobs = _jobs(comparison, place, python, rounds, quickstart)
         for number, (text, kept, job) in enumerate(jobs):
             say(text)
@@ -396,8 +436,9 @@ def _jobs(
 
     for batch in comparison.batches:
         card, short = (place.folder / f"{who}_{batch.name}.yml" for who in ("n3hyper", "n3fit"))
-        write_runcard(card, runcard(place, batch.folds, batch.epochs, OUR_TRIALS))
-        write_runcard(short, runcard(place, batch.folds_of_n3fit, batch.epochs))
+        make = comparison.kind.runcard
+        write_runcard(card, make(place, batch.folds, batch.epochs, OUR_TRIALS))
+        write_runcard(short, make(place, batch.folds_of_n3fit, batch.epochs, OUR_TRIALS[:1]))
         mine = (
             f"n3hyper {batch.name}",
             comparison.ours.setdefault(batch.name, []),
@@ -405,7 +446,7 @@ def _jobs(
         )
         for _ in range(rounds):
             jobs.append(mine)
-            if python is not None:
+            if python is not None and batch.folds_of_n3fit:
                 kept = comparison.theirs.setdefault(batch.name, [])
                 jobs.append((f"n3fit {batch.name}", kept, theirs(python, short, batch.replicas)))
         jobs.append(mine)

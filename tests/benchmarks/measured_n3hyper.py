@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from n3hyper.cli import main, running
-from n3hyper.cli.display import ScanDisplay
+from n3hyper.cli.displays.scan_display import ScanDisplay
 from tests.benchmarks.processes import cpu_seconds
 
 

@@ -27,11 +27,11 @@ import numpy as np
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.serial_loop import run_scan
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from n3hyper.runcard.model import Fitting, Flavour, KFold, Partition
 from n3hyper.scanning.isolation import IsolatedTrainer
 from tests.benchmarks.processes import resident
+from tests.support.loops import run_scan
 from tests.support.synthetic import synthetic_problem
 
 WARM_UP = 20

@@ -181,9 +181,9 @@ def test_rows_of_a_comparison() -> None:
         fits.read_n3hyper({"trials": [record(108.0)] * 3}, Run(100.0, 30.0, 900.0))
     ]
     names = [row.name for rows in comparison.rows().values() for row in rows]
-    assert "an epoch, per model" in comparison.rows()
+    assert "DIS: an epoch, per model" in comparison.rows()
     assert names.count("start to first epoch, cold cache") == 1
-    epoch, cpu = comparison.rows()["an epoch, per model"]
+    epoch, cpu = comparison.rows()["DIS: an epoch, per model"]
     assert cpu.ours == pytest.approx(1e3 * 0.01 / 4)
     assert epoch.ours == pytest.approx(1e3 * 0.005 / 4)
     assert epoch.theirs is None
@@ -273,6 +273,8 @@ def test_environment_that_lacks_n3fit(tmp_path: Path) -> None:
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert [batch.name for batch in parse([]).batches] == ["1x1", "4x1", "4x8", "4x32"]
     assert [batch.name for batch in parse(["fits", "--batches", "4x8"]).batches] == ["4x8"]
+    names = [batch.name for batch in parse([]).global_batches]
+    assert names == ["1x1", "4x1", "4x8", "4x32", "4x100"]
     for wrong in (["speed"], ["--batches", "3x3"]):
         with pytest.raises(SystemExit):
             parse(wrong)

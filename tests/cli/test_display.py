@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from n3hyper.cli.display import LiveDisplay, ScanDisplay
+from n3hyper.cli.displays.scan_display import LiveDisplay, ScanDisplay
 from n3hyper.fitting.result import Progress
 
 

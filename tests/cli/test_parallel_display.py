@@ -10,8 +10,8 @@ import click
 import pytest
 from rich.console import Console
 
+from n3hyper.cli.displays.parallel_display import LiveParallelDisplay, ParallelDisplay
 from n3hyper.cli.options import parallel_request
-from n3hyper.cli.parallel_display import LiveParallelDisplay, ParallelDisplay
 from n3hyper.cli.running import resume_hint
 from n3hyper.hyper_optimization.parallel_loop import Status
 from n3hyper.scanning.request import ScanRequest

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from n3hyper.cli import cli, main
-from n3hyper.cli.mongod import greeting
+from n3hyper.cli.databases.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
 from n3hyper.hyper_optimization.commands import command_line
@@ -134,7 +134,7 @@ def begun(theories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def last_command(text: str) -> str:
-    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2]
+    return "n3hyper restart" + text.strip().rpartition("n3hyper restart")[2].partition("\n")[0]
 
 
 def test_commands_that_a_scan_prints_work_when_pasted(
@@ -144,8 +144,16 @@ def test_commands_that_a_scan_prints_work_when_pasted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     scan = begun(theories, tmp_path, monkeypatch)
-    line = last_command(capsys.readouterr().out)
+    summary = capsys.readouterr().out
+    line = last_command(summary)
     assert parsed(line)["theory_path"] == theories
+    report, fit = summary.strip().splitlines()[-2:]
+    assert pasted(report.removeprefix("report").strip()) == 0
+    given = parsed(fit.removeprefix("fit").strip())
+    assert given["runcard"] == given["scan"] / "filter.yml"
+    assert given["runcard"].is_file()
+    assert (given["scan"], given["output"]) == (Path("a b/o"), Path("a b/o_fit"))
+    assert given["theory_path"] == theories
     # without a word of the theory, and from elsewhere, the scan remembers where it was
     (tmp_path / "elsewhere").mkdir()
     os.chdir(tmp_path / "elsewhere")

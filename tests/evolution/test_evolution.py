@@ -19,7 +19,7 @@ from n3hyper.evolution.replica_grids import read_replicas
 from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.evolution.sum_rules import sum_rules
 from n3hyper.physics.xgrid import export_xgrid
-from n3hyper.replicas.exportgrid import PIDS, ExportGrid, partons, partons_of_evolution
+from n3hyper.replicas.files.exportgrid import PIDS, ExportGrid, partons, partons_of_evolution
 from n3hyper.theory.lhapdf import evolution_grid, read_member
 from n3hyper.theory_maker.sum_rules import les_houches
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.fitting.backend import idle_gpu, tensorflow
+from n3hyper.fitting.backend import flags_for, idle_gpu, tensorflow
 
 
 def test_gpu_that_is_not_used(tmp_path: Path) -> None:
@@ -22,6 +22,13 @@ def test_gpu_that_is_not_used(tmp_path: Path) -> None:
 def test_gpu_that_is_hidden(tmp_path: Path, hidden: str) -> None:
     (tmp_path / "0000:00:04.0").mkdir()
     assert not idle_gpu(0, {"CUDA_VISIBLE_DEVICES": hidden}, tmp_path)
+
+
+def test_flags_of_the_user_come_first() -> None:
+    own = "--xla_cpu_use_fusion_emitters=true"
+    assert flags_for("2.21.1", own) == own
+    both = flags_for("2.21.1", "--xla_dump_to=here")
+    assert both == "--xla_dump_to=here --xla_cpu_use_fusion_emitters=false"
 
 
 def test_setup() -> None:

@@ -72,7 +72,7 @@ def test_shapes_and_stages(problem, fit):
 
 def test_training_improves_the_fit(trainer, fit):
     early = trainer.fit(parameters(epochs=3))
-    assert (fit.training_chi2 < 0.2 * early.training_chi2).all()
+    assert (fit.training_chi2 < 0.3 * early.training_chi2).all()
 
 
 def test_predictions_are_those_of_the_networks(problem, fit):

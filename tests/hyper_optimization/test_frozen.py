@@ -1,4 +1,4 @@
-"""Stores that earlier versions wrote: they are read, and gone on with."""
+"""Stores that earlier versions wrote: they are read, and continued."""
 
 from __future__ import annotations
 

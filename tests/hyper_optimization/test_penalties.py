@@ -53,7 +53,7 @@ import json
 from dataclasses import replace
 import numpy as np
 from n3hyper.errors import RuncardError
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from n3hyper.runcard import parse_runcard
 from tests.support.toy_trainer import toy_fit
 from tests.support.runcard_samples import good_card

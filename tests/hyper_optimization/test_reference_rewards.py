@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from n3hyper.data.covariance import build_covariance
-from n3hyper.hyper_optimization.metrics import ExperimentalData
 from n3hyper.hyper_optimization.rewards import HyperLoss, fit_distance, future_test_loss
+from n3hyper.hyper_optimization.scores.metrics import ExperimentalData
 from n3hyper.physics.chi2 import chi2_per_replica, phi2
 from n3hyper.theory.stack import TheoryStack
 from tests.support.reference_cases import ReferenceCase

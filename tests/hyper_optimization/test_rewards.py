@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.model_gen import generate_pdf_model
-from n3hyper.hyper_optimization.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.hyper_optimization.rewards import (
     IMPLEMENTED_STATS,
     LOSS_TYPES,
@@ -21,8 +20,8 @@ from n3hyper.hyper_optimization.rewards import (
     fit_distance,
     fit_future_tests,
 )
+from n3hyper.hyper_optimization.scores.metrics import ExperimentalData, compute_hyperopt_metrics
 from n3hyper.physics.chi2 import FactoredCovariance
-from n3hyper.runcard import names
 from tests.support.synthetic import synthetic_problem, toy_pdf
 from tests.support.toy_trainer import ToyPDF
 
@@ -34,11 +33,6 @@ PENALTIES = {
     "integrability": np.array([5.0, 6.0]),
 }
 losses_of_folds = arrays(np.float64, st.integers(1, 8), elements=st.floats(0.1, 1e3))
-
-
-def test_names_are_those_of_runcards() -> None:
-    assert LOSS_TYPES == names.LOSS_TYPES
-    assert set(STATISTICS) == set(names.STATISTICS)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +91,7 @@ def test_data_are_given_as_a_list_of_groups(loss_type: str) -> None:
 
     def loss(data: Any) -> tuple[float, list[float], list[float], list[float]]:
         hyper = HyperLoss(loss_type)
-        value = hyper.compute_loss({}, np.ones(3), model, data, 0)
+        value = hyper.compute_loss({}, np.ones(3), model, data, 0, validation_loss=np.ones(3))
         return value, hyper.hyper_chi2_vector, hyper.hyper_phi2_vector, hyper.hyper_logp_vector
 
     assert loss([DATA]) == loss((DATA,)) == loss(DATA)
@@ -161,16 +155,17 @@ def test_ensemble_losses_follow_the_predictions_of_each_trial(loss_type: str) ->
         assert values[1] == pytest.approx(25 * values[0], rel=0.05)
 
 
-@pytest.mark.parametrize(("loss_type", "added"), [("phi2", 0.0), ("logp", 10.5), ("chi2p", 10.5)])
-def test_mean_penalties_are_added_to_ensemble_losses_but_phi2(loss_type: str, added: float) -> None:
+@pytest.mark.parametrize(("loss_type", "added"), [("phi2", 10.5), ("logp", 10.5), ("chi2p", 10.5)])
+def test_mean_penalties_are_added_to_what_is_minimised_of_ensembles(
+    loss_type: str, added: float
+) -> None:
     model = ToyPDF(np.array([1.0, 1.1]))
-    values = [
-        HyperLoss(loss_type, penalties_in_loss=inside).compute_loss(
-            PENALTIES, np.ones(2), model, DATA
-        )
-        for inside in (True, False)
-    ]
-    assert values[0] - values[1] == pytest.approx(added)
+    values = []
+    for inside in (True, False):
+        hyper = HyperLoss(loss_type, penalties_in_loss=inside)
+        fold = hyper.compute_loss(PENALTIES, np.ones(2), model, DATA)
+        values.append(hyper.reduce_over_folds([fold]))
+    assert values[0] - values[1] == pytest.approx(10.5)
 
 
 def test_average_best_takes_the_best_by_validation_loss() -> None:

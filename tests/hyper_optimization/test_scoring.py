@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from n3hyper.data.problem import Fold
-from n3hyper.hyper_optimization.metrics import compute_hyperopt_metrics
+from n3hyper.errors import RuncardError
 from n3hyper.hyper_optimization.record import FOLD_SCORES, REPLICA_SCORES, finished_state
 from n3hyper.hyper_optimization.rewards import fit_distance
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.metrics import compute_hyperopt_metrics
+from n3hyper.hyper_optimization.scores.scoring import make_scorer, refuse_too_few_replicas
 from n3hyper.runcard.model import KFold, Partition
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import ToyPDF, toy_fit
@@ -66,6 +67,7 @@ def test_penalties_are_in_the_loss_and_not_in_the_scores() -> None:
     assert with_them["loss"] - without["loss"] == pytest.approx(added.mean())
     for result in (with_them, without):
         result["kfold_meta"].pop("fold_losses")
+        result["kfold_meta"].pop("fold_parts")
     assert with_them["kfold_meta"] == without["kfold_meta"]
 
 
@@ -123,9 +125,41 @@ def test_the_threshold_of_phi2_is_for_its_reciprocal() -> None:
     assert "1/phi2" in failed["failure"]["text"]
 
 
-def test_phi2_of_one_replica_is_no_score() -> None:
-    result = score(toy_fit(PROBLEM, SCALES[:, :1]), loss_type="phi2")
-    assert result["failure"]["text"].startswith("fold 1: the loss (1/phi2) inf")
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"loss_type": "phi2"}, "phi2"), ({"replica_statistic": "std"}, "std over replicas")],
+)
+def test_a_spread_of_one_replica_is_no_loss(changes: dict[str, Any], what: str) -> None:
+    failure = score(toy_fit(PROBLEM, SCALES[:, :1]), **changes)["failure"]
+    assert failure["reason"] == "replicas"
+    assert failure["text"].startswith(f"fold 1: {what} needs 2 usable replicas, and 1 of 1 is")
+    assert (failure["value"], failure["limit"], failure["fold"]) == (1, 2, 1)
+
+
+def test_a_scan_of_a_spread_of_one_replica_is_refused() -> None:
+    for changes in ({"loss_type": "phi2"}, {"replica_statistic": "std"}):
+        refuse_too_few_replicas(kfold(**changes), 2)
+        (key,) = changes
+        with pytest.raises(RuncardError, match=rf"kfold\.{key}.*: -r 2"):
+            refuse_too_few_replicas(kfold(**changes), 1)
+    refuse_too_few_replicas(kfold(), 1)
+
+
+def test_phi2_of_fewer_than_two_replicas_is_absent() -> None:
+    alone = score(toy_fit(PROBLEM, SCALES[:, :1]))
+    assert (alone["status"], finished_state(alone)) == ("ok", 2)
+    meta = alone["kfold_meta"]
+    assert (meta["hyper_losses_phi2"], meta["phi2_folds"]) == ([], [None] * FOLDS)
+    assert meta["trvl_losses_phi2"] == []
+    pairs = toy_fit(PROBLEM, SCALES[:, :2])
+    passed = pairs.positivity_passed.copy()
+    passed[1, 0] = False
+    meta = score(replace(pairs, positivity_passed=passed))["kfold_meta"]
+    assert meta["hyper_losses_phi2"] == []
+    assert [value is None for value in meta["phi2_folds"]] == [False, True, False]
+    # what NNPDF's program makes of it: no error, and no number
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(np.array(meta["hyper_losses_phi2"]).mean())
 
 
 def with_some(kind: str, which: tuple[Any, Any]) -> Any:
@@ -147,7 +181,7 @@ def with_some(kind: str, which: tuple[Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["positivity", "nan"])
-def test_some_replicas_may_fail_and_are_left_out(kind: str) -> None:
+def test_some_replicas_may_fail_and_make_nothing_better(kind: str) -> None:
     fit = with_some(kind, (1, slice(0, 2)))
     result = score(fit, penalties=("saturation",), penalties_in_loss=False)
     used = np.array(result["kfold_meta"]["replicas_used"])
@@ -155,9 +189,19 @@ def test_some_replicas_may_fail_and_are_left_out(kind: str) -> None:
     assert used.sum() == 10
     assert not used[1, :2].any()
     good = toy_fit(PROBLEM, SCALES)
-    folds = [chi2[mask].mean() for chi2, mask in zip(good.experimental_chi2, used, strict=True)]
+    chi2 = good.experimental_chi2
+    folds = [np.mean(values[mask]) for values, mask in zip(chi2, used, strict=True)]
+    if kind == "positivity":  # their last weights count where these are worse
+        folds[1] = max(folds[1], np.mean(chi2[1]))
+    else:  # without numbers a replica counts as a fold that fails
+        folds[1] = (folds[1] + 1e9) / 2
     assert result["loss"] == pytest.approx(np.mean(folds))
-    assert result["kfold_meta"]["penalties"]["saturation"][1][:2] == [None, None]
+    assert result["loss"] >= score(good, penalties=("saturation",), penalties_in_loss=False)["loss"]
+    dropped = result["kfold_meta"]["fold_parts"]["dropped"]
+    assert dropped[1] == pytest.approx(folds[1] - chi2[1][used[1]].mean())
+    assert dropped[0] == dropped[2] == 0
+    saturation = result["kfold_meta"]["penalties"]["saturation"][1][:2]
+    assert all((value is None) == (kind == "nan") for value in saturation)
     mean = good.experimental_chi2[used].mean()
     assert result["experimental_loss"] == pytest.approx(mean)
     json.dumps(result, allow_nan=False)
@@ -180,14 +224,72 @@ def test_a_failure_for_threshold_chi2_says_value_and_limit() -> None:
     lowest = f"{fit.validation_chi2[0].min():.6g}"
     assert score(fit)["failure"]["text"] == (
         f"fold 1: 0 of 4 replicas can be used; 4 with a validation chi2 of {lowest} or more at "
-        "the end, which is not below threshold_chi2 0.05"
+        "the end, which is not below parameters.threshold_chi2 0.05"
     )
+    failure = score(fit)["failure"]
+    assert (failure["quantity"], failure["key"]) == (
+        "validation chi2",
+        "parameters.threshold_chi2",
+    )
+    assert failure["value"] == pytest.approx(fit.validation_chi2[0].min())
+    assert (failure["limit"], failure["fold"]) == (0.05, 1)
     # the last weights of one are good enough: it is positivity that it has not passed
     chi2 = fit.validation_chi2.copy()
     chi2[0, 1] = 0.01
     failure = score(replace(fit, validation_chi2=chi2))["failure"]
     assert failure["reason"] == "threshold_chi2"
     assert failure["text"].endswith("; 1 without an epoch that passed positivity")
+
+
+def test_without_positivity_sets_nothing_fails_for_positivity() -> None:
+    """Rounding may take the last chi2 to the other side of threshold_chi2."""
+    problem = replace(PROBLEM, positivity=())
+    fit = with_some("threshold_chi2", (slice(None), slice(None)))
+    fit = replace(fit, threshold_chi2=float(fit.validation_chi2.max()) + 1e-9)
+    assert score(fit, problem=problem)["failure"]["reason"] == "threshold_chi2"
+
+
+def test_a_failure_for_positivity_says_which_set() -> None:
+    fit = with_some("positivity", (1, slice(0, 3)))
+    sets = len(PROBLEM.positivity)
+    losses = np.zeros((FOLDS, REPLICAS, sets))
+    losses[1, 2, sets - 1] = 0.25
+    fit = replace(fit, positivity_losses=losses, threshold_positivity=1e-6)
+    failure = score(fit)["failure"]
+    assert failure["quantity"] == f"positivity of {PROBLEM.positivity[-1].name}"
+    assert (failure["value"], failure["limit"]) == (0.25, 1e-6)
+    assert failure["key"] == "parameters.positivity.threshold"
+    assert "up to 0.25, not below parameters.positivity.threshold 1e-06" in failure["text"]
+
+
+def test_the_threshold_names_the_part_of_the_loss_that_decided() -> None:
+    """A good chi2 with a penalty that ran away."""
+    fit = toy_fit(PROBLEM, SCALES)
+    failure = score(fit, penalties=("integrability",), threshold=40.0)["failure"]
+    assert (failure["reason"], failure["quantity"]) == ("threshold", "integrability")
+    assert failure["value"] > failure["limit"] == 40.0
+    assert failure["key"] == "kfold.threshold"
+    assert failure["text"].startswith("fold 1: the penalty integrability is ")
+
+
+@pytest.mark.parametrize("loss_type", ["chi2", "phi2", "logp", "chi2p"])
+@pytest.mark.parametrize("fold_statistic", ["average", "best_worst", "std"])
+@pytest.mark.parametrize("replica_statistic", ["average", "best_worst", "std", "average_best"])
+def test_a_loss_is_the_sum_of_its_parts(
+    loss_type: str, fold_statistic: str, replica_statistic: str
+) -> None:
+    result = score(
+        with_some("positivity", (1, 0)),
+        penalties=("patience", "saturation"),
+        loss_type=loss_type,
+        fold_statistic=fold_statistic,
+        replica_statistic=replica_statistic,
+    )
+    assert sum(result["loss_parts"].values()) == pytest.approx(result["loss"])
+    meta = result["kfold_meta"]
+    losses = np.array(meta["fold_losses"])
+    of_folds = np.sum(list(meta["fold_parts"].values()), axis=0)
+    assert of_folds == pytest.approx(1 / losses if loss_type == "phi2" else losses)
 
 
 def test_a_batch_of_nan_is_a_failure_and_nothing_worse() -> None:

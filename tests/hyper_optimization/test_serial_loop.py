@@ -24,9 +24,10 @@ from n3hyper.hyper_optimization.sampling.suggest import (
     scored,
     trial_generator,
 )
-from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.serial_loop import evaluate, run_scan
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import evaluate
 from n3hyper.runcard.model import KFold, Partition
+from tests.support.loops import run_scan
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
 from tests.support.waiting import HANGS

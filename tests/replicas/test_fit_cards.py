@@ -13,7 +13,7 @@ from n3hyper.cli import cli
 from n3hyper.errors import N3HyperError, RuncardError
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.replicas.card import load_fit_card
-from n3hyper.replicas.weights_file import weights_bytes
+from n3hyper.replicas.files.weights_file import weights_bytes
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_replicas import toy_fit
 from tests.support.toy_scans import toy_scan

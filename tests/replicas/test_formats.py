@@ -18,11 +18,11 @@ from n3hyper.physics.distributions import INTEGRABILITY_X, arc_lengths, integrab
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.sum_rules import sum_rules
 from n3hyper.physics.xgrid import export_xgrid
-from n3hyper.replicas.exportgrid import ExportGrid, partons, read_exportgrid
-from n3hyper.replicas.fit_json import chi2_log, fit_json
+from n3hyper.replicas.files.exportgrid import ExportGrid, partons, read_exportgrid
+from n3hyper.replicas.files.fit_json import chi2_log, fit_json
+from n3hyper.replicas.files.weights_file import read_weights, weights_bytes
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.vetoes import TOTAL, judge
-from n3hyper.replicas.weights_file import read_weights, weights_bytes
 from n3hyper.runcard import Runcard, load_runcard
 from tests.support.toy_replicas import toy_fit
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from n3hyper.cli import cli
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import load_fit_card
-from n3hyper.replicas.exportgrid import read_exportgrid
+from n3hyper.replicas.files.exportgrid import read_exportgrid
 from n3hyper.replicas.preparation import prepare_fit
 from n3hyper.replicas.replica_fit import ReplicaFit
 from n3hyper.replicas.trainer import ReplicaTrainer
@@ -67,7 +67,7 @@ def test_a_replica_does_not_depend_on_its_batch(trainer: ReplicaTrainer) -> None
 
 def test_weights_are_loaded(trainer: ReplicaTrainer, tmp_path: Path) -> None:
     """A fit that starts from weights, and changes them little, stays where they are."""
-    from n3hyper.replicas.weights_file import weights_bytes
+    from n3hyper.replicas.files.weights_file import weights_bytes
 
     before = fits_of(trainer, 3, 1)[3]
     path = tmp_path / "start.weights.h5"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from n3hyper.errors import StoreError
-from n3hyper.replicas.exportgrid import read_exportgrid
+from n3hyper.replicas.files.exportgrid import read_exportgrid
 from n3hyper.replicas.jobs import rounds_of
 from n3hyper.replicas.request import restart_request
 from n3hyper.system import atomic_write
@@ -129,7 +129,7 @@ def steps_of(folder: Path) -> int:
 
 
 def killed(folder: Path, when: int) -> None:
-    """Begin a fit, which is killed, and go on with it."""
+    """Begin a fit, which is killed, and continue it."""
 
     def run() -> None:
         atomic_write.os = Stepping(when)  # type: ignore[assignment]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,13 +108,28 @@ def test_defaults_are_n3fits() -> None:
     assert runcard.kfold.penalties_in_loss
 
 
-def test_average_best_without_a_proportion_takes_n3fits() -> None:
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"loss_type": None, "penalties_in_loss": None}, ["loss_type", "penalties_in_loss"]),
+        ({"loss_type": "chi2"}, ["loss_type"]),
+        ({"loss_type": "chi2", "reduce_proportion": None}, []),
+        ({"loss_type": "n3fit41", "penalties_in_loss": None}, []),
+        ({"loss_type": "phi2", "penalties_in_loss": None}, []),
+        ({"loss_type": "logp", "penalties_in_loss": None}, ["penalties_in_loss"]),
+        ({"penalties": None, "reduce_proportion": None, "penalties_in_loss": None}, []),
+    ],
+    ids=str,
+)
+def test_a_note_says_what_is_minimised_where_n3fit_means_something_else(
+    changes: dict[str, Any], named: list[str]
+) -> None:
     card = good_card()
-    del card["kfold"]["reduce_proportion"]
-    card["kfold"]["replica_statistic"] = "average_best"
-    assert require_scan(parse_runcard(card)).reduce_proportion == 0.85
-    card["kfold"]["replica_statistic"] = "average"
-    assert require_scan(parse_runcard(card)).reduce_proportion == 1.0
+    card["kfold"].update(changes)
+    card["kfold"] = {key: value for key, value in card["kfold"].items() if value is not None}
+    notes = [note for note in parse_runcard(card).notes if note.startswith("kfold")]
+    assert [note.partition(":")[0] for note in notes] == [f"kfold.{name}" for name in named]
+    assert any("loss_type: n3fit41" in note for note in notes) == ("loss_type" in named)
 
 
 def test_future_test_ends_with_an_empty_fold() -> None:
@@ -240,7 +256,7 @@ def test_shipped_runcards_load_and_can_be_scanned(path: Path) -> None:
     assert len(kfold.partitions) >= 3
     assert runcard.positivity
     assert runcard.integrability
-    assert not runcard.notes
+    assert not [note for note in runcard.notes if not note.startswith("kfold.loss_type: chi2")]
 
 
 def test_there_are_shipped_runcards() -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from n3hyper.errors import FitError
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.scanning.isolation import IsolatedTrainer
+from tests.support.loops import run_scan
 from tests.support.toy_fits import broken, make
 from tests.support.toy_scans import FINGERPRINT, outcome, toy_scan
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
@@ -155,7 +155,7 @@ from functools import partial
 from pathlib import Path
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.scanning.isolation import IsolatedTrainer
-from n3hyper.hyper_optimization.serial_loop import run_scan
+from tests.support.loops import run_scan
 from tests.support.toy_fits import make
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 with IsolatedTrainer(lambda number: print(number, flush=True)) as trainer:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from n3hyper.replicas.parallel import perform_parallel_fit
 from n3hyper.replicas.request import FitRequest
-from n3hyper.replicas.rounds import FitOutcome
+from n3hyper.replicas.running.parallel import perform_parallel_fit
+from n3hyper.replicas.running.rounds import FitOutcome
 from n3hyper.scanning.parallel import ParallelRequest
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_processes import FLEET, ROOT
@@ -17,7 +17,7 @@ from tests.support.toy_replicas import Silent, contents, toy_prepared, toy_run
 
 
 def in_parallel(folder: Path, replicas: int, workers: int, restart: bool = False) -> FitOutcome:
-    """Begin a fit of three setups with workers and a database of its own, or go on with one."""
+    """Begin a fit of three setups with workers and a database of its own, or continue one."""
     listed = {"hyperscan_config": {"parameters": [{"epochs": 30 + n} for n in range(3)]}}
     card = write_card(folder.parent / "toy.yml", {**small_card(), **listed})
     request = FitRequest(

@@ -18,11 +18,11 @@ from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.scanning import parallel as parallel_session
 from n3hyper.scanning.parallel import ParallelRequest
 from n3hyper.scanning.request import ScanRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
+from tests.support.loops import run_scan
 from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy
 from tests.support.waiting import HANGS, until, until_ended
 

@@ -9,7 +9,7 @@ import pytest
 
 from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.replicas.exportgrid import read_exportgrid
+from n3hyper.replicas.files.exportgrid import read_exportgrid
 from tests.services.chaos import N3HYPER
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_processes import environment

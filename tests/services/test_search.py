@@ -19,10 +19,14 @@ from hyperopt import Trials, fmin, hp, rand
 from n3hyper.errors import ObjectiveError, StoreError
 from n3hyper.hyper_optimization.mongo.address import VARIABLE
 from n3hyper.hyper_optimization.mongo.jobs import job_id
+from n3hyper.hyper_optimization.mongo.objectives import (
+    ObjectiveDocument,
+    decode_point,
+    encode_point,
+)
 from n3hyper.hyper_optimization.mongo.search import Search
 from n3hyper.hyper_optimization.mongo.server import MongodRunner
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
-from n3hyper.hyper_optimization.objectives import ObjectiveDocument, decode_point, encode_point
 from n3hyper.hyper_optimization.record import read_tries
 from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 from tests.services import own_objectives

@@ -59,10 +59,10 @@ def small_problem(**changes: Any) -> FitProblem:
     return synthetic_problem(**changes)
 
 
-def make_trial(problem: FitProblem, **changes: Any) -> Trial:
-    """Return a trial of a problem."""
-    card = runcard()
-    inputs = FitInputs.of(problem, card.fitting.fitbasis, card.fitting.basis, card.sum_rules)
+def make_trial(problem: FitProblem, accuracy: float | None = None, **changes: Any) -> Trial:
+    """Return a trial of a problem, with tables without loss unless an accuracy is given."""
+    fitting = runcard().fitting
+    inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, "All", accuracy)
     return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
 
 

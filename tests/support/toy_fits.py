@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from tests.support.toy_scans import KFOLD, PROBLEM, sometimes_fails
 from tests.support.toy_trainer import ToyTrainer
 from tests.support.waiting import HANGS

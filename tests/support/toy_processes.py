@@ -52,7 +52,7 @@ def misbehave(setup: dict[str, Any]) -> None:
 
 def make_toy(on_progress: Callable[[Any], None]) -> Any:
     """Return a trainer without a network."""
-    from n3hyper.hyper_optimization.scoring import make_scorer
+    from n3hyper.hyper_optimization.scores.scoring import make_scorer
     from n3hyper.runcard.model import KFold, Partition
     from tests.support.synthetic import synthetic_problem
     from tests.support.toy_trainer import ToyTrainer

@@ -18,8 +18,8 @@ from n3hyper.replicas.folder import PDFScale
 from n3hyper.replicas.preparation import PreparedFit
 from n3hyper.replicas.replica_fit import ReplicaFit, Weights
 from n3hyper.replicas.request import FitRequest
-from n3hyper.replicas.rounds import FitOutcome
-from n3hyper.replicas.serial import begin, run_serial
+from n3hyper.replicas.running.rounds import FitOutcome
+from n3hyper.replicas.running.serial import begin, run_serial
 from n3hyper.replicas.trainer import FitPlan
 from tests.support.small_card import small_card, write_card
 from tests.support.synthetic import synthetic_problem, toy_pdf
@@ -100,7 +100,7 @@ def toy_prepared(card: FitCard) -> PreparedFit:
 def toy_run(
     folder: Path, replicas: int, at_most: int = 40, setups: int = 1, trainer: Any = None
 ) -> FitOutcome:
-    """Begin a fit in `folder`, or go on with the one that is there."""
+    """Begin a fit in `folder`, or continue the one that is there."""
     there = any((folder / "jobs" / name).exists() for name in ("tries.pkl", "tries.json"))
     (folder / "jobs").mkdir(parents=True, exist_ok=True)
     card = toy_card(folder.parent, setups)

@@ -12,9 +12,10 @@ from typing import Any
 
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.record import read_tries
-from n3hyper.hyper_optimization.scoring import make_scorer
-from n3hyper.hyper_optimization.serial_loop import ScanOutcome, run_scan
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
+from n3hyper.hyper_optimization.serial_loop import ScanOutcome
 from n3hyper.runcard.model import KFold, Partition
+from tests.support.loops import run_scan
 from tests.support.synthetic import synthetic_problem
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS, ToyTrainer
 

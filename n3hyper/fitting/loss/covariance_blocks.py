@@ -85,11 +85,10 @@ def split_covariance(covariance: FactoredCovariance, choosable: Mask) -> SplitCo
     choosable
         (ndata,): points that are chosen; those that share systematics with them are, too.
     """
-    alone = np.count_nonzero(covariance.sys, axis=0) <= 1
-    variance = covariance.diag + np.square(covariance.sys[:, alone]).sum(axis=1)
-    systematics = covariance.sys[:, ~alone] / np.sqrt(variance)[:, None]
+    sigma, alone = own_uncertainties(covariance), _alone(covariance)
+    systematics = covariance.sys[:, ~alone] / sigma[:, None]
     components = _components(systematics)
-    within = np.zeros(len(variance), dtype=bool)
+    within = np.zeros(len(sigma), dtype=bool)
     within[np.concatenate([*components, []]).astype(np.int64)] = True
     parts = []
     for wanted in (True, False):
@@ -97,8 +96,19 @@ def split_covariance(covariance: FactoredCovariance, choosable: Mask) -> SplitCo
         blocks = _merged([_compressed(points, systematics) for points in chosen])
         outside = np.flatnonzero(~within & (choosable == wanted))
         points = np.concatenate([*(b.points for b in blocks), outside]).astype(np.int64)
-        parts.append(BlockCovariance(np.sqrt(variance)[points], points, tuple(blocks)))
+        parts.append(BlockCovariance(sigma[points], points, tuple(blocks)))
     return SplitCovariance(*parts)
+
+
+def own_uncertainties(covariance: FactoredCovariance) -> Array:
+    """sqrt(D) of each point (n,), with the systematics in it that no other point has."""
+    alone = covariance.sys[:, _alone(covariance)]
+    return np.asarray(np.sqrt(covariance.diag + np.square(alone).sum(axis=1)))
+
+
+def _alone(covariance: FactoredCovariance) -> Mask:
+    """Return which systematics have one point at most."""
+    return np.asarray(np.count_nonzero(covariance.sys, axis=0) <= 1)
 
 
 def _components(systematics: Array) -> list[Index]:

@@ -23,6 +23,7 @@ from n3hyper.fitting.loss.covariance_blocks import (
     split_covariance,
 )
 from n3hyper.fitting.loss.panels import panel_numbers
+from n3hyper.fitting.loss.table_making.compression import Precision, first_kept
 from n3hyper.fitting.loss.tables import LINEAR, PLAIN, Product, Segment, Tables
 from n3hyper.physics.arrays import Array, Index, Mask
 from n3hyper.physics.chi2 import FactoredCovariance
@@ -125,17 +126,27 @@ def _attachment(covariance: BlockCovariance, attached: Mask) -> Attachment:
     return Attachment(matrix, tuple(factors))
 
 
-def make_features(tables: Tables, covariance: FactoredCovariance) -> Features:
-    """Return the features of data, or none where the points themselves are less work."""
+def make_features(
+    tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
+) -> Features:
+    """Return the features of data, or none where the points themselves are less work.
+
+    Parameters
+    ----------
+    precision
+        What features must give; None for all that there are.
+    """
     linear = _linear_points(tables)
     if linear.any():
-        made = _features(tables, split_covariance(covariance, linear), linear)
+        made = _features(tables, split_covariance(covariance, linear), linear, precision)
         if _work_of_features(made) < _work_of_points(made):
             return made
     return without_features(tables, covariance)
 
 
-def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Features:
+def make_features_of_modes(
+    tables: Tables, covariance: FactoredCovariance, precision: Precision | None = None
+) -> Features:
     """Return the features of all linear points, whatever they share with others, for split modes.
 
     There are none where a quadratic form of features and other points would be more to read than
@@ -145,8 +156,9 @@ def make_features_of_modes(tables: Tables, covariance: FactoredCovariance) -> Fe
     sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
     parts = (BlockCovariance(sigma[mask], np.flatnonzero(mask), ()) for mask in (linear, ~linear))
     if linear.any():
-        made = _features(tables, SplitCovariance(*parts), linear)
-        if 3 * panel_numbers(made.size + made.order.size, 0) < tables.ndata**2 // 2:
+        made = _features(tables, SplitCovariance(*parts), linear, precision)
+        whole = made.size + made.order.size
+        if 3 * panel_numbers(whole, 0) < tables.ndata**2 // 2:
             return made
     return without_features(tables, covariance)
 
@@ -198,17 +210,18 @@ def _work_of_points(features: Features) -> int:
     return 2 * points * columns + 2 * sum(block.cost for block in covariance.blocks)
 
 
-def _features(tables: Tables, split: SplitCovariance, linear: Mask) -> Features:
+def _features(
+    tables: Tables, split: SplitCovariance, linear: Mask, precision: Precision | None
+) -> Features:
     chosen = split.chosen
     attached = ~linear[chosen.points]
     replaced = np.zeros(tables.ndata, dtype=bool)
     replaced[chosen.points[~attached]] = True
     rows = _rows(tables)[chosen.points] / chosen.sigma[:, None]
-    left, singular, right = np.linalg.svd(rows[~attached], full_matrices=False)
-    kept = singular > SMALLEST_SINGULAR_VALUE
-    loadings = np.zeros((attached.size, int(kept.sum())))
-    loadings[~attached] = left[:, kept]
-    remaining = _Remaining(tables, replaced, singular[kept, None] * right[kept])
+    left = _loadings(rows[~attached], precision)
+    loadings = np.zeros((attached.size, left.shape[1]))
+    loadings[~attached] = left
+    remaining = _Remaining(tables, replaced, left.T @ rows[~attached])
     return Features(
         products=remaining.products,
         segments=tuple(remaining.segments),
@@ -219,6 +232,17 @@ def _features(tables: Tables, split: SplitCovariance, linear: Mask) -> Features:
         rest=split.others,
         order=remaining.order,
     )
+
+
+def _loadings(rows: Array, precision: Precision | None) -> Array:
+    """Return U (n, r) of linear rows in units of the uncertainties (n, nx * nb)."""
+    if precision is None:
+        left, singular, _ = np.linalg.svd(rows, full_matrices=False)
+        return np.asarray(left[:, singular > SMALLEST_SINGULAR_VALUE])
+    # what PDFs can make of them decides
+    left, singular, _ = np.linalg.svd(rows @ precision.plausible.root, full_matrices=False)
+    lost = first_kept(np.square(singular[::-1]), precision.of_coordinates(len(rows)))
+    return np.asarray(left[:, : max(len(singular) - lost, 1)])
 
 
 def _rows(tables: Tables) -> Array:
@@ -253,6 +277,9 @@ class _Remaining:
         ]
         for segment, stays in [*data, *constraints]:
             self._keep(segment, stays)
+        coordinates = [product.on for product in tables.products if product.on is not None]
+        for where in coordinates:
+            self._keep_rows(0, where)
         ordered = tables.order[: tables.ndata]
         self.order = ordered[~replaced[ordered]]
         self.products, self.numbers, self.offsets = self._products(features)
@@ -264,11 +291,15 @@ class _Remaining:
 
     def _keep(self, segment: Segment, stays: Mask) -> None:
         """Keep the rows of those predictions of a segment that stay."""
-        kept = self.kept[segment.product]
+        for where in (segment.first, segment.second):
+            if where is not None:
+                self._keep_rows(segment.product, where, stays)
+
+    def _keep_rows(self, product: int, where: tuple[int, int], stays: Mask | bool = True) -> None:
+        """Keep rows of a product, where these are linear."""
+        kept = self.kept[product]
         if kept is not None:
-            for where in (segment.first, segment.second):
-                if where is not None:
-                    kept[slice(*where)] = stays
+            kept[slice(*where)] = stays
 
     def _products(self, features: Array) -> tuple[tuple[Product, ...], list[int], list[int]]:
         """Return new products, and of each old one its new number and the first of its rows."""
@@ -282,23 +313,26 @@ class _Remaining:
                 continue
             numbers.append(len(products))
             offsets.append(0)
-            if kept is None or kept.any():
-                products.append(product if kept is None else replace(product, matrix=matrix))
+            if kept is None:
+                on = None if product.on is None else self._moved_rows(0, offsets[0], product.on)
+                products.append(replace(product, on=on))
+            elif kept.any():
+                products.append(replace(product, matrix=matrix))
         return tuple(products), numbers, offsets
 
     def _moved(self, segment: Segment, stays: Mask) -> Segment:
         """Return the segment with its remaining rows where they are now."""
-        old, size = segment.product, int(stays.sum())
-        kept = self.kept[old]
-
-        def moved(where: tuple[int, int]) -> tuple[int, int]:
-            if kept is None:
-                return where
-            start = self.offsets[old] + int(np.count_nonzero(kept[: where[0]]))
-            return start, start + size
-
-        second = None if segment.second is None else moved(segment.second)
-        number = self.numbers[old]
+        old, offset = segment.product, self.offsets[segment.product]
+        first = self._moved_rows(old, offset, segment.first)
+        second = None if segment.second is None else self._moved_rows(old, offset, segment.second)
         return replace(
-            segment, product=number, first=moved(segment.first), second=second, size=size
+            segment, product=self.numbers[old], first=first, second=second, size=int(stays.sum())
         )
+
+    def _moved_rows(self, old: int, offset: int, where: tuple[int, int]) -> tuple[int, int]:
+        """Return where the rows of an old product that are kept stand now."""
+        kept = self.kept[old]
+        if kept is None:
+            return where
+        start = offset + int(np.count_nonzero(kept[: where[0]]))
+        return start, start + int(np.count_nonzero(kept[slice(*where)]))

@@ -15,7 +15,7 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import Tensor, tensorflow
 from n3hyper.fitting.products import product
 from n3hyper.fitting.settings import PUSH_EACH, FitSettings
-from n3hyper.physics.arrays import Index
+from n3hyper.physics.arrays import Array, Index
 
 ELU_SLOPE: Final = 1e-7
 
@@ -82,6 +82,28 @@ def losses(arrays: LagrangeArrays, predictions: Tensor, epoch: Tensor) -> tuple[
     positivity = product(negative * arrays.positivity, arrays.sets)
     squares = tf.reduce_sum(scaled * scaled * arrays.integrability, axis=1)
     return positivity, squares
+
+
+def positivity_losses(
+    problem: FitProblem, settings: FitSettings, predictions: Array, epochs: Index
+) -> Array:
+    """Return the loss of each positivity set of a problem, (m, sets), in NumPy.
+
+    Parameters
+    ----------
+    predictions
+        (m, npredictions)
+    epochs
+        (m,): the epoch of each model, from 0, which says how far the multipliers have grown.
+    """
+    found = np.zeros((len(predictions), len(problem.positivity)))
+    for number, constraint in enumerate(problem.positivity):
+        start, growth = settings.positivity.start_and_growth(constraint.maxlambda, settings.epochs)
+        multiplier = start * growth ** (epochs // PUSH_EACH)
+        scaled = multiplier[:, None] * predictions[:, constraint.slice]
+        negative = np.where(scaled < 0, -scaled, ELU_SLOPE * np.expm1(-np.maximum(scaled, 0)))
+        found[:, number] = negative.sum(axis=1)
+    return found
 
 
 def gradient(arrays: LagrangeArrays, predictions: Tensor, epoch: Tensor) -> Tensor:

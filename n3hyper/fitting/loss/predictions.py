@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from n3hyper.fitting.backend import Tensor, tensorflow
 from n3hyper.fitting.loss.features import Features
-from n3hyper.fitting.loss.tables import FACTORS, FORMS, Segment, evaluate_segment
+from n3hyper.fitting.loss.tables import FACTORS, FORMS, Segment, evaluate_segment, ranges
 from n3hyper.fitting.products import differentiable_product, product
 
 
@@ -16,8 +16,8 @@ from n3hyper.fitting.products import differentiable_product, product
 class TheoryShape:
     """Shape of the theory, as far as a program depends on it."""
 
-    products: tuple[tuple[int, str], ...]
-    """First node of the x-grid and kind, of each product."""
+    products: tuple[tuple[int, str, tuple[int, int] | None], ...]
+    """First node of the x-grid, kind, and rows of the first product that are read, of each."""
     segments: tuple[Segment, ...]
     """Segments of the data, then those of the constraints."""
     data_segments: int
@@ -25,7 +25,7 @@ class TheoryShape:
     @classmethod
     def of(cls, theory: Features) -> TheoryShape:
         """Return the shape of a theory as steps read it."""
-        products = tuple((product.start, product.kind) for product in theory.products)
+        products = tuple((product.start, product.kind, product.on) for product in theory.products)
         return cls(products, theory.segments, theory.data_segments)
 
 
@@ -62,21 +62,28 @@ def predictions(
     """
     tf = tensorflow()
     models = pdf.shape[0]
-    rows = []
-    for (start, kind), (matrix, transposed, signs, forms) in zip(
-        shape.products, products, strict=True
-    ):
-        nodes = tf.reshape(pdf[:, start:], (models, -1))
-        # m model, r row of the tables, v node of the x-grid and flavour
-        values = differentiable_product(nodes, matrix, transposed)
+    pieces: dict[tuple[int, tuple[int, int]], Tensor] = {}
+    for number, (start, kind, on) in enumerate(shape.products):
+        matrix, transposed, signs, forms = products[number]
+        read = tf.reshape(pdf[:, start:], (models, -1)) if on is None else pieces[0, on]
+        # m model, r row of the tables, v node of the x-grid and flavour, or coordinate
+        values = differentiable_product(read, matrix, transposed)
         if kind == FACTORS:
             values = signs * values * values
-        rows.append(quadratic_forms(forms, values) if kind == FORMS else values)
+        elif kind == FORMS:
+            values = quadratic_forms(forms, values)
+        # not slices: the gradient of these is a sum of as many vectors filled up with zeros
+        cuts = ranges(shape.products, shape.segments, number)
+        parts = tf.split(values, [stop - first for first, stop in cuts], axis=1)
+        pieces |= {(number, where): part for where, part in zip(cuts, parts, strict=True)}
 
     def sum_groups(values: Tensor, size: int, rank: int) -> Tensor:
         return tf.reduce_sum(tf.reshape(values, (models, size, rank)), axis=2)
 
-    made = [evaluate_segment(segment, rows, sum_groups) for segment in shape.segments]
+    def rows_of(number: int, where: tuple[int, int]) -> Tensor:
+        return pieces[number, where]
+
+    made = [evaluate_segment(segment, rows_of, sum_groups) for segment in shape.segments]
     constraints = made[shape.data_segments :] or [tf.zeros((models, 0), pdf.dtype)]
     return tf.concat(made[: shape.data_segments], axis=1), tf.concat(constraints, axis=1)
 

@@ -6,14 +6,16 @@ The tables are rewritten in ways that change nothing but rounding:
   charm asymmetry V15 = V24 = V35 = V, T24 = T35 = Sigma): eight in NNPDF's bases. Table columns
   of flavours that are combinations of others are added to the others' columns.
 - **Hadronic rows**, bilinear in the PDF v (all x and flavours, flattened), are quadratic forms of
-  few combinations of flavours, or sums of squares; see `n3hyper.fitting.loss.bilinear`.
+  few combinations of flavours, or sums of squares
+  (`n3hyper.fitting.loss.table_making.bilinear`).
 
 An observable is a row, or a quotient of two rows, or a row less the magnitude of another one;
-sums of tables are done before (`n3hyper.fitting.loss.table_maker`).
+sums of tables are done before (`n3hyper.fitting.loss.table_making.table_maker`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,7 +96,9 @@ class Product:
     """Matrix of the rows that need the x-grid from some node on.
 
     Its kind says what the rows are: u = `matrix` times v (linear), signs times the squares of that
-    (factors of quadratic forms), or u G u (forms).
+    (factors of quadratic forms), or u G u (forms). Some rows of the first product are not for
+    predictions, but coordinates of v, which factors of another product read in its place
+    (`n3hyper.fitting.loss.table_making.compression`).
     """
 
     start: int
@@ -105,6 +109,8 @@ class Product:
     """(rows,): of factors 1 or -1, 0 for padding; else empty."""
     forms: Array = field(default_factory=lambda: np.zeros((0, 0, 0)))
     """(rows, nu, nu): symmetric G of forms; else empty."""
+    on: tuple[int, int] | None = None
+    """Which rows of the first product, start and stop, are read in place of v."""
 
     @property
     def kind(self) -> str:
@@ -113,9 +119,19 @@ class Product:
             return FORMS
         return FACTORS if self.signs.size else LINEAR
 
-    def rows(self, pdf: Array) -> Array:
-        """Return what the rows give of v on the x-grid, (..., nx, nb) -> (..., rows)."""
-        values = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1) @ self.matrix.T
+    def rows(self, pdf: Array, before: Sequence[Array] = ()) -> Array:
+        """Return what the rows give of v on the x-grid, (..., nx, nb) -> (..., rows).
+
+        Parameters
+        ----------
+        before
+            What the products before it give.
+        """
+        if self.on is None:
+            read = pdf[..., self.start :, :].reshape(*pdf.shape[:-2], -1)
+        else:
+            read = before[0][..., slice(*self.on)]
+        values = read @ self.matrix.T
         if self.kind == FORMS:
             # n row, a and b combinations of PDFs
             moved = np.tensordot(values, self.forms, axes=(-1, 1))
@@ -153,8 +169,10 @@ class Tables:
         array (..., npredictions)
         """
         chosen = pdf[..., self.basis.flavours]
-        rows = [product.rows(chosen) for product in self.products]
-        made = [evaluate_segment(segment, rows, sum_groups) for segment in self.segments]
+        rows: list[Array] = []
+        for product in self.products:
+            rows.append(product.rows(chosen, rows))
+        made = [evaluate_segment(segment, rows_of(rows), sum_groups) for segment in self.segments]
         joined = np.concatenate(made, axis=-1)
         predictions = np.empty_like(joined)
         predictions[..., self.order] = joined
@@ -166,23 +184,56 @@ def sum_groups(values: Array, size: int, rank: int) -> Array:
     return np.asarray(values.reshape(*values.shape[:-1], size, rank).sum(axis=-1))
 
 
-def evaluate_segment(segment: Segment, rows: Any, sum_groups: Any) -> Any:
+def evaluate_segment(segment: Segment, rows_of: Any, sum_groups: Any) -> Any:
     """Return the predictions of a segment, of NumPy arrays or of tensors.
 
     Parameters
     ----------
-    rows
-        What each product gives, (..., rows): the matrix times v, or signs times its square.
+    rows_of
+        From the number of a product and a range of its rows to what it gives of them: the matrix
+        times v, or signs times its square.
     sum_groups
         `sum_groups`, or the same for tensors.
     """
 
     def operand(where: tuple[int, int]) -> Any:
-        values = rows[segment.product][..., slice(*where)]
-        return sum_groups(values, segment.size, segment.rank) if segment.rank else values
+        values, rank = rows_of(segment.product, where), segment.rank
+        # a denominator that all share is there once
+        return sum_groups(values, (where[1] - where[0]) // rank, rank) if rank else values
 
     first = operand(segment.first)
     if segment.second is None:
         return first
     second = operand(segment.second)
     return first / second if segment.form == QUOTIENT else first - abs(second)
+
+
+def rows_of(rows: Sequence[Array]) -> Callable[[int, tuple[int, int]], Array]:
+    """Return ranges of what products give, as `evaluate_segment` asks for them."""
+    return lambda product, where: rows[product][..., slice(*where)]
+
+
+def ranges(
+    products: Sequence[tuple[int, str, tuple[int, int] | None]],
+    segments: Sequence[Segment],
+    number: int,
+) -> list[tuple[int, int]]:
+    """Return the ranges of a product's rows that are read, one behind the other.
+
+    Parameters
+    ----------
+    products
+        First node of the x-grid, kind, and `Product.on`.
+    number
+        Which product.
+    """
+    found = [
+        where
+        for segment in segments
+        if segment.product == number
+        for where in (segment.first, segment.second)
+        if where is not None
+    ]
+    if number == 0:
+        found.extend(on for _, _, on in products if on is not None)
+    return sorted(found)

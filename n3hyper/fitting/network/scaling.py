@@ -30,7 +30,7 @@ class InputScaling:
 
     @property
     def subtracts(self) -> bool:
-        """Whether the network's value at x = 1 is subtracted."""
+        """Return whether the network's value at x = 1 is subtracted."""
         return self.interpolator is not None
 
     @property

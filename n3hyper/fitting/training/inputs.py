@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from n3hyper.data.fingerprint import fingerprint
 from n3hyper.data.problem import FitProblem
-from n3hyper.fitting.loss.features import make_features, make_features_of_modes
+from n3hyper.fitting.loss.covariance_blocks import own_uncertainties
+from n3hyper.fitting.loss.exact import predict
+from n3hyper.fitting.loss.features import Features, make_features, make_features_of_modes
 from n3hyper.fitting.loss.likelihood import Arrays, Likelihood, selected
 from n3hyper.fitting.loss.masks import ModelMasks, number_of_points
 from n3hyper.fitting.loss.mode_features import ModeFeatures
 from n3hyper.fitting.loss.modes import Modes
 from n3hyper.fitting.loss.points import Points
 from n3hyper.fitting.loss.predictions import ProductArrays, product_arrays
-from n3hyper.fitting.loss.table_maker import make_tables
-from n3hyper.fitting.loss.tables import Tables
+from n3hyper.fitting.loss.seen import check
+from n3hyper.fitting.loss.table_making.compression import ACCURACY, DRAWN, Plausible, Precision
+from n3hyper.fitting.loss.table_making.table_maker import make_tables
+from n3hyper.fitting.loss.tables import Tables, flavour_basis
 from n3hyper.fitting.network.initial import fold_seeds, initial_exponents
+from n3hyper.fitting.network.plausible import plausible_pdfs
 from n3hyper.fitting.training.engine import ValidationArrays
 from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.bases import fitbasis_to_evolution
 from n3hyper.physics.preprocessing import Preprocessing
 from n3hyper.physics.quadrature import Quadrature, sum_rule_quadrature
 from n3hyper.physics.sum_rules import SumRules, sum_rules
+
+CHECKED: Final = 12
+"""How many PDFs compressed tables are checked with."""
 
 
 class SharedArrays(NamedTuple):
@@ -55,6 +64,8 @@ class FitInputs:
     """(nfit, 14)"""
     rules: SumRules | None
     quadrature: Quadrature
+    accuracy: float | None = ACCURACY
+    """Of the training (`n3hyper.fitting.loss.table_making.compression`); None without loss."""
 
     @classmethod
     def of(
@@ -63,6 +74,7 @@ class FitInputs:
         fitbasis: str,
         basis: Sequence[Any],
         mode: str | bool | None,
+        accuracy: float | None = ACCURACY,
     ) -> FitInputs:
         """Return the inputs of a problem, with the runcard's `fitting` and its `sum_rules`."""
         preprocessing = Preprocessing.from_basis(basis)
@@ -72,6 +84,7 @@ class FitInputs:
             rotation=fitbasis_to_evolution(fitbasis, preprocessing.flavours),
             rules=sum_rules(mode, fitbasis),
             quadrature=sum_rule_quadrature(),
+            accuracy=accuracy,
         )
 
     def with_problem(self, problem: FitProblem) -> FitInputs:
@@ -114,8 +127,34 @@ class FitInputs:
 
     @cached_property
     def tables(self) -> Tables:
-        """The theory of all predictions."""
-        return make_tables(self.problem.theory, self.problem.ndata, self.rotation, self.rules)
+        """The theory of all predictions, as steps read it but for features."""
+        problem = self.problem
+        return make_tables(problem.theory, problem.ndata, self.rotation, self.rules, self.precision)
+
+    @cached_property
+    def precision(self) -> Precision | None:
+        """Precision of predictions in steps; None for all that there is."""
+        if self.accuracy is None:
+            return None
+        pdfs = self.plausible(DRAWN)
+        flavours = flavour_basis(self.rotation, self.rules).flavours
+        return Precision(
+            Plausible(pdfs[..., flavours]),
+            own_uncertainties(self.problem.fit_covariance),
+            self.accuracy,
+            self._key,
+        )
+
+    @property
+    def _key(self) -> str:
+        """Return what compressed tables depend on; empty for a theory that is not from files."""
+        theory = self.problem.fingerprints.get("theory")
+        if theory is None:
+            return ""
+        known = own_uncertainties(self.problem.fit_covariance)
+        return fingerprint(
+            theory, known, self.preprocessing, self.rotation, self.rules, self.accuracy
+        )
 
     @cached_property
     def masks(self) -> ModelMasks:
@@ -125,12 +164,35 @@ class FitInputs:
     @cached_property
     def likelihood(self) -> Likelihood:
         """The data, with the theory as steps read it."""
-        covariance = self.problem.fit_covariance
+        features = self._features
         if self.problem.mode_masks is None:
-            return Points(self.problem, self.masks, make_features(self.tables, covariance))
-        features = make_features_of_modes(self.tables, covariance)
+            return Points(self.problem, self.masks, features)
         kind = ModeFeatures if features.size else Modes
         return kind(self.problem, self.masks, features)
+
+    @cached_property
+    def _features(self) -> Features:
+        problem, precision = self.problem, self.precision
+        make = make_features if problem.mode_masks is None else make_features_of_modes
+        features = make(self.tables, problem.fit_covariance, precision)
+        if precision is not None:
+            pdfs = self.plausible(CHECKED, seed=1)
+            expected = predict(problem.theory, pdfs)[:, : problem.ndata]
+            chosen = pdfs[..., self.tables.basis.flavours]
+            check(features, chosen, expected, problem.central, precision)
+        return features
+
+    def plausible(self, number: int, seed: int = 0) -> Array:
+        """Return x f on the x-grid of some PDFs that a fit can take, (about `number`, nx, 14)."""
+        return plausible_pdfs(
+            self.problem.theory.xgrid,
+            self.preprocessing,
+            self.rotation,
+            self.rules,
+            self.quadrature,
+            number,
+            seed,
+        )
 
     @property
     def units(self) -> Index:
@@ -153,7 +215,7 @@ class FitInputs:
 
     @property
     def keeps_arrays(self) -> bool:
-        """Whether `model_arrays` were made, so that some models need not have theirs made."""
+        """Return whether `model_arrays` were made, so that none have to be made anew."""
         return "model_arrays" in vars(self)
 
     def arrays_of(self, models: Index) -> ModelArrays:

@@ -57,7 +57,7 @@ class Lane:
 
     @property
     def goes_on(self) -> bool:
-        """Whether an epoch is left, and a model to train in it."""
+        """Return whether an epoch is left, and a model to train in it."""
         # one step more than epochs: the last one only validates
         return int(self.state.epoch) < self.epochs + 1 and bool(self.active.any())
 
@@ -83,7 +83,7 @@ class Lanes:
 
     @property
     def goes_on(self) -> bool:
-        """Whether some lane goes on."""
+        """Return whether some lane goes on."""
         return any(lane.goes_on for lane in self.lanes)
 
     @property
@@ -98,7 +98,7 @@ class Lanes:
 
     @property
     def compiled(self) -> bool:
-        """Whether the program has been compiled."""
+        """Return whether the program has been compiled."""
         return self.lanes[0].loop.traces > 0
 
     def compile(self) -> None:

@@ -1,4 +1,4 @@
-"""Where a database is: its URI, kept out of command lines and messages where it holds a password.
+"""Address of a database: its URI, kept out of command lines and messages where it has a password.
 
 An address is given as a URI without a password, as the path of a file that holds one (the file
 `URI_FILE` that ``n3hyper mongod`` writes into its folder, readable by its owner alone), or by the
@@ -37,7 +37,7 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+)(:(?P<port>\d{1,5}))
 
 
 class AddressError(StoreError):
-    """What should be the address of a database is none, or is not given as it should be."""
+    """Text that is not the address of a database, or an address given in the wrong way."""
 
     exit_code = 2
 
@@ -57,7 +57,7 @@ class Address:
 
     @property
     def port(self) -> int:
-        """Of the first host; 0 where the URI names none."""
+        """Return the port of the first host; 0 where the URI names none."""
         found = _HOST.fullmatch(self.hosts.partition(",")[0])
         return int(found["port"] or 0) if found else 0
 
@@ -119,7 +119,7 @@ def _from_file(name: str) -> str:
 
 
 def _may_hold_password(uri: str) -> bool:
-    """Whether there is more than the name of a user, in whatever spelling."""
+    """Return whether there is more than the name of a user, in whatever spelling."""
     return ":" in uri.partition("://")[2].rpartition("@")[0]
 
 
@@ -185,7 +185,7 @@ def database_name(uri: str) -> str:
 
 
 def without_password(uri: str) -> str:
-    """What may be shown of text that was given as an address, whatever it looks like.
+    """Return what may be shown of text that was given as an address, whatever it looks like.
 
     Nothing before its last @ is shown where that may be a password, and no options.
 
@@ -205,7 +205,7 @@ def without_password(uri: str) -> str:
 
 
 def as_option(given: str | None) -> str | None:
-    """What was given to find the database by, for a command that is printed.
+    """Return the option by which the database was found, for a command that is printed.
 
     None where it names a user: such a URI belongs into a file or the environment.
 
@@ -231,7 +231,7 @@ def make_uri(
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this host can reach that address.
+    """Return whether only this host can reach that address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
     (True, False)

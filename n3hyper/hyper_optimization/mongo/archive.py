@@ -47,7 +47,7 @@ def write_archive(database: Database[dict[str, Any]], name: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for collection in COLLECTIONS:
-            content = b"".join(bson.encode(each) for each in database[collection].find())
+            content = b"".join(bson.encode(document) for document in database[collection].find())
             member = tarfile.TarInfo(f"{name}/{collection}.bson")
             member.size, member.mtime, member.mode = len(content), int(time.time()), 0o600
             archive.addfile(member, io.BytesIO(content))
@@ -120,15 +120,15 @@ def _data_of_a_server(path: Path, member: str) -> str:
 def _files(folder: Path, name: Path) -> dict[str, Path]:
     """The file of each collection of a dump that goes by `name`."""
     files = {name: folder / f"{name}.bson" for name in COLLECTIONS}
-    there = {name: file for name, file in files.items() if file.is_file()}
-    if not there:
+    present = {name: file for name, file in files.items() if file.is_file()}
+    if not present:
         server = server_of_folder(folder)
         if server is not None:
             raise StoreInputError(data_in_folder(folder, server))
         raise StoreInputError(
             f"{name}: holds no {' or '.join(file.name for file in files.values())}"
         )
-    return there
+    return present
 
 
 def _check_dump(folder: Path, name: Path) -> None:
@@ -202,8 +202,8 @@ def restore(database: Database[dict[str, Any]], folder: Path) -> int:
         try:
             for documents in _batches(read_documents(file, folder)):
                 updates = [
-                    UpdateOne({"_id": each["_id"]}, {"$setOnInsert": each}, upsert=True)
-                    for each in documents
+                    UpdateOne({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True)
+                    for document in documents
                 ]
                 database[name].bulk_write(updates, ordered=False)
                 number += len(documents)

@@ -1,4 +1,4 @@
-"""What the objective of a job attaches to its trial, in the database's file store."""
+"""Attachments of a job's objective to its trial, in the database's file store."""
 
 from __future__ import annotations
 

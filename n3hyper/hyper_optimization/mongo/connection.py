@@ -59,7 +59,7 @@ def open_database(uri: str) -> Database[Document]:
 
 
 def address_of(database: Database[Document]) -> str:
-    """Its URI as it may be shown.
+    """Return the URI of a database as it may be shown.
 
     >>> database = open_database("mongodb://me:secret@localhost:1/scan")
     >>> address_of(database)
@@ -72,16 +72,16 @@ def address_of(database: Database[Document]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""What a database says, as a terminal may show it: one line without commands to the terminal.
+    r"""Return what a database says as a terminal may show it: one line without control characters.
 
     >>> printable("scan \x1b[2Jx\n")
     'scan ?[2Jx?'
     """
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def answers(database: Database[Document]) -> bool:
-    """Whether the server is there, whatever it says."""
+    """Return whether the server answers, whatever it says."""
     from pymongo.errors import ConnectionFailure, OperationFailure
 
     try:
@@ -117,7 +117,7 @@ class Retrying:
     """How often the database has been away."""
 
     def __call__(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns, when it does.
+        """Call `ask` until it returns.
 
         Raises
         ------
@@ -158,7 +158,7 @@ _UNAUTHORIZED: Final = (13, 18)
 
 
 def refusal(address: str, error: Any) -> StoreError:
-    """What a server's refusal means for the user."""
+    """Return what a server's refusal means for the user."""
     if error.code in _UNAUTHORIZED:
         return StoreError(
             f"the database at {address} wants a user and a password: give the file that holds its "

@@ -1,4 +1,4 @@
-"""What lies in a folder of data: which server made it, or documents that wait to be restored."""
+"""Contents of a folder of data: the server that made it, or documents that wait to be restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVERS: Final = {MONGOD: "a mongod", EMBEDDED: "the embedded server (SecantusDB
 
 
 def server_of(names: Iterable[str]) -> str | None:
-    """Which server has made files of these names; None where that is not known.
+    """Return the server that made files of these names; None where that is not known.
 
     >>> server_of(["hyperopt-db/WiredTiger", "hyperopt-db/_mdb_catalog.wt"])
     'mongod'
@@ -33,12 +33,12 @@ def server_of(names: Iterable[str]) -> str | None:
 
 
 def server_of_folder(folder: Path) -> str | None:
-    """Which server has made the files in a folder; None where that is not known."""
+    """Return the server that made the files in a folder; None where that is not known."""
     return server_of(_MARKS.keys() & {file.name for file in folder.glob("*.*")})
 
 
 def data_in_folder(folder: Path, server: str) -> str:
-    """What to say of a folder of a server's data where documents are wanted."""
+    """Return the message on a folder of a server's data where documents are wanted."""
     return (
         f"{folder}: holds data of {SERVERS[server]}, not documents; that server reads them: "
         f"{_start(server, folder)}"
@@ -46,7 +46,7 @@ def data_in_folder(folder: Path, server: str) -> str:
 
 
 def data_in_archive(server: str, top: str, path: Path) -> str:
-    """What to say of an archive of such a folder, whose name is `top`."""
+    """Return the message on an archive of such a folder, whose name is `top`."""
     n3fit = "; n3fit archives these, and n3hyper report reads the tries.json beside"
     return (
         f"holds data of {SERVERS[server]}, not documents"

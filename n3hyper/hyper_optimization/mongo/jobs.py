@@ -70,7 +70,7 @@ class Claim:
 
     @property
     def condition(self) -> Document:
-        """As a filter."""
+        """Return the condition as a filter."""
         return {
             "_id": self.id,
             "state": STATE_RUNNING,
@@ -116,7 +116,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
         """Nothing: hyperopt asks for it in a constructor, which should not need the server."""
 
     def create_jobs_indexes(self) -> None:
-        """For the questions that are asked often."""
+        """Create the indexes for the queries that are made often."""
         self.jobs.create_index("state")
         self.jobs.create_index([("exp_key", 1), ("state", 1), ("tid", 1)])
 
@@ -190,7 +190,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def candidates(
         self, exp_key: str | None = None, without: Collection[str] = ()
     ) -> list[Document]:
-        """Some new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
+        """Return new jobs, oldest first: ``_id`` and ``exp_key``, nothing that could be hostile.
 
         Parameters
         ----------
@@ -259,7 +259,7 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     # ------------------------------------------------------------ the scan's steps
     def headers(self, ids: Sequence[str]) -> list[Document]:
-        """What changes in jobs while they run (`HEADER`)."""
+        """Return the fields of jobs that change while they run (`HEADER`)."""
         return self._each(ids, list(HEADER))
 
     def documents(self, ids: Sequence[str]) -> list[Document]:
@@ -269,8 +269,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
     def _each(self, ids: Sequence[str], fields: list[str] | None) -> list[Document]:
         found: list[Document] = []
         for start in range(0, len(ids), _BATCH):
-            some = list(ids[start : start + _BATCH])
-            found.extend(self.jobs.find({"_id": {"$in": some}}, fields))
+            batch = list(ids[start : start + _BATCH])
+            found.extend(self.jobs.find({"_id": {"$in": batch}}, fields))
         return found
 
     def release(self, header: Mapping[str, Any]) -> bool:
@@ -296,8 +296,8 @@ class Jobs(MongoJobs):  # type: ignore[misc]
 
     def withdraw(self, ids: Iterable[str]) -> None:
         """Remove jobs that nobody has taken."""
-        for each in ids:
-            self.jobs.delete_one({"_id": each, "state": STATE_NEW})
+        for job in ids:
+            self.jobs.delete_one({"_id": job, "state": STATE_NEW})
 
     def next_number(self, exp_key: str) -> int | None:
         """Below it lie the numbers of all trials; None where the scan is not known."""

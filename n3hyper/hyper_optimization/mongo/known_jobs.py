@@ -32,7 +32,7 @@ from n3hyper.hyper_optimization.stores.trial_pdfs import PDFS, BestPDFs
 
 
 class KnownJobs:
-    """What is known of the jobs of a scan.
+    """Jobs of a scan as they were last read.
 
     Parameters
     ----------
@@ -103,10 +103,10 @@ class KnownJobs:
 
     def settle(self) -> None:
         """Let the database know all finished trials of the files."""
-        finished = {job_id(self.exp_key, int(each["tid"])): each for each in self.files.trials}
+        finished = {job_id(self.exp_key, int(trial["tid"])): trial for trial in self.files.trials}
         known = {
-            each["_id"]: each.get("state")
-            for each in self.jobs.jobs.find({"exp_key": self.exp_key}, ["state"])
+            job["_id"]: job.get("state")
+            for job in self.jobs.jobs.find({"exp_key": self.exp_key}, ["state"])
         }
         for name, record in finished.items():
             if known.get(name) not in FINISHED:
@@ -158,14 +158,14 @@ class KnownJobs:
             self._sort()
 
     def _note(self, tid: int, header: Mapping[str, Any]) -> None:
-        """What a running or waiting job looks like now."""
+        """Note what a running or waiting job looks like now."""
         state = header.get("state")
         document = self.documents[tid]
         document["state"] = state if state in (STATE_NEW, STATE_RUNNING) else STATE_NEW
         self.headers[tid] = dict(header)
 
     def _pointed(self, record: Record) -> Record:
-        """With a point of the search space for its values, or none; the database is not trusted."""
+        """Return the job with its values if they are a point of the search space, or with none."""
         record["misc"].pop("point", None)
         if self.space is None:
             return record

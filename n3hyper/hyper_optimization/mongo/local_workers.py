@@ -26,7 +26,7 @@ class LocalWorkers:
 
     @property
     def running(self) -> bool:
-        """Whether it has been started and has not ended."""
+        """Return whether it has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def start(
@@ -61,8 +61,8 @@ class LocalWorkers:
         given = [*command]
         for name, value in options.items():
             values = value if isinstance(value, (list, tuple)) else [value]
-            for each in values:
-                given += [] if each is None else [name, str(each)]
+            for text in values:
+                given += [] if text is None else [name, str(text)]
         environment = {**os.environ, VARIABLE: uri}
         if same_modules:
             environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)

@@ -1,4 +1,4 @@
-"""What makes the files of a parallel scan those of a serial one."""
+"""Mirror of the database in the scan's folder: files as a serial scan has them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_name(files: FileTrials) -> FileTrials:
 
 
 def signed(record: Record, scan: Mapping[str, Any]) -> Record:
-    """With what a record says of its scan, so that ``tries.json`` alone can be gone on with.
+    """Return the record signed with its scan, so that a restart needs no more than ``tries.json``.
 
     Parameters
     ----------

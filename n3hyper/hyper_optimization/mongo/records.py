@@ -1,4 +1,4 @@
-"""From documents of the database, which anybody may have written, to records of trials."""
+"""Records of trials from documents of the database, which anybody may have written."""
 
 from __future__ import annotations
 

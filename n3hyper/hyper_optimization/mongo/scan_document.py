@@ -1,4 +1,4 @@
-"""What workers are told of a scan: plain data, from which each builds its own trainer.
+"""Description of a scan for workers: plain data, from which each builds its own trainer.
 
 The document holds the runcard's text, the number of replicas and the scan's identity. There is no
 code in it, no path, and nothing that a worker would trust: it is checked here, and the worker
@@ -60,7 +60,7 @@ class ScanDocument:
     kind: str = SCAN
 
     def encode(self) -> dict[str, Any]:
-        """As the database keeps it."""
+        """Return the description as the database keeps it."""
         return {
             **header(),
             "runcard": self.runcard,
@@ -139,7 +139,7 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
         identity = dict(document["identity"])
     except (KeyError, TypeError, ValueError) as err:
         raise refuse("its identity is not a list of pairs") from err
-    if not all(isinstance(each, str) for pair in identity.items() for each in pair):
+    if not all(isinstance(text, str) for pair in identity.items() for text in pair):
         raise refuse("its identity is not one of texts")
     kind = document.get("kind", SCAN)
     if kind not in KINDS:

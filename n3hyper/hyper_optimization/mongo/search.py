@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo.connection import address_of, printable
 from n3hyper.hyper_optimization.mongo.jobs import Jobs, job_id
+from n3hyper.hyper_optimization.mongo.objectives import ObjectiveDocument, encode_point
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
-from n3hyper.hyper_optimization.objectives import ObjectiveDocument, encode_point
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _ALONE: Final = 5.0
 
 
 class Searched(Protocol):
-    """What a search is asked for; see `MongoFileTrials`."""
+    """Store that is searched; see `MongoFileTrials`."""
 
     handle: Jobs
     workers_started: bool
@@ -38,11 +38,11 @@ class Searched(Protocol):
 
     @property
     def headers(self) -> dict[int, dict[str, Any]]:
-        """By number, the state of trials that have not finished."""
+        """Return, by number, the state of trials that have not finished."""
 
     @property
     def workers_running(self) -> bool:
-        """Whether the workers that were started here still are."""
+        """Return whether the workers that were started here still are."""
 
     @property
     def worker_log(self) -> Path:
@@ -53,7 +53,7 @@ class Searched(Protocol):
 
 
 class Search:
-    """What goes on beside `hyperopt.fmin` while it waits for workers.
+    """Watch over workers and jobs beside `hyperopt.fmin` while it waits.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def find_engine(engine: str = "auto", mongod: Path | str | None = None) -> list[
 
 
 def is_embedded(command: Sequence[str]) -> bool:
-    """Whether a command of `find_engine` is the embedded server's."""
+    """Return whether a command of `find_engine` is the embedded server's."""
     return list(command[-2:]) == ["-m", EMBEDDED_PACKAGE]
 
 
@@ -152,7 +152,7 @@ class MongodRunner:
 
     @property
     def uri(self) -> str:
-        """Where the running server is; it holds the password, where there is one."""
+        """Return the URI of the running server, with its password if it has one."""
         host = _host_name() if self.bind_ip in _EVERYWHERE else self.bind_ip
         return make_uri(host, self.db_port, self.db_name, *self._credentials())
 
@@ -168,7 +168,7 @@ class MongodRunner:
 
     @property
     def earlier_port(self) -> int:
-        """Where a server of this folder listened the last time; 0 where that is not known."""
+        """Return the port where a server of this folder listened last; 0 if it is not known."""
         try:
             return parse_uri(self.uri_file.read_text(encoding="utf-8").strip()).port
         except (OSError, ValueError, AddressError):
@@ -342,7 +342,7 @@ class MongodRunner:
 
     # ------------------------------------------------------------ user and password
     def _credentials(self) -> tuple[str | None, str | None]:
-        """Of an earlier start; None and None where there was none with a password."""
+        """Return the credentials of an earlier start; None and None where it had no password."""
         if not self.auth or not self.uri_file.is_file():
             return None, None
         address = parse_uri(self.uri_file.read_text(encoding="utf-8").strip())
@@ -401,7 +401,7 @@ def _embedded_options(dbpath: Path, host: str, port: int) -> list[str]:
 
 
 def _host_name() -> str:
-    """As other hosts know this one, as far as it knows itself."""
+    """Return the name by which other hosts know this one, as far as it knows itself."""
     name = socket.getfqdn()
     return socket.gethostname() if name.startswith("localhost") else name
 
@@ -446,5 +446,5 @@ def _last_line(path: Path, position: int) -> str:
 
 
 def server_name(command: Sequence[str]) -> str:
-    """What a user is told is running."""
+    """Return the name of the server for a user."""
     return "the embedded server (SecantusDB)" if is_embedded(command) else command[0]

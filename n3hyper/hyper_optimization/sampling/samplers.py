@@ -1,4 +1,4 @@
-"""What a search space is made of: hyperopt's distributions, with n3fit's names and arguments.
+"""Samplers of a search space: hyperopt's distributions, with n3fit's names and arguments.
 
 The `hp_` functions are the only place where a distribution is written; hyperopt is imported when
 one is. They are found in `n3hyper.hyper_optimization.hyper_scan` as well.
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from n3hyper.errors import RuncardError
-from n3hyper.runcard.hyperscan import read_sampler
 from n3hyper.runcard.node import Node
+from n3hyper.runcard.sections.hyperscan import read_sampler
 
 
 def _ordered(key: str, lower_end: float, higher_end: float) -> None:

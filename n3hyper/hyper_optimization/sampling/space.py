@@ -44,7 +44,7 @@ _MOST_LEVELS: Final = 100
 
 
 class SearchSpace(Protocol):
-    """What is scanned; `HyperScanner` is one."""
+    """Space of hyperparameters that is scanned; `HyperScanner` is one."""
 
     @property
     def hyper_keys(self) -> Collection[str]:
@@ -140,8 +140,8 @@ def encode_space(space: Any) -> list[Any]:
         encoded.append(
             {
                 "name": node.name,
-                "args": [number[id(each)] for each in node.pos_args],
-                "named": [[key, number[id(each)]] for key, each in node.named_args],
+                "args": [number[id(argument)] for argument in node.pos_args],
+                "named": [[key, number[id(argument)]] for key, argument in node.named_args],
                 "o_len": node.o_len,
                 "pure": bool(node.pure),
             }
@@ -199,19 +199,19 @@ def decode_space(encoded: Any) -> Any:
     nodes: list[Any] = []
     try:
         _check_size(encoded)
-        for each in encoded:
-            if "activation" in each:
-                nodes.append(Literal(ActivationStr(str(each["activation"]))))
-            elif "literal" in each:
-                nodes.append(Literal(each["literal"]))
-            elif each["name"] not in OPERATIONS:
+        for node in encoded:
+            if "activation" in node:
+                nodes.append(Literal(ActivationStr(str(node["activation"]))))
+            elif "literal" in node:
+                nodes.append(Literal(node["literal"]))
+            elif node["name"] not in OPERATIONS:
                 raise StoreInputError(
-                    f"a search space cannot hold the operation {shown(each['name'])}"
+                    f"a search space cannot hold the operation {shown(node['name'])}"
                 )
             else:
-                args = [nodes[place] for place in each["args"]]
-                named = [(key, nodes[place]) for key, place in each["named"]]
-                nodes.append(Apply(each["name"], args, named, each["o_len"], each["pure"]))
+                args = [nodes[place] for place in node["args"]]
+                named = [(key, nodes[place]) for key, place in node["named"]]
+                nodes.append(Apply(node["name"], args, named, node["o_len"], node["pure"]))
         return nodes[-1]
     except (KeyError, IndexError, TypeError, ValueError, AssertionError) as err:
         raise StoreInputError(f"not a search space: {type(err).__name__}: {err}") from err

@@ -63,7 +63,7 @@ def _algorithm(algo: str) -> Callable[..., list[dict[str, Any]]]:
 
 
 def scored(document: dict[str, Any]) -> bool:
-    """Whether a trial has a loss to learn from."""
+    """Return whether a trial has a loss to learn from."""
     result = document["result"]
     return (
         document["state"] == STATE_DONE
@@ -99,7 +99,7 @@ def learned_from(documents: Iterable[dict[str, Any]], failures: bool) -> list[di
 
 
 def listed_setups(space: Any) -> int:
-    """How many setups a space lists; 0 for one that is sampled.
+    """Return the number of setups that a space lists; 0 for one that is sampled.
 
     >>> from n3hyper.hyper_optimization.sampling.samplers import hp_choice, hp_uniform
     >>> listed_setups({LIST_LABEL: hp_choice(LIST_LABEL, [{"epochs": 1}, {"epochs": 2}])})

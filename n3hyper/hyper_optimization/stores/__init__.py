@@ -1,1 +1,1 @@
-"""What the files of a scan hold, and how they are read, checked and mended."""
+"""Files of a scan: what they hold, and how they are read, checked and mended."""

@@ -1,4 +1,4 @@
-"""What an objective attaches to its trials, in the plain types that a pickle may hold."""
+"""Attachments of an objective to its trials, in the plain types that a pickle may hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of trials promises, whatever it is made of.
+"""Abstract store of trials, with the promises that every store keeps.
 
 The stores are hyperopt's Trials as well: its algorithms and its `fmin` read them. What n3hyper's
 scans ask of a store stands here.
@@ -85,7 +85,7 @@ class OwnStore(TrialStore):
 
     @property
     def number_finished(self) -> int:
-        """How many trials have finished."""
+        """Return the number of trials that have finished."""
         return len(self.finished)
 
     @abstractmethod

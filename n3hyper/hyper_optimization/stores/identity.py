@@ -1,4 +1,4 @@
-"""What makes a scan this scan: named parts that all of its trials share.
+"""Identity of a scan: named parts that all of its trials share.
 
 They are kept with the trials, and what goes on with them compares them and says what differs.
 """
@@ -47,7 +47,7 @@ def scan_identity(problem: FitProblem, runcard: Runcard) -> Identity:
 
 
 def complete_identity(identity: Mapping[str, str] | None, space: Any) -> Identity:
-    """With the search space; `space` as `HyperScanner.as_dict` gives it."""
+    """Return the identity with the search space; `space` as `HyperScanner.as_dict` gives it."""
     return {**(identity or {}), "space": space_fingerprint(space)}
 
 
@@ -64,7 +64,7 @@ def digest(identity: Mapping[str, str]) -> str:
 def differences(
     before: Mapping[str, str], now: Mapping[str, str], spaces: tuple[Any, Any] | None = None
 ) -> list[str]:
-    """What differs, each in a few words; parts that only one of the two has do not count.
+    """Return what differs, each in a few words; parts that only one of the two has do not count.
 
     Parameters
     ----------

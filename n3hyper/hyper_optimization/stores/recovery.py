@@ -29,7 +29,7 @@ _CHECKED: Final = 100
 
 
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
-    """What each record says of its scan, so that a ``tries.json`` alone can be gone on with."""
+    """Return what a record says of its scan, so that ``tries.json`` suffices for a restart."""
     identity = scan["fingerprint"]
     return {
         "algo": scan["algo"],
@@ -90,12 +90,12 @@ def _ahead(trials: FileTrials, path: Path) -> list[Record]:
     if not path.exists() or trials.is_written_as(path):
         return []
     try:
-        records = [each for each in read_tries(path) if each.get("state") in FINISHED]
+        records = [record for record in read_tries(path) if record.get("state") in FINISHED]
         for record in records:
             check_record(record)
     except StoreError:
         return []
-    known = {int(each["tid"]): each for each in trials.finished}
+    known = {int(trial["tid"]): trial for trial in trials.finished}
     for record in records:
         tid = record.get("tid")
         if tid in known and plain(known[tid]["misc"]["vals"]) != record["misc"]["vals"]:

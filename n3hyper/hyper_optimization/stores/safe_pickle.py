@@ -21,11 +21,11 @@ FORMAT: Final = 1
 
 
 class MissingStoreError(StoreInputError, FileNotFoundError):
-    """There are no trials where they were looked for."""
+    """No trials are where they were looked for."""
 
 
 class ForeignStoreError(StoreInputError):
-    """The trials are those of another program, which alone can go on with them."""
+    """The trials are those of another program, which alone can continue them."""
 
 
 def missing(path: Path) -> MissingStoreError:
@@ -76,7 +76,7 @@ def read_state(path: Path) -> dict[str, Any]:
     except ForbiddenName as err:
         if str(err).split(".")[0] in _OTHER_PROGRAMS:
             raise ForeignStoreError(
-                f"{path}: the pickle of a scan of n3fit, which n3fit alone can go on with; "
+                f"{path}: the pickle of a scan of n3fit, which n3fit alone can continue; "
                 f"{ways_on(path)}"
             ) from None
         raise StoreInputError(
@@ -93,7 +93,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StoredState:
-    """What the pickle of a store holds, each part of its type."""
+    """Contents of the pickle of a store, each part of its type."""
 
     exp_key: str | int | float | None
     scan: dict[str, Any]

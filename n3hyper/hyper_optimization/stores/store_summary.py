@@ -1,4 +1,4 @@
-"""What the files of a scan say of it, before any of it is run again.
+"""Summary of a scan from its files, before any of it is run again.
 
 Whatever the files hold, it takes little: the trials are looked at one after the other, and none is
 kept. hyperopt is not loaded, so that a file that is none is refused at once.
@@ -38,7 +38,7 @@ _MOST_REPLICAS_DIGITS: Final = 9
 
 @dataclass(frozen=True)
 class StoreSummary:
-    """What a store says of its scan before any of it is run again."""
+    """Summary of a scan from its store, before any of it is run again."""
 
     finished: int
     """Number of trials."""
@@ -147,7 +147,7 @@ def finished_records(path: Path) -> list[Record]:
     StoreInputError
         It has no finished trial, or something else.
     """
-    records = [each for each in read_tries(path) if each.get("state") in FINISHED]
+    records = [record for record in read_tries(path) if record.get("state") in FINISHED]
     if not records:
         raise MissingStoreError(f"{path}: no trial has finished; begin the scan again")
     try:
@@ -174,7 +174,7 @@ def common_origin(records: Sequence[Record], path: Path) -> dict[str, Any]:
         if not isinstance(origin, dict) or not _is_origin({"seed": result.get("seed"), **origin}):
             raise ForeignStoreError(
                 f"{path}: trial {record.get('tid')} does not say how it was suggested; without "
-                f"{PICKLE}, only trials that this version of n3hyper wrote can be gone on with; "
+                f"{PICKLE}, only trials that this version of n3hyper wrote can be continued; "
                 f"{ways_on(path)}"
             )
         origins.append({"seed": result["seed"], **origin})
@@ -187,7 +187,7 @@ def common_origin(records: Sequence[Record], path: Path) -> dict[str, Any]:
 
 
 def _is_origin(origin: Mapping[str, Any]) -> bool:
-    """Whether it is a seed and what `n3hyper...stores.recovery.trial_origin` wrote."""
+    """Return whether a value is a seed and what `trial_origin` wrote."""
     numbers = [origin.get("seed"), origin.get("replicas")]
     texts = [origin.get("algo"), origin.get("fingerprint")]
     return (

@@ -1,1 +1,1 @@
-"""What the trials of a report say: importance, ranges, summaries, and the view that is shown."""
+"""Analysis of trials: importance, ranges, summaries, and the view that is shown."""

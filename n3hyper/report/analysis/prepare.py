@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Request:
 
     @property
     def rescored(self) -> bool:
-        """Whether losses are computed again."""
+        """Return whether losses are computed again."""
         given = (self.loss, self.fold_statistic, self.replica_statistic, self.penalties)
         return any(value is not None for value in given)
 
@@ -68,6 +69,7 @@ def prepare(request: Request) -> View:
     scan = load_scan(request.paths, request.combine, request.databases)
     scan = without_first(scan, request.thermalization)
     settings = _settings(request, scan)
+    scan = scan.with_trials(scan.trials, parts_of=functools.partial(rescoring.parts_of, settings))
     if request.rescored:
         if not scan.runcard:
             scan = scan.with_notes("no runcard beside the trials: folds have the same weight")
@@ -110,7 +112,7 @@ def _settings(request: Request, scan: Scan) -> rescoring.Settings:
     given = dict(kfold) if isinstance(kfold, Mapping) else {}
     changed = {**given, **{key: value for key, value in asked.items() if value is not None}}
     settings = rescoring.settings_of({**scan.runcard, "kfold": changed}, ours)
-    if settings.loss_type == "chi2":
+    if not settings.kind.figure:
         return settings
     # chi2, phi2 and logp of the ensemble are stored for the replicas that the scan chose
     before = rescoring.settings_of(scan.runcard, ours)

@@ -174,7 +174,7 @@ def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
     known = np.isfinite(losses).all(axis=1)
     most = losses[known].argmax(axis=1)
     trials = np.array([trial.loss for trial in scan.good])
-    sign = -1.0 if settings.loss_type == "phi2" else 1.0
+    sign = -1.0 if settings.larger_is_better else 1.0
     spread = best.matrix("hyper_losses")
     metrics = {name: best.fold(f"hyper_losses_{name}") for name in METRICS}
     rows = []

@@ -6,10 +6,13 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from n3hyper.hyper_optimization.scores.loss_parts import in_words
 from n3hyper.report.analysis import ranges, summary
+from n3hyper.report.analysis.failures import Failed, FailureGroup, failure_groups
 from n3hyper.report.analysis.importance import Importances, importances
+from n3hyper.report.analysis.parts import FoldParts, LossParts, fold_parts, loss_parts
 from n3hyper.report.text import number, show, show_number, span
-from n3hyper.report.trials.columns import SCORES
+from n3hyper.report.trials.columns import PART, SCORES
 from n3hyper.report.trials.rescoring import Settings
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
@@ -79,6 +82,32 @@ class View:
         return max(self.folds, key=lambda fold: fold.decides, default=None)
 
     @functools.cached_property
+    def loss_parts(self) -> LossParts:
+        """The parts of the losses of all trials."""
+        return loss_parts(self.scan)
+
+    @functools.cached_property
+    def best_fold_parts(self) -> FoldParts | None:
+        """The parts of the loss of the best trial, fold by fold; None if no trial has a loss."""
+        best = self.scan.best
+        return None if best is None else fold_parts(best, self.settings, self.rescored)
+
+    @property
+    def best_parts(self) -> str:
+        """Return the parts of the lowest loss in words; empty if they are not known."""
+        best = self.scan.best
+        return "" if best is None else in_words(self.scan.parts_of(best))
+
+    @functools.cached_property
+    def failure_groups(self) -> tuple[FailureGroup, ...]:
+        """The failed trials, in groups of what decided."""
+        return failure_groups(
+            Failed(trial.tid, trial.reason, trial.quantity, trial.key, trial.failure)
+            for trial in self.scan.trials
+            if not trial.ok
+        )
+
+    @functools.cached_property
     def importances(self) -> Importances | None:
         return importances(self.scan)
 
@@ -112,7 +141,8 @@ class View:
         failed = sum(scan.failures.values())
         words = f"{len(scan)} trials: {len(scan.good)} ok, {failed} failed"
         if failed:
-            reasons = ", ".join(f"{count} {name}" for name, count in scan.failures.most_common(6))
+            groups = self.failure_groups[:6]
+            reasons = ", ".join(f"{group.count} {group.label}" for group in groups)
             words += f" ({reasons})"
         return words
 
@@ -154,6 +184,6 @@ def cell(name: str, value: Any) -> str:
         return f"{value:.0f}"
     if name == "mean_width" and isinstance(value, float):
         return f"{value:.1f}"
-    if isinstance(value, float) and name not in SCORES:
+    if isinstance(value, float) and name not in SCORES and not name.startswith(PART):
         return f"{value:.4g}"
     return show(value)

@@ -1,1 +1,1 @@
-"""How a report is shown: terminal, page, figures, tables for other programs, runcards."""
+"""Output of a report: terminal, page, figures, tables for other programs, runcards."""

@@ -2,7 +2,8 @@
 
 Columns of CSV, and keys of a trial in JSON, are those of `n3hyper.report.trials.columns`: first the
 scores, then the hyperparameters by vp-hyperoptplot's names, then what else was in the setups by its
-path, then ``chi2_fold_1`` and so on. A cell is empty (null) where a trial has no such value. Names
+path, then ``chi2_fold_1`` and so on, then the parts of the loss, ``loss_chi2`` and so on, and how
+many replicas count in each fold. A cell is empty (null) where a trial has no such value. Names
 stay what they are; new columns may be added at the end of a group.
 """
 
@@ -44,6 +45,13 @@ def to_csv(view: View) -> str:
         for fold in range(scan.fold_count):
             names.append(f"{metric}_fold_{fold + 1}")
             columns.append([None if r is None or fold >= r.size else r[fold] for r in rows])
+    names += scan.part_columns
+    columns += [scan.column(name) for name in scan.part_columns]
+    replicas = [trial.replicas for trial in scan.trials]
+    for fold in range(scan.fold_count):
+        for place, word in enumerate(("used", "asked")):
+            names.append(f"replicas_{word}_fold_{fold + 1}")
+            columns.append([r[fold][place] if fold < len(r) else None for r in replicas])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_plain_cell(name) for name in names])
@@ -67,7 +75,9 @@ def _plain_cell(value: Any) -> str:
 def to_json(view: View) -> str:
     """Return the whole report as one JSON object, each trial on a line of its own."""
     head = json.dumps(_finite(as_dict(view)), indent=1, allow_nan=False)
-    lines = [json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed)]
+    lines = [
+        json.dumps(_finite(trial), allow_nan=False) for trial in _trials(view.listed, view.rescored)
+    ]
     trials = ",\n  ".join(lines)
     return f'{head[: head.rindex("}")].rstrip()},\n "trials": [\n  {trials}\n ]\n}}\n'
 
@@ -83,9 +93,14 @@ def as_dict(view: View) -> dict[str, Any]:
         "trials_total": len(scan),
         "trials_ok": len(scan.good),
         "failures": dict(scan.failures),
+        "failure_groups": [
+            {**vars(group), "label": group.label, "advice": group.advice}
+            for group in view.failure_groups
+        ],
         "loss": view.loss_words,
         "best_tid": None if best is None else best.tid,
         "best_loss": None if best is None else best.loss,
+        "best_loss_parts": None if best is None else dict(scan.parts_of(best)),
         "best_parameters": None if best is None else runcard_setup(best),
         "seconds_spent": view.times.spent,
         "seconds_busy": view.times.busy,
@@ -103,7 +118,7 @@ def as_dict(view: View) -> dict[str, Any]:
     }
 
 
-def _trials(scan: Scan) -> Iterator[dict[str, Any]]:
+def _trials(scan: Scan, rescored: bool) -> Iterator[dict[str, Any]]:
     names = table_columns(scan)
     columns = [scan.column(name) for name in names]
     folds = {metric: scan.folds(f"hyper_losses_{metric}") for metric in METRICS}
@@ -112,6 +127,14 @@ def _trials(scan: Scan) -> Iterator[dict[str, Any]]:
         for metric, rows in folds.items():
             numbers = rows[place]
             found[f"{metric}_folds"] = None if numbers is None else numbers.tolist()
+        trial = scan.trials[place]
+        found["loss_parts"] = dict(scan.parts_of(trial)) or None
+        of_folds = {name: values.tolist() for name, values in trial.group("fold_parts").items()}
+        found["fold_parts"] = None if rescored else of_folds or None
+        found["replicas_used"] = [used for used, _ in trial.replicas] or None
+        found["replicas_asked"] = [asked for _, asked in trial.replicas] or None
+        found["failure"] = trial.failure or None
+        found["failure_quantity"] = trial.quantity or None
         yield found
 
 
@@ -135,7 +158,8 @@ def to_markdown(view: View) -> str:
     if best is not None:
         lines += [
             "",
-            f"Best loss **{show(best.loss, 5)}** in trial {best.tid} ({view.loss_words}).",
+            f"Best loss **{show(best.loss, 5)}** in trial {best.tid} ({view.loss_words})"
+            + (f" = {view.best_parts}." if view.best_parts else "."),
         ]
         lines += ["", "## Best setup", "", "| | |", "|---|---|"]
         lines += [f"| {_md(name)} | {_md(value)} |" for name, value, _ in view.best_setup]
@@ -156,6 +180,12 @@ def to_markdown(view: View) -> str:
                 for f in view.folds
             ],
         )
+    if view.failure_groups:
+        lines += ["", "## Why trials failed", ""]
+        lines += _md_table(
+            ["trials", "reason", "the last one says", "may help"],
+            [[str(g.count), g.label, g.text, g.advice] for g in view.failure_groups],
+        )
     if view.importances is not None:
         lines += ["", "## Importance of the hyperparameters", "", f"{METHOD}.", ""]
         lines += _md_table(
@@ -172,7 +202,13 @@ def to_markdown(view: View) -> str:
 def _top_table(scan: Scan, trials: tuple[Trial, ...]) -> list[str]:
     part = scan.with_trials(trials)
     hidden = ("mean_width", "activation_per_layer", "number_of_layers")
-    names = ["tid", *TABLE_SCORES, *(name for name in scan.scanned if name not in hidden)]
+    names = [
+        "tid",
+        "loss",
+        *part.part_columns,
+        *TABLE_SCORES[1:],
+        *(name for name in scan.scanned if name not in hidden),
+    ]
     columns = [[cell(name, value) for value in part.column(name)] for name in names]
     return _md_table(names, [list(row) for row in zip(*columns, strict=True)])
 

@@ -27,8 +27,14 @@ def loss_label(view: View) -> str:
     settings = view.settings
     if not view.rescored and (view.loss_words.startswith("as") or view.loss_words == "loss"):
         return "loss"
-    kind = {"chi2": "χ²", "phi2": "1/φ²", "logp": "-log p", "chi2p": "χ² with PDF covariance"}
-    extra = " + penalties" if settings.penalties_in_loss and settings.loss_type != "phi2" else ""
+    kind = {
+        "chi2": "χ²",
+        "phi2": "1/φ²",
+        "logp": "-log p",
+        "chi2p": "χ² with PDF covariance",
+        "n3fit41": "n3fit 4.1's",
+    }
+    extra = " + penalties" if settings.penalties_in_loss else ""
     return f"loss ({kind[settings.loss_type]}{extra})"
 
 

@@ -18,7 +18,7 @@ from n3hyper.report.analysis.ranges import Choices, Range, did_well
 from n3hyper.report.analysis.view import TABLE_SCORES, View, cell
 from n3hyper.report.output.textplot import Canvas, bar, histogram
 from n3hyper.report.text import show_number, span
-from n3hyper.report.trials.columns import ASCII, column
+from n3hyper.report.trials.columns import ASCII, PART, column
 
 WIDE: Final = 120
 """Columns from which two things stand side by side."""
@@ -52,7 +52,8 @@ class Terminal:
             if len(self.view.scan.good) > 1:
                 print_()
                 print_(self.convergence())
-            setup, folds, weights = self.setup(), self.folds(), self.importance()
+            setup, weights = self.setup(), self.importance()
+            folds = _together([self.folds(), self.fold_parts()])
             print_()
             if wide:
                 right = Group(*_spaced([block for block in (folds, weights) if block is not None]))
@@ -71,6 +72,10 @@ class Terminal:
             if comparison is not None:
                 print_()
                 print_(comparison)
+        failures = self.failures()
+        if failures is not None:
+            print_()
+            print_(failures)
         for note in self.view.scan.notes:
             print_(Text(self.say(f"note: {note}"), style="yellow"), soft_wrap=True)
 
@@ -108,6 +113,8 @@ class Terminal:
             if len(scan.scans) > 1 and best.scan < len(scan.scans):
                 which = f"trial {best.tid} of {scan.scans[best.scan]}"
             lines.append(self.say(f" in {which}  ({view.loss_words})"), style="not bold")
+            if view.best_parts:
+                lines.append(self.say(f"\n  = {view.best_parts}"), style="not bold")
         else:
             lines.append("\nno trial has a loss", style="not bold red")
         if view.time_words:
@@ -189,6 +196,41 @@ class Terminal:
             return Group(table, Text(words, style="dim"))
         return table
 
+    def fold_parts(self) -> RenderableType | None:
+        """Return what the loss of each fold of the best trial is made of, and its replicas."""
+        found = self.view.best_fold_parts
+        if found is None or not (found.parts or found.replicas):
+            return None
+        names = [name for name, values in found.parts.items() if np.any(values)]
+        table = self._table("What their losses are made of")
+        for name in ("fold", *(column(f"{PART}{name}").short for name in names), "replicas"):
+            table.add_column(self.say(name), justify="right", no_wrap=True, overflow=self.cut)
+        count = len(found.replicas) or len(next(iter(found.parts.values())))
+        for fold in range(count):
+            row = [str(fold + 1), *(show_number(found.parts[name][fold]) for name in names)]
+            used = found.replicas[fold] if fold < len(found.replicas) else None
+            row.append("" if used is None else f"{used[0]} of {used[1]}")
+            short = used is not None and used[0] < used[1]
+            table.add_row(*map(Text, row), style="yellow" if short else "")
+        return table
+
+    def failures(self) -> RenderableType | None:
+        """Return why trials failed, in groups, with advice."""
+        groups = self.view.failure_groups
+        if not groups:
+            return None
+        lines = self._title("Why trials failed")
+        for group in groups:
+            tids = ", ".join(map(str, group.tids[:5])) + (", ..." if group.count > 5 else "")
+            trials = "trial" if group.count == 1 else "trials"
+            lines.append(self.say(f"\n{group.count} {group.label}"), style="not bold red")
+            lines.append(self.say(f"  ({trials} {tids})"), style="not bold dim")
+            if group.text:
+                lines.append(self.say(f"\n  last: {group.text}"), style="not bold")
+            if group.advice:
+                lines.append(self.say(f"\n  may help: {group.advice}"), style="not bold")
+        return lines
+
     def importance(self) -> RenderableType | None:
         """Return the importance of the hyperparameters."""
         found = self.view.importances
@@ -220,7 +262,8 @@ class Terminal:
         if "nodes_per_layer" not in scan.scanned:
             hidden.clear()
         names = ["tid", "loss", *(name for name in scan.scanned if name not in hidden)]
-        names[2:2] = TABLE_SCORES[1:]
+        parts = scan.part_columns
+        names[2:2] = (*parts, *TABLE_SCORES[1:])
         if len(scan.scans) > 1:
             names.insert(1, "scan")
         if view.sort.removeprefix("-") not in names:
@@ -232,6 +275,7 @@ class Terminal:
         }
         heads = {name: self.say(column(name).short) for name in names}
         names = [name for name in names if any(cells[name])]
+        names = [name for name in names if name not in parts or any(trials.column(name))]
         kept = self._fitting(names, cells, heads)
         sort = "" if view.sort == "loss" else f", by {view.sort}"
         table = self._table(f"The best {len(trials)} trials{sort}")
@@ -320,6 +364,12 @@ class Terminal:
                 Text(f"{100 * good:3.0f}%"),
                 Text(self.say(name) if best else "", style="bold"),
             ]
+
+
+def _together(parts: list[RenderableType | None]) -> RenderableType | None:
+    """Return blocks with an empty line between them as one; None where there are none."""
+    found = _spaced([part for part in parts if part is not None])
+    return Group(*found) if found else None
 
 
 def _spaced(parts: list[RenderableType]) -> list[RenderableType]:

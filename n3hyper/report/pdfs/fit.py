@@ -15,18 +15,25 @@ import numpy as np
 from n3hyper.errors import StoreError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.json_text import load_json
+from n3hyper.hyper_optimization.paths import (
+    FIT,
+    NNFIT,
+    POSTFIT,
+    REPLICA,
+    RUNCARD_COPY,
+    replica_folders,
+    replica_number,
+)
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import ExportGrid, read_exportgrid
+from n3hyper.replicas.files.exportgrid import ExportGrid, read_exportgrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.pdfset import LHAPDFSet, PDFs, of_replicas, read_set
 from n3hyper.report.text import clean, clean_tree, number
-from n3hyper.report.trials.sources import FIT
 
 _LARGEST: Final = 64 * 2**20
 """Bytes of a file of a fit."""
 _MOST_CONTAINERS: Final = 500_000
 """Lists and mappings of a JSON file: ten for each replica and data set."""
-_REPLICA: Final = re.compile(r"replica_(\d{1,8})")
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Fit:
     @cached_property
     def evolved(self) -> LHAPDFSet | None:
         """LHAPDF set that ``n3hyper evolve`` or postfit has made of the fit."""
-        for place in ("postfit", "nnfit"):
+        for place in (POSTFIT, NNFIT):
             folder = self.folder / place / self.name
             if (folder / f"{self.name}.info").is_file():
                 return read_set(folder)
@@ -120,9 +127,9 @@ def read_fit(folder: Path) -> Fit:
     """
     summary = _json(folder / FIT) if (folder / FIT).is_file() else {}
     name = folder.resolve().name
-    places = _places(folder / "postfit")
+    places = _places(folder / POSTFIT)
     vetoed = bool(places)
-    places = places or _places(folder / "nnfit")
+    places = places or _places(folder / NNFIT)
     if not places:
         raise ReportError(f"{folder}: no replica has been fitted yet (nnfit/replica_1)")
     try:
@@ -147,20 +154,19 @@ def read_fit(folder: Path) -> Fit:
         datasets=tuple(row for row in rows if row.name != "total"),
         total=next((row for row in rows if row.name == "total"), None),
         grids=tuple(grid for _, grid in kept),
-        runcard=folder / "filter.yml" if (folder / "filter.yml").is_file() else None,
+        runcard=folder / RUNCARD_COPY if (folder / RUNCARD_COPY).is_file() else None,
         notes=tuple(notes),
     )
 
 
 def _places(folder: Path) -> list[tuple[int, Path]]:
     """Return number in the fit and export grid of the replicas in ``nnfit`` or ``postfit``."""
-    found = {}
-    for place in folder.glob("replica_*"):
-        match, grids = _REPLICA.fullmatch(place.name), sorted(place.glob("*.exportgrid"))
-        if match and int(match[1]) > 0 and grids:
-            target = _REPLICA.fullmatch(place.resolve().name)
-            found[int(match[1])] = (int(target[1]) if target else int(match[1]), grids[0])
-    return [found[place] for place in sorted(found)]
+    found = []
+    for replica, place in replica_folders(folder).items():
+        grids = sorted(place.glob("*.exportgrid"))
+        if replica > 0 and grids:
+            found.append((replica_number(place.resolve()) or replica, grids[0]))
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -180,7 +186,7 @@ def _list(value: Any) -> list[Any]:
 def _theory(folder: Path, summary: Mapping[str, Any]) -> str:
     if "theory" in summary:
         return clean(str(summary["theory"]))
-    found = re.search(r"^\s*theoryid:\s*(\d+)", _text(folder / "filter.yml"), flags=re.MULTILINE)
+    found = re.search(r"^\s*theoryid:\s*(\d+)", _text(folder / RUNCARD_COPY), flags=re.MULTILINE)
     return found[1] if found else ""
 
 
@@ -216,7 +222,7 @@ def _replicas(
                 best_epoch=number(row.get("best_epoch")),
                 stop_epoch=number(row.get("stop_epoch")),
                 failure=str(row.get("failure") or ""),
-                curve=_curve(folder / "nnfit" / f"replica_{int(place)}" / "chi2exps.log"),
+                curve=_curve(folder / NNFIT / f"{REPLICA}{int(place)}" / "chi2exps.log"),
             )
     return tuple(found[place] for place in sorted(found)), tuple(setups)
 
@@ -229,10 +235,9 @@ def _index(value: Any) -> int:
 def _rows_of_n3fit(folder: Path, setups: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return n3fit's records of its replicas; their setups are collected."""
     rows: list[Mapping[str, Any]] = []
-    for place in (folder / "nnfit").glob("replica_*"):
-        match, files = _REPLICA.fullmatch(place.name), sorted(place.glob("*.json"))
-        named = [file for file in files if file.name != "version.json"]
-        if not match or not named:
+    for replica, place in replica_folders(folder / NNFIT).items():
+        named = [file for file in sorted(place.glob("*.json")) if file.name != "version.json"]
+        if not named:
             continue
         content = _json(named[0])
         setup = content.get("hyperparameters")
@@ -240,7 +245,7 @@ def _rows_of_n3fit(folder: Path, setups: list[Mapping[str, Any]]) -> list[Mappin
             setups.append(setup)
         rows.append(
             {
-                "number": int(match[1]),
+                "number": replica,
                 "setup": setups.index(setup) if isinstance(setup, Mapping) else 0,
                 "chi2": content.get("chi2"),
                 "training_chi2": content.get("erf_tr"),

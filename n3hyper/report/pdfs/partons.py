@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import PIDS
+from n3hyper.replicas.files.exportgrid import PIDS
 from n3hyper.theory.lhapdf import SubGrid
 
 

@@ -16,7 +16,7 @@ from n3hyper.errors import DataError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.yaml_text import LARGEST, load_plain_yaml
 from n3hyper.physics.arrays import Array
-from n3hyper.replicas.exportgrid import ExportGrid
+from n3hyper.replicas.files.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs.partons import of_export_grid, of_grid
 from n3hyper.report.text import number

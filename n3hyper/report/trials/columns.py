@@ -117,7 +117,23 @@ ALIASES: Final = {
 ASCII: Final = str.maketrans({"χ": "chi", "φ": "phi", "²": "2", "±": "+-", "·": "."})
 
 
+PART: Final = "loss_"
+"""What the column of a part of the loss begins with."""
+
+
+def _shortened(part: str) -> str:
+    """Return the name of a part as the head of a column.
+
+    >>> _shortened("saturation"), _shortened("chi2"), _shortened("dropped")
+    ('satur.', 'chi2', 'dropped')
+    """
+    return part if len(part) <= 8 else f"{part[:5]}."
+
+
 def column(name: str) -> Column:
     """Return what is known of a column."""
     known = SCORES.get(name) or PARAMETERS.get(name)
+    if known is None and name.startswith(PART):
+        part = name.removeprefix(PART)
+        return Column(name, f"{part} in the loss", _shortened(part), "part of the loss")
     return known or Column(name, name.replace("_", " "), name, "hyperparameter, by its path")

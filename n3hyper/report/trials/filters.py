@@ -72,7 +72,7 @@ def resolve(name: str, scan: Scan) -> str:
     ReportError
         There is no such column.
     """
-    known = {*SCORES, *PARAMETERS, *scan.parameters}
+    known = {*SCORES, *PARAMETERS, *scan.part_columns, *scan.parameters}
     found = name if name in known else ALIASES.get(name, name)
     if found not in known:
         hint = nearest(name, [*known, *ALIASES])

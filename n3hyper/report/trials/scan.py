@@ -5,22 +5,23 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import operator
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.loss import STATISTICS
 from n3hyper.physics.arrays import Array
+from n3hyper.physics.objectives import STATISTICS
 from n3hyper.report.errors import ReportError
 from n3hyper.report.text import LARGEST, clean
-from n3hyper.report.trials.columns import PARAMETERS, SCORES
+from n3hyper.report.trials.columns import PARAMETERS, PART, SCORES
 from n3hyper.report.trials.reading import Matrices, Tries, no_collection, read_records
 from n3hyper.report.trials.sources import Source, find_sources, read_bytes, read_runcard
-from n3hyper.report.trials.trial import Trial, trial_of
+from n3hyper.report.trials.trial import Trial, entry, trial_of, without_spread
 
 METRICS: Final = ("chi2", "phi2", "logp")
 _MOST_COLUMNS: Final = 300
@@ -49,6 +50,8 @@ class Scan:
     """How chi2, phi2 and logp of the folds become one number."""
     loss_name: str = "loss"
     """What the loss is, in words."""
+    parts_of: Callable[[Trial], Mapping[str, float]] = operator.attrgetter("parts")
+    """Returns the parts of a trial's loss, also where its record does not say."""
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -84,6 +87,14 @@ class Scan:
         return (*known, *[name for name in seen if name not in PARAMETERS][:_MOST_COLUMNS])
 
     @functools.cached_property
+    def part_columns(self) -> tuple[str, ...]:
+        """Columns of the parts of the losses, such as ``loss_chi2`` and ``loss_saturation``."""
+        names = dict.fromkeys(name for trial in self.good for name in trial.parts)
+        if not names and self.best is not None:
+            names = dict.fromkeys(self.parts_of(self.best))
+        return tuple(f"{PART}{name}" for name in names)
+
+    @functools.cached_property
     def scanned(self) -> tuple[str, ...]:
         """Hyperparameters that differ between trials, without derived ones that add nothing new."""
         found = [name for name in self.parameters if self._varies(name)]
@@ -115,6 +126,9 @@ class Scan:
         """Return a column by its name, one value a trial, None if there is none."""
         if name in SCORES:
             return self._score(name)
+        if name in self.part_columns:
+            part = name.removeprefix(PART)
+            return [self.parts_of(t).get(part, 0.0) if t.ok else None for t in self.trials]
         return [trial.values.get(name) for trial in self.trials]
 
     def numbers(self, name: str) -> Array:
@@ -200,7 +214,7 @@ def partitions(runcard: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _fold_numbers(trials: Sequence[Trial], name: str) -> list[Array | None]:
     """Return a number for each fold of each trial; quick if all are lists of plain numbers."""
-    raw = [trial.meta.get(name) for trial in trials]
+    raw = [entry(trial.meta, name) for trial in trials]
     plain: dict[int, list[int]] = {}
     for place, value in enumerate(raw):
         if isinstance(value, list) and value:
@@ -214,6 +228,7 @@ def _fold_numbers(trials: Sequence[Trial], name: str) -> list[Array | None]:
             continue
         if rows.ndim == 2:
             rows[~(np.abs(rows) < LARGEST)] = math.nan
+            rows = without_spread(name, rows)
             for place, row in zip(places, rows, strict=True):
                 found[place] = row
             done.update(places)

@@ -12,14 +12,20 @@ from typing import Any, Final
 from n3hyper.errors import nearest
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.yaml_text import LARGEST, load_yaml
+from n3hyper.hyper_optimization.paths import (
+    FIT,
+    JOBS,
+    JSON,
+    NNFIT,
+    REPLICA,
+    REPLICA_FOLDER,
+    RUNCARD_COPY,
+    is_replica_folder,
+    replica_folders,
+)
 from n3hyper.report.errors import ReportError
 
-TRIES: Final = "tries.json"
-FIT: Final = "fit.json"
-"""A fit in numbers."""
 _SKIPPED: Final = {"filter", "tables", "figures", "input", "node_modules", "site-packages"}
-_JOBS: Final = "jobs"
-"""The store of a fit, which is not a scan."""
 _MOST_FOLDERS: Final = 20_000
 _LARGEST: Final = 4 * 2**30
 """Bytes of a file of trials."""
@@ -65,7 +71,7 @@ def find_sources(paths: Sequence[Path], combine: bool = False) -> tuple[list[Sou
 
 def _source(file: Path) -> Source:
     folder = _output_folder(file)
-    card = folder / "filter.yml"
+    card = folder / RUNCARD_COPY
     try:
         modified = file.stat().st_mtime
     except OSError as err:
@@ -76,14 +82,14 @@ def _source(file: Path) -> Source:
 def _output_folder(file: Path) -> Path:
     """Return OUTPUT of OUTPUT/nnfit/replica_1/tries.json; else the file's own folder."""
     parent = file.absolute().parent
-    if parent.name.startswith("replica_") and parent.parent.name == "nnfit":
+    if is_replica_folder(parent):
         return parent.parent.parent
     return parent
 
 
 def _name(file: Path, folder: Path) -> str:
     replica = file.absolute().parent.name
-    several = replica.startswith("replica_") and replica != "replica_1"
+    several = replica.startswith(REPLICA) and replica != REPLICA_FOLDER.name
     name = folder.name or str(folder)
     return f"{name}/{replica}" if several else name
 
@@ -91,8 +97,8 @@ def _name(file: Path, folder: Path) -> str:
 def _files(path: Path, combine: bool, notes: list[str]) -> list[Path]:
     try:
         if path.is_file():
-            if path.suffix == ".pkl" and (path.parent / TRIES).is_file():
-                return [path.parent / TRIES]
+            if path.suffix == ".pkl" and (path.parent / JSON).is_file():
+                return [path.parent / JSON]
             return [path]
         if path.is_dir():
             return _of_folder(path, combine, notes)
@@ -111,37 +117,33 @@ def _hint(path: Path) -> str:
 
 
 def _of_folder(folder: Path, combine: bool, notes: list[str]) -> list[Path]:
-    for place in (folder / TRIES, folder / "replica_1" / TRIES):
-        if place.is_file() and place.parent.parent.name != "nnfit":
+    for place in (folder / JSON, folder / REPLICA_FOLDER.name / JSON):
+        if place.is_file() and place.parent.parent.name != NNFIT:
             return [place]
-    if (folder / TRIES).is_file():
-        return [folder / TRIES]
-    nnfit = folder if folder.name == "nnfit" else folder / "nnfit"
-    replicas = sorted(nnfit.glob(f"replica_*/{TRIES}"), key=_replica_number)
+    if (folder / JSON).is_file():
+        return [folder / JSON]
+    nnfit = folder if folder.name == NNFIT else folder / NNFIT
+    stores = [place / JSON for place in replica_folders(nnfit).values()]
+    replicas = [store for store in stores if store.exists()]
     if not replicas:
         below = list(_walk(folder))
         if len(below) == 1:
             return below
         what = f"; it has {len(below)} scans below, name one or more" if below else ""
-        raise ReportError(f"{folder}: no trials here (nnfit/replica_1/{TRIES}){what}")
+        raise ReportError(f"{folder}: no trials here ({REPLICA_FOLDER.as_posix()}/{JSON}){what}")
     if len(replicas) > 1 and not combine:
         notes.append(f"{folder}: {len(replicas)} replica folders; --combine takes all of them")
         return replicas[:1]
     return replicas
 
 
-def _replica_number(file: Path) -> tuple[int, str]:
-    digits = file.parent.name.removeprefix("replica_")
-    return (int(digits) if digits.isdecimal() and len(digits) < 10 else 10**9, digits)
-
-
-def _walk(folder: Path, names: Sequence[str] = (TRIES,)) -> Iterator[Path]:
+def _walk(folder: Path, names: Sequence[str] = (JSON,)) -> Iterator[Path]:
     """Yield files of trials, or files of given names, below a folder, except hidden and well-known
     others.
     """
     for place, folders, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         yield from (Path(place) / name for name in names if name in files)
-        hidden = _SKIPPED | ({_JOBS} if "nnfit" in folders else set())
+        hidden = _SKIPPED | ({JOBS} if NNFIT in folders else set())
         folders[:] = sorted(
             folder
             for folder in folders
@@ -153,7 +155,7 @@ def _newest(folder: Path) -> Path:
     found = _last_written(_walk(folder))
     if found is None:
         raise ReportError(
-            f"{folder.absolute()}: no {TRIES} below this folder; "
+            f"{folder.absolute()}: no {JSON} below this folder; "
             "name one, or the output folder of a scan"
         )
     return found
@@ -172,7 +174,7 @@ def is_fit(folder: Path) -> bool:
 
 def newest_fit(folder: Path) -> Path | None:
     """Return the folder of the newest fit below `folder`, if it is newer than all scans."""
-    found = _last_written(_walk(folder, (TRIES, FIT)))
+    found = _last_written(_walk(folder, (JSON, FIT)))
     return found.parent if found is not None and found.name == FIT else None
 
 

@@ -20,6 +20,8 @@ Value = float | int | str | bool | list[Any] | None
 
 MOST_PARAMETERS: Final = 200
 """Hyperparameters of a trial that are looked at; no setup has so many."""
+MOST_PARTS: Final = 50
+"""Parts of a loss that are looked at; no runcard has so many penalties."""
 NAMELESS: Final = "(no name)"
 """What a hyperparameter of an empty name is called."""
 
@@ -65,18 +67,39 @@ class Trial:
     matrices: Matrices = field(repr=False)
     version: str = ""
     """Of n3hyper, which wrote it; empty for n3fit."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the loss is the sum of, by name; empty where the record does not say."""
+    quantity: str = ""
+    """What decided that it failed, such as ``integrability`` or ``validation chi2``."""
+    key: str = ""
+    """Key of the runcard that sets the limit of the quantity."""
 
     @property
     def ours(self) -> bool:
-        """Whether n3hyper wrote it; n3fit's losses are composed differently."""
+        """Return whether n3hyper wrote it; n3fit's losses are composed differently."""
         return bool(self.version)
 
     def fold(self, name: str) -> Array | None:
         """Return a number for each fold, (k,); None if there is none."""
-        found = self.matrices.get(self.meta.get(name))
+        found = self.matrices.get(entry(self.meta, name))
         if found is None:
             return None
-        return found if found.ndim == 1 else np.asarray(found.mean(axis=1))
+        found = found if found.ndim == 1 else np.asarray(found.mean(axis=1))
+        return without_spread(name, found)
+
+    def group(self, name: str) -> dict[str, Array]:
+        """Return numbers for each fold, (k,), by their names; those of `fold_parts`, say."""
+        named = self.meta.get(name)
+        if not isinstance(named, Mapping):
+            return {}
+        found = {clean(str(key)): self.matrices.get(value) for key, value in named.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    @property
+    def replicas(self) -> list[tuple[int, int]]:
+        """Return the number of replicas that count in each fold, and of all; empty if not known."""
+        used = self.matrix("replicas_used")
+        return [] if used is None else [(int((row > 0).sum()), row.size) for row in used]
 
     def matrix(self, name: str) -> Array | None:
         """Return a number for each fold and replica, (k, R); None if there is none."""
@@ -95,6 +118,17 @@ class Trial:
             for name, value in found.items()
             if value is not None
         }
+
+
+def entry(meta: Mapping[str, Any], name: str) -> Any:
+    """Return an entry of ``kfold_meta``; phi2 of the folds that have one, where not all have."""
+    found = meta.get(name)
+    return meta.get("phi2_folds") if name == "hyper_losses_phi2" and not found else found
+
+
+def without_spread(name: str, values: Array) -> Array:
+    """Return numbers of folds without a phi2 that is exactly zero: it is that of one replica."""
+    return np.where(values == 0, math.nan, values) if name.endswith("_phi2") else values
 
 
 def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Trial | None:
@@ -134,6 +168,8 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
         meta=meta if isinstance(meta, dict) else {},
         matrices=matrices,
         version=clean(str(result.get("version", "")))[:40],
+        parts=_parts(result.get("loss_parts")) if ok else {},
+        **({} if ok else _decided(result.get("failure"))),
     )
 
 
@@ -157,6 +193,19 @@ def _failure(result: Mapping[str, Any]) -> tuple[str, str]:
     if result.get("status") == "ok":
         return "nan", "the loss is not a number"
     return "unknown", ""  # n3fit does not say
+
+
+def _parts(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or len(value) > MOST_PARTS:
+        return {}
+    found = {clean(str(name))[:40]: number(part) for name, part in value.items()}
+    return found if all(map(math.isfinite, found.values())) else {}
+
+
+def _decided(failure: Any) -> dict[str, str]:
+    if not isinstance(failure, dict):
+        return {}
+    return {name: clean(str(failure.get(name) or ""))[:80] for name in ("quantity", "key")}
 
 
 def _time(value: Any) -> float:

@@ -66,7 +66,7 @@ class Term:
 
     @property
     def rematched(self) -> bool:
-        """Whether the massive quark comes in with a PDF of another flavour number."""
+        """Return whether the massive quark comes in with a PDF of another flavour number."""
         return self.parts != "massless" and self.incoming and self.folded_with != self.nf
 
     def counts(self, q2: Array) -> Mask:

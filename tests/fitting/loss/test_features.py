@@ -9,8 +9,8 @@ import pytest
 
 from n3hyper.fitting.loss.covariance_blocks import split_covariance
 from n3hyper.fitting.loss.features import make_features
-from n3hyper.fitting.loss.table_maker import make_tables
-from n3hyper.fitting.loss.tables import FACTORS, FORMS, evaluate_segment, sum_groups
+from n3hyper.fitting.loss.table_making.table_maker import make_tables
+from n3hyper.fitting.loss.tables import FACTORS, FORMS, evaluate_segment, rows_of, sum_groups
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.physics.sum_rules import sum_rules
 from tests.support.fitting_samples import arrays_of_step, make_trial, small_problem
@@ -24,7 +24,7 @@ def inputs():
 def data_of(features, pdf):
     """What the data segments give of PDFs (m, nx, nb)."""
     rows = [product.rows(pdf) for product in features.products]
-    made = [evaluate_segment(segment, rows, sum_groups) for segment in features.segments]
+    made = [evaluate_segment(segment, rows_of(rows), sum_groups) for segment in features.segments]
     return (
         np.concatenate(made[: features.data_segments], axis=1),
         np.concatenate(made[features.data_segments :], axis=1),
@@ -137,7 +137,7 @@ def test_split_covariances_are_the_covariance():
 @pytest.mark.parametrize("kind", [FACTORS, FORMS])
 def test_forms_and_factors_are_the_tables(inputs, kind, monkeypatch):
     monkeypatch.setattr(
-        "n3hyper.fitting.loss.bilinear.BilinearTables.forms_are_smaller",
+        "n3hyper.fitting.loss.table_making.bilinear.BilinearTables.forms_are_smaller",
         lambda *arguments: kind == FORMS,
     )
     theory = inputs.problem.theory

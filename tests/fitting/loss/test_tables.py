@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from n3hyper.errors import TheoryError
-from n3hyper.fitting.loss.table_maker import make_tables
+from n3hyper.fitting.loss.table_making.table_maker import make_tables
 from n3hyper.fitting.loss.tables import flavour_basis
 from n3hyper.physics.bases import FK_FLAVOURS, fitbasis_to_evolution
 from n3hyper.physics.sum_rules import sum_rules

@@ -7,13 +7,14 @@ import pytest
 
 from n3hyper.fitting import backend
 from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.batches import Training
 from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.lanes import cut, lanes_for
+from n3hyper.fitting.training.trial import Trial
 from tests.support.fitting_samples import (
     assert_same_bits,
-    make_trial,
     parameters,
     runcard,
     small_problem,
@@ -92,7 +93,7 @@ def test_compilations_that_do_not_pay_are_left_out(problem, monkeypatch):
 
 def test_errors_in_a_lane_are_raised(problem, monkeypatch):
     trainer = trainer_with(2, problem, monkeypatch)
-    trial = make_trial(problem)
+    trial = Trial.of(trainer.inputs, FitSettings.from_params(parameters()))
     lanes = trainer.training.lanes(trial, np.arange(FOLDS * REPLICAS))
     lanes.compile()
     lanes.lanes[1].arrays = lanes.lanes[1].arrays._replace(update=())

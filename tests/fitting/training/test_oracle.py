@@ -13,6 +13,7 @@ import pytest
 
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.loss.covariance_blocks import split_covariance
+from n3hyper.fitting.loss.table_making.compression import ACCURACY
 from n3hyper.fitting.settings import RegularizerSettings
 from n3hyper.fitting.training import engine
 from n3hyper.physics.chi2 import FactoredCovariance
@@ -180,6 +181,21 @@ def test_loss_and_gradient(case):
     norms = np.linalg.norm(exact, axis=1)
     # at such weights the points themselves, without features, come to 2e-4
     assert (np.linalg.norm(single.gradient.numpy() - exact, axis=1) < 3e-4 * norms).all()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_compressed_tables_give_the_loss_and_its_gradient(begun):
+    """The chi2 per point to 1e-5, the gradient to 1e-3 of its norm: at the start and later."""
+    problem = small_problem(dis=(90, 60, 12), hadronic=12)
+    exact, trial = make_trial(problem), make_trial(problem, accuracy=ACCURACY)
+    weights = weights_after_some_epochs(exact) if begun else exact.initial_weights()
+    expected, found = (batch_losses(each, weights, "float64") for each in (exact, trial))
+    chi2 = expected.judgement.chi2.numpy()
+    difference = np.abs(found.judgement.chi2.numpy() - chi2)
+    assert (difference > 0).all()
+    assert (difference < 1e-5 * np.maximum(chi2, 1.0)).all()
+    norms = np.linalg.norm(expected.gradient, axis=1)
+    assert (np.linalg.norm(found.gradient - expected.gradient, axis=1) < 1e-3 * norms).all()
 
 
 def test_data_left_out_do_not_blur_the_rest():

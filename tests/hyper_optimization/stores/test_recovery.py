@@ -13,10 +13,10 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
 from n3hyper.hyper_optimization.sampling.space import differing_keys
-from n3hyper.hyper_optimization.serial_loop import run_scan
 from n3hyper.hyper_optimization.stores.identity import check_identity, differences
 from n3hyper.hyper_optimization.stores.safe_pickle import MissingStoreError
 from n3hyper.hyper_optimization.stores.store_summary import summarise
+from tests.support.loops import run_scan
 from tests.support.toy_scans import FINGERPRINT, outcome, toy_scan
 from tests.support.toy_trainer import HYPERSCAN, PARAMETERS
 

@@ -17,7 +17,7 @@ import pytest
 
 from n3hyper.cli import main
 from n3hyper.physics.xgrid import export_xgrid
-from n3hyper.replicas.exportgrid import ExportGrid
+from n3hyper.replicas.files.exportgrid import ExportGrid
 from n3hyper.report.errors import ReportError
 from n3hyper.report.pdfs import distances
 from n3hyper.report.pdfs.figures import plan_figures, write_figures

@@ -139,14 +139,14 @@ def test_a_pickle_of_n3fit_is_said_to_be_one_and_the_ways_are_open(
     for named in (folder, pickle):
         assert run(*command, "--pkl", named) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert "the pickle of a scan of n3fit, which n3fit alone can go on with" in line
+        assert "the pickle of a scan of n3fit, which n3fit alone can continue" in line
         shown, new = (part.split(", and a new")[0] for part in line.split("n3hyper report ")[1:])
         assert run("report", *shlex.split(shown)) == 0
         assert run("report", *shlex.split(new)) == 0
         load_runcard(tmp_path / "ranges.yml")
         (tmp_path / "ranges.yml").unlink()
         capsys.readouterr()
-    # without the pickle the trials cannot be gone on with either, and the same is advised
+    # without the pickle the trials cannot be continued either, and the same is advised
     pickle.unlink()
     assert run("restart", "--pkl", folder) == 2
     assert "n3hyper report" in capsys.readouterr().err

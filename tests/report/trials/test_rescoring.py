@@ -14,7 +14,7 @@ import pytest
 
 from n3hyper.data.problem import FitProblem
 from n3hyper.hyper_optimization.record import finished_state
-from n3hyper.hyper_optimization.scoring import make_scorer
+from n3hyper.hyper_optimization.scores.scoring import make_scorer
 from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.errors import ReportError
 from n3hyper.report.trials.rescoring import fold_losses, rescore, settings_of
@@ -96,6 +96,8 @@ COMBINATIONS = [
     ("logp", "average", "average"),
     ("logp", "average", "std"),
     ("chi2p", "average", "best_worst"),
+    ("n3fit41", "average", "average"),
+    ("n3fit41", "best_worst", "std"),
 ]
 
 
@@ -166,6 +168,23 @@ def test_n3fit_is_scored_from_its_text() -> None:
     assert found is not None
     np.testing.assert_allclose(found, matrix.mean(axis=1))
     assert rescore(scan, settings).trials[0].loss == pytest.approx(trial.experimental_loss)
+
+
+def test_the_objective_of_n3fit_4_1_gives_the_loss_that_n3fit_stored() -> None:
+    scan = prepare(Request(paths=(REFERENCE / "n3fit.json",), loss="n3fit41")).scan
+    (trial,) = load_scan([REFERENCE / "n3fit.json"]).trials
+    assert scan.trials[0].loss == pytest.approx(trial.stored_loss, rel=1e-8)
+    assert not any("n3hyper's definition" in note for note in scan.notes)
+
+
+@pytest.mark.parametrize("missing", ["validation_losses", "trvl_losses_chi2exp"])
+def test_n3fit41_needs_more_than_old_records_hold(missing: str, tmp_path: Path) -> None:
+    (record,) = json.loads((REFERENCE / "n3fit.json").read_text())
+    del record["result"]["kfold_meta"][missing]
+    path = tmp_path / "tries.json"
+    path.write_text(json.dumps([record]))
+    with pytest.raises(ReportError, match="not in the record"):
+        prepare(Request(paths=(path,), loss="n3fit41"))
 
 
 def test_penalties_that_n3fit_has_stored_in_the_chi2_are_taken_out() -> None:

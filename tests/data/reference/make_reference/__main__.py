@@ -21,6 +21,7 @@ from pathlib import Path
 from make_reference.closure import make_closure
 from make_reference.cuts import make_cuts
 from make_reference.fit import make_fit, make_separate
+from make_reference.objective import make_objective
 from make_reference.other import make_other
 from make_reference.rewards import make_rewards
 from make_reference.rules import make_rules
@@ -37,6 +38,7 @@ PARTS = {
     "scaling": make_scaling,
     "scores": make_scores,
     "rewards": make_rewards,
+    "objective": make_objective,
 }
 
 

@@ -1,0 +1,1 @@
+"""The commands of a parallel scan: the database and its workers."""

@@ -1,0 +1,1 @@
+"""Displays in the terminal while a scan or a fit runs."""

@@ -1,0 +1,1 @@
+"""The command `report`: which trials are read, and what is written."""

@@ -1,0 +1,1 @@
+"""The files of a replica in the formats of n3fit."""

@@ -1,0 +1,1 @@
+"""Fits of replicas carried out, in this process or through a database."""
