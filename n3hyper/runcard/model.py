@@ -230,7 +230,7 @@ class Runcard:
     double_precision: bool = False
     """Whether networks are trained in 64 bits."""
     parallel_models: bool = True
-    """Kept for NNPDF's sake: replicas are always trained together here."""
+    """Kept for NNPDF's sake; replicas are always trained together here."""
     description: str = ""
     moved: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
     """Where key paths stand in the file, step by step from those of today's spelling."""
