@@ -17,12 +17,16 @@ from n3hyper.errors import N3HyperError, nearest
 # command: (its module, its line in the list of commands). The line stands here, not in the
 # module, so that --help imports none of them.
 COMMANDS = {
+    "check": ("n3hyper.cli.inquiries.check", "Say what a runcard would do, before it is run."),
     "scan": ("n3hyper.cli.scan", "Scan hyperparameters as a runcard says."),
     "restart": ("n3hyper.cli.restart", "Continue a scan."),
     "replay": ("n3hyper.cli.replay", "Run one trial of a scan again."),
     "fit": ("n3hyper.cli.fit", "Fit the replicas of a PDF set."),
     "evolve": ("n3hyper.cli.evolve", "Evolve the PDFs of a fit, and write them for LHAPDF."),
     "report": ("n3hyper.cli.reports.report", "Show what a scan found, or a fit."),
+    "status": ("n3hyper.cli.inquiries.status", "Show how a scan or a fit stands while it runs."),
+    "datasets": ("n3hyper.cli.inquiries.datasets", "List data sets, and theories that have them."),
+    "theories": ("n3hyper.cli.inquiries.theories", "List the theories that are found, and where."),
     "mongod": ("n3hyper.cli.databases.mongod", "Run the database of parallel scans."),
     "mongo-worker": ("n3hyper.cli.databases.mongo_worker", "Evaluate trials of parallel scans."),
     "make-theory": ("n3hyper.cli.make_theory", "Compute FK tables for DIS data sets."),

@@ -9,6 +9,8 @@ import click
 
 from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
+    log_formats,
+    log_options,
     max_failures,
     memory,
     parallel_options,
@@ -36,7 +38,7 @@ REPLICAS: Final = 100
         "Replicas": ("output", "replicas", "at_most"),
         "Setups": ("scan", "best", "chi2_window", "thermalization"),
         "Vetoes": ("chi2_threshold", "arclength_threshold", "integrability_threshold"),
-        "Run": ("timeout", "max_failures", "memory", "theory_path"),
+        "Run": ("timeout", "max_failures", "memory", "theory_path", "log", "log_json"),
         **PARALLEL,
     },
 )
@@ -95,6 +97,7 @@ REPLICAS: Final = 100
 @max_failures
 @memory
 @parallel_options
+@log_options
 @quiet
 def command(
     runcard: Path,
@@ -113,6 +116,8 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -129,6 +134,7 @@ def command(
     _check_scan_options(scan, best, chi2_window, thermalization)
     if at_most is not None and replicas is not None and at_most < replicas:
         raise click.UsageError(f"--at-most {at_most} is less than -r {replicas}")
+    options["log"] = log_formats(log, log_json)
     options["thresholds"] = Thresholds(chi2_threshold, arclength_threshold, integrability_threshold)
     if runcard.is_dir():
         if output is not None or scan is not None:
@@ -204,7 +210,11 @@ def fit_command(
     """Return what to type to go on in the same way."""
     from n3hyper.hyper_optimization.commands import command_line
 
-    options: dict[str, Any] = {"at_most": at_most}
+    options: dict[str, Any] = {
+        "at_most": at_most,
+        "log": "text" in request.log,
+        "log_json": "json" in request.log,
+    }
     if parallel is not None:
         options |= {
             "parallel": True,

@@ -133,6 +133,29 @@ def store_of(folder: Path | None, pkl: Path | None) -> Path:
     return found
 
 
+def log_options(function: F) -> F:
+    """Add the options ``--log`` and ``--log-json``; see `log_formats`."""
+    for option in (
+        click.option("--log-json", is_flag=True, help="The same as lines of JSON, in run.jsonl."),
+        click.option(
+            "--log",
+            is_flag=True,
+            help="Add what happens, with time stamps, to run.log beside tries.json.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def log_formats(log: bool, log_json: bool) -> tuple[str, ...]:
+    """Return the formats of the log, of `n3hyper.scanning.run_log.FORMATS`.
+
+    >>> log_formats(True, False), log_formats(False, True)
+    (('text',), ('json',))
+    """
+    return ("text",) * log + ("json",) * log_json
+
+
 def parallel_options(function: F) -> F:
     """Add the options of a scan whose trials are run by workers; see `parallel_request`."""
     for option in (

@@ -10,6 +10,8 @@ from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     folder,
     keep,
+    log_formats,
+    log_options,
     max_failures,
     memory,
     parallel_options,
@@ -28,7 +30,7 @@ from n3hyper.cli.running import run
     cls=GroupedCommand,
     groups={
         "Scan": ("pkl", "output", "max_evals"),
-        "Run": ("timeout", "max_failures", "memory", "keep", "theory_path"),
+        "Run": ("timeout", "max_failures", "memory", "keep", "theory_path", "log", "log_json"),
         **PARALLEL,
     },
 )
@@ -53,6 +55,7 @@ from n3hyper.cli.running import run
 @memory
 @keep
 @parallel_options
+@log_options
 @quiet
 def command(
     folder: Path | None,
@@ -69,6 +72,8 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
 ) -> int:
     """Continue the scan in FOLDER as if it had never stopped.
@@ -88,6 +93,7 @@ def command(
         max_failures=max_failures,
         memory=memory,
         keep=keep,
+        log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

@@ -10,6 +10,8 @@ from n3hyper.cli.help import PARALLEL, GroupedCommand
 from n3hyper.cli.options import (
     algo,
     keep,
+    log_formats,
+    log_options,
     max_failures,
     memory,
     parallel_options,
@@ -26,7 +28,7 @@ from n3hyper.cli.running import run
     cls=GroupedCommand,
     groups={
         "Scan": ("output", "max_evals", "replicas", "seed", "algo"),
-        "Run": ("timeout", "max_failures", "memory", "keep"),
+        "Run": ("timeout", "max_failures", "memory", "keep", "log", "log_json"),
         "Theory": ("theory_path", "skip_missing"),
         **PARALLEL,
     },
@@ -71,6 +73,7 @@ from n3hyper.cli.running import run
 @memory
 @keep
 @parallel_options
+@log_options
 @quiet
 def command(
     runcard: Path,
@@ -90,6 +93,8 @@ def command(
     workers: int | None,
     lease: float | None,
     database_timeout: float | None,
+    log: bool,
+    log_json: bool,
     quiet: bool,
 ) -> int:
     """Scan hyperparameters as RUNCARD says.
@@ -111,6 +116,7 @@ def command(
         max_failures=max_failures,
         memory=memory,
         keep=keep,
+        log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
     return run(request, quiet=quiet, parallel=shared)

@@ -31,6 +31,8 @@ def restart_command(request: ScanRequest, n: int, parallel: ParallelRequest | No
         "timeout": time_span(request.timeout),
         "memory": request.memory,
         "max_failures": _unless(request.max_failures, MAX_FAILURES),
+        "log": "text" in request.log,
+        "log_json": "json" in request.log,
     }
     if parallel is not None:
         from n3hyper.hyper_optimization.mongo.address import as_option

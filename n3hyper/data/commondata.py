@@ -135,7 +135,7 @@ def load_commondata(
     if present != name and say_new_name:
         _log.warning("dataset %s is now %s (variant: %s)", name, present, present_variant)
     root = commondata_folder()
-    key = json.dumps([_FORMAT, _version(), present, present_variant])
+    key = json.dumps([_FORMAT, nnpdf_data_version(), present, present_variant])
     entry = cache.read_entry("commondata", key, root) if use_cache else None
     if entry is None:
         arrays, meta, files = _parse(present, present_variant)
@@ -296,7 +296,8 @@ def known_names() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _version() -> str:
+def nnpdf_data_version() -> str:
+    """Return the version of nnpdf_data, or of the package nnpdf that it is part of."""
     try:
         return importlib.metadata.version("nnpdf-data")
     except importlib.metadata.PackageNotFoundError:  # it is part of the package nnpdf
@@ -319,4 +320,6 @@ def _did_you_mean(name: str) -> str:
     if name and longer:
         return nearest(name, longer) if len(longer) == 1 else f"one of: {', '.join(longer)}"
     close = difflib.get_close_matches(name, known, n=1)
-    return nearest(name, close) if close else f"nnpdf_data {_version()} has no name like it"
+    return (
+        nearest(name, close) if close else f"nnpdf_data {nnpdf_data_version()} has no name like it"
+    )

@@ -27,6 +27,9 @@ class Progress:
     batch: int = 1
     """Number of the batch that trains, of `batches`, where not all models fit into one."""
     batches: int = 1
+    folds: tuple[float, ...] = ()
+    """Of each fold the median of `validation_chi2`, over all its models of this batch; NaN for a
+    fold of another batch."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,15 +41,16 @@ from n3hyper.hyper_optimization.mongo.records import convert_bson_to_dict
 from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
 from n3hyper.hyper_optimization.mongo.search import Search
 from n3hyper.hyper_optimization.mongo.server import MongodRunner
+from n3hyper.hyper_optimization.mongo.watching.work import Work, work_of
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.stores.base import TrialStore
 from n3hyper.system.atomic_write import write_atomically
+from n3hyper.system.folder_lock import this_process
 
 __all__ = ["MongoFileTrials", "MongodRunner", "convert_bson_to_dict"]
 
 SEEN: Final = 25.0
 """Seconds for which a worker counts as alive that has not been seen."""
-_MOST_WORKERS: Final = 10_000
 _FORGOTTEN: Final = datetime.timedelta(days=1)
 """After which nobody needs to know any more that a worker was killed."""
 _MOST_GAPS: Final = 10_000
@@ -285,6 +286,38 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
         """Take back jobs that nobody has begun; their numbers are free again."""
         self.known.withdraw(tids)
 
+    def work(self, seconds: float, lease: float) -> Work:
+        """Return what is worked on, by the workers that were seen within so many seconds.
+
+        Parameters
+        ----------
+        lease
+            See `n3hyper.hyper_optimization.mongo.watching.work.work_of`.
+        """
+        now = self._server_time()
+        workers = self._workers_seen(now, seconds)
+        return work_of(self.exp_key, self.headers.values(), workers, now, lease)
+
+    def sign_of_life(self, max_evals: int) -> None:
+        """Tell those who ask the database that the process of the scan is there.
+
+        Parameters
+        ----------
+        max_evals
+            Trials in all.
+        """
+        self.handle.scans.update_one(
+            {"_id": self.exp_key},
+            {
+                "$set": {"process": this_process(), "max_evals": max_evals},
+                "$currentDate": {"driven": True},
+            },
+        )
+
+    def sign_off(self) -> None:
+        """Tell them that it has ended."""
+        self.handle.scans.update_one({"_id": self.exp_key}, {"$unset": {"driven": ""}})
+
     def live_workers(self, seconds: float = SEEN) -> list[dict[str, Any]]:
         """Workers that work for this scan or wait for one, and were seen of late.
 
@@ -293,18 +326,15 @@ class MongoFileTrials(MongoTrials, TrialStore):  # type: ignore[misc]
         seconds
             How late, by the server's clock.
         """
-        return list(
-            self.handle.workers.find(
-                {
-                    "exp_key": {"$in": [self.exp_key, None]},
-                    "seen": {"$gt": self._server_time() - datetime.timedelta(seconds=seconds)},
-                }
-            ).limit(_MOST_WORKERS)
-        )
+        return self._workers_seen(self._server_time(), seconds)
+
+    def _workers_seen(self, now: datetime.datetime, seconds: float) -> list[dict[str, Any]]:
+        jobs: Jobs = self.handle
+        return jobs.workers_seen(self.exp_key, now, seconds)
 
     def _server_time(self) -> datetime.datetime:
-        now: datetime.datetime = self.handle.db.command("hello")["localTime"]
-        return now
+        jobs: Jobs = self.handle
+        return jobs.server_time()
 
     # ------------------------------------------------------------ what has changed
     def refresh(self) -> None:

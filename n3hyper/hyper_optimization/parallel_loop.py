@@ -10,26 +10,36 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from n3hyper.errors import StoreError
-from n3hyper.hyper_optimization.mongo.connection import Retrying, printable
+from n3hyper.hyper_optimization.mongo.connection import Retrying
 from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
+from n3hyper.hyper_optimization.mongo.watching.work import Work
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
-from n3hyper.hyper_optimization.record import STATE_NEW, STATE_RUNNING, STATUS_OK, Record, is_finite
+from n3hyper.hyper_optimization.record import (
+    STATE_NEW,
+    STATE_RUNNING,
+    STATUS_OK,
+    Record,
+    seconds_of,
+)
 from n3hyper.hyper_optimization.sampling.suggest import Suggests
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
+from n3hyper.hyper_optimization.standing.state import RunningTrial, WorkerState
+from n3hyper.hyper_optimization.standing.time_left import seconds_left
 
 POLL: Final = 0.1
 """Seconds between looks at the database."""
 _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
-_LONGEST_NOTE: Final = 500
-"""Characters of what a worker says."""
+_REMEMBERED: Final = 3600.0
+"""Seconds for which a lost worker is shown."""
 _AHEAD: Final = 2.0
 """Seconds for which there should be jobs in the queue."""
 _WINDOW: Final = 50
@@ -46,22 +56,22 @@ class Status:
     running: int
     queued: int
     workers: int
+    """Of those that give signs of life."""
     per_hour: float
     """Trials, of late; NaN before there are two."""
     notes: tuple[str, ...] = ()
     """Why workers refuse the scan, each once."""
+    seconds_left: float = math.nan
+    """Until the last trial, with these workers; NaN where that cannot be said."""
+    trials: tuple[RunningTrial, ...] = ()
+    """Those that run."""
+    seen: tuple[WorkerState, ...] = ()
+    """The workers, and those that were lost within the last hour."""
 
     @property
-    def seconds_left(self) -> float:
-        """Until the last trial; NaN where the rate is not known.
-
-        Examples
-        --------
-        >>> Status(10, 4, 0, 2, 1, 2, per_hour=360.0).seconds_left
-        60.0
-        """
-        left = self.total - self.done
-        return 3600.0 * left / self.per_hour if self.per_hour > 0 else math.nan
+    def lost(self) -> tuple[RunningTrial, ...]:
+        """The trials whose workers are lost."""
+        return tuple(trial for trial in self.trials if trial.lost)
 
 
 class ParallelScan:
@@ -114,11 +124,13 @@ class ParallelScan:
         self.deadline, self.tend = deadline, tend
         document = trials.scan_document
         self.stale = StaleJobs(LEASE if document is None else document.lease)
-        self.workers: list[dict[str, Any]] = []
-        self._refusals: list[str] = []
+        self.lease = self.stale.lease
+        self.work = Work((), (), ())
         self._told = {int(record["tid"]) for record in trials.finished}
         self._ends: deque[float] = deque([time.monotonic()], maxlen=_WINDOW)
         self._durations: deque[float] = deque(maxlen=_WINDOW)
+        for record in trials.finished[-_WINDOW:]:
+            self._learn(record)
         self._failed_in_a_row = 0
         self._looked = -math.inf
 
@@ -133,6 +145,7 @@ class ParallelScan:
         try:
             reason = self._run()
         finally:
+            self._sign_off()
             self.trials.write()
         return ScanOutcome(self.trials.files, reason, gave_up=bool(self._gave_up()))
 
@@ -164,6 +177,12 @@ class ParallelScan:
             self._look()
             time.sleep(POLL)
 
+    def _sign_off(self) -> None:
+        from pymongo.errors import PyMongoError
+
+        with suppress(PyMongoError):  # those who ask how the scan stands see it by its silence, too
+            self.trials.sign_off()
+
     # ------------------------------------------------------------ what has happened
     def _tell(self) -> None:
         # in the order in which they were taken up
@@ -176,11 +195,13 @@ class ParallelScan:
         self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
         self._last = record
         self._ends.append(time.monotonic())
-        seconds = record["result"].get("seconds")
-        total = seconds.get("total") if isinstance(seconds, dict) else None
-        if is_finite(total):
-            self._durations.append(float(total))  # type: ignore[arg-type]
+        self._learn(record)
         self.on_trial(record)
+
+    def _learn(self, record: Record) -> None:
+        seconds = seconds_of(record)
+        if seconds is not None:
+            self._durations.append(seconds)
 
     def _gave_up(self) -> str:
         if self.max_failures is None or self._failed_in_a_row < self.max_failures:
@@ -211,11 +232,15 @@ class ParallelScan:
 
         Few, since a suggestion that is made later knows more; enough, that nobody waits.
         """
-        workers = max(len(self.workers), self._running(), 1)
+        workers = max(self.work.alive, self._running(), 1)
         if not self._durations:
             return workers
-        mean = sum(self._durations) / len(self._durations)
-        return min(workers, max(1, math.ceil(workers * _AHEAD / max(mean, 1e-9))))
+        return min(workers, max(1, math.ceil(workers * _AHEAD / max(self._mean, 1e-9))))
+
+    @property
+    def _mean(self) -> float:
+        """Seconds of a trial, of late; NaN where none has ended."""
+        return sum(self._durations) / len(self._durations) if self._durations else math.nan
 
     def _fill(self) -> None:
         for _ in range(self._wanted() - len(self._queued())):
@@ -259,27 +284,28 @@ class ParallelScan:
             return
         self._looked = now
         try:
-            seen = self.trials.live_workers()
+            self.trials.sign_of_life(self.max_evals)
+            self.work = self.trials.work(_REMEMBERED, self.lease)
         except PyMongoError:
             return  # the next refresh will say so
-        # a worker that refuses this scan is none of its workers; what it says of others is no news
-        refusing = [worker for worker in seen if worker.get("refuses") == self.trials.exp_key]
-        self.workers = [worker for worker in seen if worker not in refusing]
-        self._refusals = [str(worker.get("note") or "")[:_LONGEST_NOTE] for worker in refusing]
         self.on_status(self.status())
 
     def status(self) -> Status:
         """Return the state of the scan."""
         finished = self.trials.files.trials
         span = time.monotonic() - self._ends[0]
-        notes = dict.fromkeys(printable(note) for note in self._refusals)
+        work, running = self.work, self._running()
+        missing = max(self.max_evals - len(finished) - len(work.trials), 0)
         return Status(
             total=self.max_evals,
             done=len(finished),
             failed=sum(trial["result"]["status"] != STATUS_OK for trial in finished),
-            running=self._running(),
+            running=running,
             queued=len(self._queued()),
-            workers=len(self.workers),
+            workers=work.alive,
             per_hour=3600.0 * (len(self._ends) - 1) / span if len(self._ends) > 1 else math.nan,
-            notes=tuple(notes),
+            notes=work.refusals,
+            seconds_left=seconds_left(missing, work.trials, work.alive, self._mean),
+            trials=work.trials,
+            seen=work.workers,
         )

@@ -222,6 +222,17 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (str, float))
 
 
+def seconds_of(record: Mapping[str, Any]) -> float | None:
+    """Return how long a finished trial took, in seconds; None where that is not known.
+
+    >>> seconds_of({"result": {"seconds": {"total": 2.5}}}), seconds_of({"result": {}})
+    (2.5, None)
+    """
+    seconds = record["result"].get("seconds")
+    total = seconds.get("total") if isinstance(seconds, dict) else None
+    return float(total) if is_finite(total) else None  # type: ignore[arg-type]
+
+
 def check_unique(records: Iterable[Mapping[str, Any]]) -> None:
     """Raise StoreInputError where two records have one number."""
     seen: set[Any] = set()

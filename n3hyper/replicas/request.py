@@ -46,6 +46,8 @@ class FitRequest:
         Failed jobs in a row that end the fit; None for no limit.
     memory
         Bytes that the fits may take; None for most of what is free.
+    log
+        Formats of the log beside the jobs; see `n3hyper.scanning.run_log.FORMATS`.
     restart
         Go on with the fit in `output`.
     """
@@ -61,6 +63,7 @@ class FitRequest:
     theory_path: Path | None = None
     max_failures: int | None = None
     memory: int | None = None
+    log: tuple[str, ...] = ()
     restart: bool = False
 
     @property
@@ -113,6 +116,14 @@ def restart_request(
         restart=True,
         **options,
     )
+
+
+def wanted_replicas(folder: FitFolder) -> tuple[int, int] | None:
+    """Return how many replicas of a fit are to pass, and to be fitted at most; None if unknown."""
+    before = _asked_before(folder)
+    if "replicas" not in before or "at_most" not in before:
+        return None
+    return before["replicas"], before["at_most"]
 
 
 def at_most_of(replicas: int) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from n3hyper.hyper_optimization.record import Record, is_finite
+from n3hyper.hyper_optimization.record import Record, seconds_of
 
 
 @dataclass
@@ -41,10 +41,9 @@ class Budget:
     def learn(self, records: Iterable[Record]) -> None:
         """Take the durations of trials of an earlier run."""
         for record in records:
-            seconds = record["result"].get("seconds")
-            total = seconds.get("total") if isinstance(seconds, dict) else None
-            if is_finite(total):
-                self.durations.append(float(total))  # type: ignore[arg-type]
+            seconds = seconds_of(record)
+            if seconds is not None:
+                self.durations.append(seconds)
 
     def begin(self) -> None:
         """Record that a trial starts."""

@@ -61,7 +61,7 @@ class IsolatedTrainer:
         warm_up: Sequence[str] = (),
         growth: float = GROWTH,
     ) -> None:
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self._warm_up = tuple(warm_up)
         self._growth = growth
         self._make: Make | None = None
@@ -110,7 +110,7 @@ class IsolatedTrainer:
         try:
             process.get_ready(self._make, self._keys)
             process.send(("fit", dict(params)))
-            result, memory = process.result(self._on_progress)
+            result, memory = process.result(self.on_progress)
         except (EOFError, OSError):
             self._process = None
             return _died(process.end())

@@ -12,7 +12,13 @@ from typing import Any, Final, NamedTuple, Protocol
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.filetrials import FileTrials
-from n3hyper.hyper_optimization.mongo.address import DATABASE, DEFAULT_URI, PORT, find_uri
+from n3hyper.hyper_optimization.mongo.address import (
+    DATABASE,
+    DEFAULT_URI,
+    PORT,
+    as_option,
+    find_uri,
+)
 from n3hyper.hyper_optimization.mongo.connection import (
     DATABASE_TIMEOUT,
     Retrying,
@@ -22,7 +28,7 @@ from n3hyper.hyper_optimization.mongo.connection import (
 )
 from n3hyper.hyper_optimization.mongo.local_workers import WORKER_LOG
 from n3hyper.hyper_optimization.mongo.mirror import with_name
-from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import LEASE, ScanDocument, printable_label
 from n3hyper.hyper_optimization.mongo.server import (
     LOG_FILE,
     MongodRunner,
@@ -42,6 +48,7 @@ from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.listener import Listener
 from n3hyper.scanning.prepare import PreparedScan, PrepareScan, held_scan, prepare_scan
 from n3hyper.scanning.request import ScanRequest
+from n3hyper.scanning.run_recorder import RunRecorder
 
 _SERVER, _PRIVATE = "server", "private"
 """Collection and document that mark a database started by a scan for itself."""
@@ -80,6 +87,14 @@ class ParallelRequest:
     database_timeout: float = DATABASE_TIMEOUT
     lease: float = LEASE
 
+    @property
+    def database(self) -> str:
+        """What `mongo_uri` may be repeated as from any folder; empty where it names a user."""
+        given = as_option(self.mongo_uri)
+        if given is None:
+            return ""
+        return given if "://" in given else str(Path(given).absolute())
+
 
 def perform_parallel_scan(
     request: ScanRequest,
@@ -107,6 +122,7 @@ def perform_parallel_scan(
         does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    recorder = RunRecorder(listener, "scan", request.max_evals, request.log)
     uri: str | None = None
 
     def prepare_with_database(
@@ -121,14 +137,17 @@ def perform_parallel_scan(
         return prepared
 
     with ExitStack() as held:
-        scan = held.enter_context(held_scan(request, listener, prepare_with_database))
+        scan = held.enter_context(held_scan(request, recorder, prepare_with_database))
+        held.enter_context(
+            recorder.recording(request.replica_folder, parallel.database, parallel=True)
+        )
         scanner = scan.scanner
         identity = complete_identity(scan.identity, scanner.as_dict())
         files = open_files(
             request.replica_folder,
             scanner.as_dict(),
             identity,
-            listener,
+            recorder,
             restart=request.restart,
             seed=request.seed,
             algo=request.algo,
@@ -136,9 +155,16 @@ def perform_parallel_scan(
         )
         if budget:
             budget.learn(files.finished)
-        document = ScanDocument("", request.text, request.replicas, identity, parallel.lease)
+        document = ScanDocument(
+            "",
+            request.text,
+            request.replicas,
+            identity,
+            parallel.lease,
+            label=printable_label(request.output.resolve().name),
+        )
         shared = held.enter_context(
-            shared_trials(uri, files, document, request, parallel, listener, worker_command)
+            shared_trials(uri, files, document, request, parallel, recorder, worker_command)
         )
         trials = shared.trials
         trials.known.take = BestPDFs(request.replica_folder, request.keep).take
@@ -148,8 +174,8 @@ def perform_parallel_scan(
             request.max_evals,
             shared.retrying,
             max_failures=request.max_failures,
-            on_trial=_recorder(listener, budget),
-            on_status=listener.status,
+            on_trial=_recorder(recorder, budget),
+            on_status=recorder.status,
             stop=budget.spent if budget else lambda: "",
             deadline=deadline(request.timeout),
             tend=shared.tend,

@@ -36,10 +36,13 @@ class Replay:
         return all(_alike(*values) for _, *values in self.compared())
 
     def compared(self) -> Iterator[tuple[str, Any, Any]]:
-        """Yield all entries of the two results: dotted name, recorded value, new value."""
-        before, after = dict(_flat(self.recorded)), dict(_flat(self.again))
-        for name in {**before, **after}:
-            yield name, before.get(name), after.get(name)
+        """Yield all entries of the record: dotted name, recorded value, new value.
+
+        A result of today may have entries that the record of an older version lacks.
+        """
+        after = dict(_flat(self.again))
+        for name, before in _flat(self.recorded):
+            yield name, before, after.get(name)
 
     def largest_difference(self) -> float:
         """Return the largest relative difference of two numbers; infinite if one is no number."""

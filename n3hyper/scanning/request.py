@@ -45,6 +45,8 @@ class ScanRequest:
         Of how many of the best trials the PDFs are kept.
     memory
         Bytes that the fits may use; None for most of the free memory.
+    log
+        Formats of the log beside the trials; see `n3hyper.scanning.run_log.FORMATS`.
     done
         Number of trials that a restarted scan already has.
     best
@@ -70,6 +72,7 @@ class ScanRequest:
     max_failures: int | None = None
     memory: int | None = None
     keep: int = 5
+    log: tuple[str, ...] = ()
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None

@@ -18,6 +18,7 @@ from n3hyper.scanning.prepare import (
     prepare_scan,
 )
 from n3hyper.scanning.request import ScanRequest
+from n3hyper.scanning.run_recorder import RunRecorder
 
 if TYPE_CHECKING:
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -34,16 +35,18 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
         when the folder holds a scan already, or the trials cannot be read or written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    recorder = RunRecorder(listener, "scan", request.max_evals, request.log)
     with ExitStack() as held:
 
         def prepare(request: ScanRequest, runcard: Runcard, listener: Listener) -> PreparedScan:
             # the process of the fits gets ready while data and theory are being read
-            fits = held.enter_context(IsolatedTrainer(listener.fit_progress, WARM_UP))
+            fits = held.enter_context(IsolatedTrainer(recorder.fit_progress, WARM_UP))
             prepared = prepare_scan(request, runcard, listener)
             fits.prepare(partial(make_trainer, prepared.trainer.problem, runcard, request.memory))
             return PreparedScan(fits, prepared.scanner, prepared.identity)
 
-        scan = held.enter_context(held_scan(request, listener, prepare))
+        scan = held.enter_context(held_scan(request, recorder, prepare))
+        held.enter_context(recorder.recording(request.replica_folder))
         # hyperopt takes its time to import, while the process of the fits gets ready
         from n3hyper.hyper_optimization.serial_loop import ScanSettings, run_scan
         from n3hyper.scanning.follower import ScanFollower
@@ -63,5 +66,5 @@ def perform_scan(request: ScanRequest, listener: Listener) -> ScanOutcome:
             scan.scanner,
             request.max_evals,
             settings,
-            ScanFollower(request, listener, budget),
+            ScanFollower(request, recorder, budget),
         )

@@ -102,6 +102,8 @@ class Evaluator:
         Folder to look for the theory in first, on this host.
     say
         Receives lines about the progress.
+    on_progress
+        Receives the progress of the fits.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class Evaluator:
         prepare: PrepareFits,
         theory_path: Path | None,
         say: Callable[[str], None],
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self.scan = scan
         try:
@@ -127,20 +130,22 @@ class Evaluator:
             if hasattr(self.trainer, "set_hyperopt"):
                 self.trainer.set_hyperopt(True, keys=sorted(scanner.hyper_keys))
             self.labels = space_labels(self.space)
+            if isinstance(self.trainer, IsolatedTrainer):
+                self.trainer.on_progress = on_progress
             self._start()
         except BaseException:
             self.close()
             raise
 
     def _refusal(self, why: N3HyperError) -> StoreError:
-        return StoreError(f"scan {self.scan.exp_key} cannot be run here: {why}")
+        return StoreError(f"{self.scan.name} cannot be run here: {why}")
 
     def _compare(self, identity: dict[str, str]) -> None:
         differing = differences(self.scan.identity, identity)
         missing = sorted(set(self.scan.identity) ^ set(identity))
         if differing or missing:
             raise StoreError(
-                f"scan {self.scan.exp_key} is not what would be run here; "
+                f"{self.scan.name} is not what would be run here; "
                 f"what differs: {', '.join([*differing, *missing])}"
             )
 

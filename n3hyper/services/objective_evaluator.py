@@ -31,7 +31,7 @@ class ObjectiveEvaluator:
     def __init__(self, scan: ObjectiveDocument, allowed: Mapping[str, Objective]) -> None:
         if scan.objective not in allowed:
             raise ObjectiveError(
-                f"scan {scan.exp_key} asks for the objective {scan.objective!r}, which this worker "
+                f"a search asks for the objective {scan.objective!r}, which this worker "
                 "was not told to allow (--allow-objective)"
             )
         self.scan, self.function = scan, allowed[scan.objective]

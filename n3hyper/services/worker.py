@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Final
 
 from n3hyper.errors import ObjectiveError, StoreError
+from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.mongo.attachments import TrialAttachments
 from n3hyper.hyper_optimization.mongo.connection import (
     SELECTION,
@@ -27,14 +28,15 @@ from n3hyper.hyper_optimization.mongo.connection import (
     address_of,
     open_database,
 )
-from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs
+from n3hyper.hyper_optimization.mongo.jobs import Claim, Jobs, trial_number
 from n3hyper.hyper_optimization.mongo.objectives import (
     ObjectiveDocument,
     decode_document,
     find_objective,
 )
-from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import ScanDocument, scan_name
 from n3hyper.hyper_optimization.record import Record, failed_result
+from n3hyper.hyper_optimization.standing.state import encode_progress
 from n3hyper.services.evaluator import Evaluator, PrepareFits, prepare_fits
 from n3hyper.services.objective_evaluator import ObjectiveEvaluator
 from n3hyper.services.worker_settings import WorkerSettings
@@ -42,6 +44,9 @@ from n3hyper.system.interruption import interrupted_by_signals
 
 _IDLE_BEAT: Final = 10.0
 """Seconds between heartbeats of a worker without a scan."""
+_BUSY_BEAT, _SHORTEST_BEAT = 3.0, 1.0
+"""Seconds between heartbeats of a worker that runs a trial, for those who watch it: usually, and
+at least where trials take less."""
 _REFUSED_AGAIN: Final = 30.0
 """Seconds after which a refused scan is tried again: it may have been restarted."""
 _LOYALTY: Final = 10.0
@@ -85,6 +90,8 @@ class Worker:
         self.jobs = Jobs(database)
         self.retrying = Retrying(address_of(database), settings.database_timeout, say)
         self.done = 0
+        self._begun = self._beaten = time.monotonic()
+        self._progress: Progress | None = None
         self._evaluator: Evaluator | ObjectiveEvaluator | None = None
         self._refused: dict[str, float] = {}
         self._claim: Claim | None = None
@@ -170,13 +177,13 @@ class Worker:
         document = self.retrying(lambda: self.jobs.scans.find_one({"_id": key}))
         try:
             scan = decode_document(key, document)
-            self.say(f"preparing for scan {key}")
+            self.say(f"preparing for {scan.name}")
             self._forget_scan()
             self._evaluator = self._prepared(scan)
         except (StoreError, ObjectiveError) as err:
             self._refuse(key, str(err))
         except Exception as err:  # noqa: BLE001  # an unforeseen document
-            self._refuse(key, f"scan {key}: {type(err).__name__}: {err}")
+            self._refuse(key, f"{scan_name(key)}: {type(err).__name__}: {err}")
         else:
             self._note, self._refuses = "", None
             # the heartbeat may be in a longer pause than the lease of this scan allows
@@ -187,7 +194,13 @@ class Worker:
     def _prepared(self, scan: ScanDocument | ObjectiveDocument) -> Evaluator | ObjectiveEvaluator:
         if isinstance(scan, ObjectiveDocument):
             return ObjectiveEvaluator(scan, self.objectives)
-        return Evaluator(scan, self.prepare, self.settings.theory_path, self.say)
+        return Evaluator(
+            scan, self.prepare, self.settings.theory_path, self.say, self._note_progress
+        )
+
+    def _note_progress(self, progress: Progress) -> None:
+        """Keep the progress of the fit for the next heartbeat."""
+        self._progress = progress
 
     def _forget_scan(self) -> None:
         evaluator, self._evaluator = self._evaluator, None
@@ -205,7 +218,9 @@ class Worker:
 
     # ------------------------------------------------------------ one job
     def _do(self, claim: Claim, evaluator: Evaluator | ObjectiveEvaluator) -> None:
-        self._claim = claim
+        self._claim, self._progress = claim, None
+        if time.monotonic() - self._beaten > _SHORTEST_BEAT:
+            self._sooner.set()
         begin = time.perf_counter()
         try:
             misc = self.retrying(lambda: self.jobs.point(claim))
@@ -247,7 +262,9 @@ class Worker:
         loss = result.get("loss")
         outcome = f"failed: {result['failure']['reason']}" if loss is None else f"loss {loss:.4f}"
         late = "" if kept else " (too late: another worker has taken it)"
-        self.say(f"job {claim.id}: {outcome}, {result['seconds']['total']:.1f} s{late}")
+        self.say(
+            f"trial {trial_number(claim.id)}: {outcome}, {result['seconds']['total']:.1f} s{late}"
+        )
 
     # ------------------------------------------------------------ signs of life
     def _beat(self) -> None:
@@ -255,22 +272,33 @@ class Worker:
         from pymongo.errors import PyMongoError
 
         while not self._leaving.is_set():
-            scan = self._evaluator.scan if self._evaluator else None
-            claim = self._claim
+            claim, self._beaten = self._claim, time.monotonic()
             with suppress(PyMongoError):  # the main loop will report it
                 self._sign_of_life()
                 if claim is not None:
                     self.jobs.beat(claim)
-            self._sooner.wait(min(scan.beat, _IDLE_BEAT) if scan else _IDLE_BEAT)
+            self._sooner.wait(self._pause)
             self._sooner.clear()
 
+    @property
+    def _pause(self) -> float:
+        """Seconds until the next heartbeat."""
+        longest = _IDLE_BEAT if self._claim is None else _BUSY_BEAT
+        return longest if self._evaluator is None else min(self._evaluator.scan.beat, longest)
+
     def _sign_of_life(self) -> None:
-        evaluator = self._evaluator
+        evaluator, claim, progress = self._evaluator, self._claim, self._progress
         state = {
             "exp_key": None if evaluator is None else evaluator.scan.exp_key,
             "note": self._note,
             "refuses": self._refuses,
-            "busy": self._claim is not None,
+            "busy": claim is not None,
+            # for those who watch: see `n3hyper.hyper_optimization.mongo.watching.work`
+            "trial": None if claim is None else trial_number(claim.id),
+            "progress": None if claim is None or progress is None else encode_progress(progress),
+            "done": self.done,
+            "age": time.monotonic() - self._begun,
+            "beat": self._pause,
         }
         with self._signing:
             if self._leaving.is_set():

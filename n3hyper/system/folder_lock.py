@@ -23,6 +23,8 @@ _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of file systems that have no locks."""
 _SIGNATURE: Final = re.compile(rb"(process \d+ on [^\n]*\n?)?")
 _LONGEST: Final = 300
+_PATIENCE: Final = 0.2
+"""Seconds for which a lock is waited for: whoever asks for its holder has it for an instant."""
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,11 @@ def locked_folder(folder: Path, occupied: str = OCCUPIED) -> Iterator[None]:
 
     path = folder / LOCK_FILE
     # preserved: otherwise filelock takes the mere presence of the file for a lock without flock
-    lock = FileLock(path, blocking=False, preserve_lock_file=True, on_acquired=partial(_sign, path))
+    lock = FileLock(
+        path, timeout=_PATIENCE, preserve_lock_file=True, on_acquired=partial(_sign, path)
+    )
     try:
-        lock.acquire()
+        lock.acquire(poll_interval=_PATIENCE / 4)
     except Timeout as err:
         raise StoreError(f"{folder}: {occupied} ({_holder(path)})") from err
     except OSError as err:
@@ -80,7 +84,44 @@ def _sign(path: Path, descriptor: int) -> None:
         raise ForeignFileError(path, "is not the file of a lock")
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        os.pwrite(descriptor, f"{this_process()}\n".encode(), 0)
+
+
+def this_process() -> str:
+    """Return how the lock of a folder names this process as its holder."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def holder_of(folder: Path) -> str | None:
+    """Return the process that holds a folder, as it names itself; None where none does.
+
+    The folder is not changed.
+
+    Raises
+    ------
+    StoreError
+        when the file system has no locks, or the folder cannot be looked at.
+    """
+    import fcntl
+
+    path = folder / LOCK_FILE
+    try:
+        descriptor = open_unfollowed(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as err:
+        raise StoreError(f"{path}: cannot be read: {err.strerror or err}") from err
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as err:
+        if err.errno in _NO_LOCKS:
+            raise StoreError(
+                f"{folder}: cannot be locked, so that nothing says who writes"
+            ) from err
+        return _holder(path)
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def _holder(path: Path) -> str:

@@ -175,6 +175,22 @@ def find_theory(theoryid: int, theory_path: Path | None = None) -> TheoryFolder:
     )
 
 
+def known_theories(theory_path: Path | None = None) -> list[tuple[Path, TheoryFolder]]:
+    """Return the theories of each folder that is searched, in that order, with that folder.
+
+    Parameters
+    ----------
+    theory_path
+        The only folder to search; see `find_theory`.
+    """
+    folders = [theory_path] if theory_path is not None else list(search_path())
+    return [
+        (folder, TheoryFolder(theoryid, path))
+        for folder in folders
+        for theoryid, path in sorted(_theories_in(folder).items())
+    ]
+
+
 def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dict[str, Any]]:
     """Return the card of a theory, its file and its content, also where no FK tables are at hand.
 

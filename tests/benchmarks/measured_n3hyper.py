@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from n3hyper.cli import main, running
+from n3hyper.cli import main
+from n3hyper.cli.displays import scan_display
 from n3hyper.cli.displays.scan_display import ScanDisplay
 from tests.benchmarks.processes import cpu_seconds
 
@@ -46,7 +47,7 @@ def measure(report: Path, arguments: list[str]) -> int:
         clocks.append(Clock(total, done))
         return clocks[-1]
 
-    running.make_display = make_clock
+    scan_display.make_display = make_clock
     try:
         main(arguments)
     except SystemExit as end:

@@ -16,7 +16,7 @@ from n3hyper.cli.running import resume_hint
 from n3hyper.hyper_optimization.parallel_loop import Status
 from n3hyper.scanning.request import ScanRequest
 
-STATUS = Status(10, 4, 1, 2, 1, workers=2, per_hour=360.0)
+STATUS = Status(10, 4, 1, 2, 1, workers=2, per_hour=360.0, seconds_left=60.0)
 
 
 def shown(kind: type[ParallelDisplay], statuses: list[Status], width: int = 100) -> str:
@@ -39,8 +39,8 @@ def test_without_a_terminal_lines_are_printed() -> None:
     assert lines == [
         "2 workers, 2 running, 1 queued, 4 done, 1 failed, 360 trials/h, 1 m 00 s left",
         "a worker says: scan [x] differs",
-        "no workers, 0 running, 3 queued, 4 done, 1 failed, 360 trials/h, 1 m 00 s left",
-        "trial 5/10 (number 7)  loss 2.5000 (best so far)  time left 1 m 00 s",
+        "no workers, 0 running, 3 queued, 4 done, 1 failed, 360 trials/h",
+        "trial 5/10 (number 7)  loss 2.5000 (best so far)",
     ]
 
 

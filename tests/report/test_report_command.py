@@ -89,7 +89,10 @@ def test_csv_has_all_columns_and_digits(folder: Path, capsys: pytest.CaptureFixt
     assert [float(row["loss"]) for row in rows] == [r["result"]["loss"] for r in good]
     head = list(rows[0])
     assert head[: len(SCORES) + len(PARAMETERS)] == [*SCORES, *PARAMETERS]
-    assert head[-1] == "logp_fold_3"
+    parts = ["chi2", "saturation", "patience", "integrability", "dropped"]
+    replicas = [f"replicas_{word}_fold_{k}" for k in (1, 2, 3) for word in ("used", "asked")]
+    end = ["logp_fold_3", *(f"loss_{part}" for part in parts), *replicas]
+    assert head[-len(end) :] == end
     chi2 = [float(rows[0][f"chi2_fold_{fold}"]) for fold in (1, 2, 3)]
     assert chi2 == good[0]["result"]["kfold_meta"]["hyper_losses_chi2"]
     assert float(rows[0]["hyper_loss_chi2"]) == pytest.approx(np.mean(chi2), rel=1e-15)

@@ -109,6 +109,11 @@ def result_of(
     penalties = {name: np.where(used, values, np.nan) for name, values in penalties.items()}
     extra = sum(penalties.values())
     fold_losses = np.array([(experimental + extra)[k][used[k]].mean() for k in range(folds)])
+    fold_parts = {"chi2": experimental, **penalties, "dropped": np.zeros((folds, replicas))}
+    fold_parts = {
+        name: np.array([row[mask].mean() for row, mask in zip(values, used, strict=True)])
+        for name, values in fold_parts.items()
+    }
     best = rng.integers(500, parameters["epochs"], (folds, replicas))
     chi2 = level[:, 0] - 0.1 + 0.05 * rng.random(folds)
     phi2 = 0.12 + 0.3 * excess * rng.random(folds) + 0.05 * rng.random(folds)
@@ -127,6 +132,7 @@ def result_of(
             "trvl_losses_phi2": phi2 * 0.4,
             "trvl_losses_logp": 0.45 * chi2 - 2.4,
             "fold_losses": fold_losses,
+            "fold_parts": fold_parts,
             "penalties": penalties,
             "training_losses": training,
             "best_epochs": best,
@@ -140,13 +146,18 @@ def result_of(
     }
     fate = rng.random()
     if excess > 1.2 or fate < 0.02:
-        text = f"fold 2: the loss (chi2) {10 + 5 * excess:.6g} is above 10"
-        return failed_result("threshold", text, **scores)
+        value = 10 + 5 * excess
+        text = f"fold 2: chi2 of the data left out is {value:.6g}, above kfold.threshold 10"
+        details = {"quantity": "chi2", "value": value, "limit": 10.0, "key": "kfold.threshold"}
+        return failed_result("threshold", text, details=details, **scores)
     if fate < 0.06:
         return failed_result("positivity", "fold 1: 3 of 10 replicas can be used", **scores)
     if fate < 0.07:
         return failed_result("exception", "ValueError: a network of no size")
-    return finished_result({"status": "ok", "loss": fold_losses.mean(), **scores})
+    parts = {name: values.mean() for name, values in fold_parts.items()}
+    return finished_result(
+        {"status": "ok", "loss": fold_losses.mean(), "loss_parts": parts, **scores}
+    )
 
 
 def make_records(

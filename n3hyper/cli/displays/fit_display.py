@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
+from n3hyper.cli.displays.duration import clock
 from n3hyper.cli.displays.parallel_display import LiveParallelDisplay, ParallelDisplay
-from n3hyper.cli.displays.scan_display import LiveDisplay, ScanDisplay, clock
+from n3hyper.cli.displays.scan_display import LiveDisplay, ScanDisplay
 
 
 def job_line(record: dict[str, Any]) -> str:

@@ -11,9 +11,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from n3hyper.cli.displays.scan_display import ScanDisplay, clock
+from n3hyper.cli.displays.duration import clock
+from n3hyper.cli.displays.scan_display import ScanDisplay
 from n3hyper.cli.outcome import outcome
 from n3hyper.hyper_optimization.parallel_loop import Status
+from n3hyper.hyper_optimization.standing.state import RunningTrial, short_worker
 
 
 class ParallelDisplay(ScanDisplay):
@@ -34,7 +36,7 @@ class ParallelDisplay(ScanDisplay):
             if note not in self._told:
                 self._told.add(note)
                 self._say(f"a worker says: {note}")
-        if before is None or before.workers != status.workers:
+        if before is None or before.workers != status.workers or _lost(before) != _lost(status):
             self._workers_changed(status)
 
     def _workers_changed(self, status: Status) -> None:
@@ -107,16 +109,26 @@ class LiveParallelDisplay(ParallelDisplay):
         """Show the status below the bar."""
 
 
+def _lost(status: Status) -> tuple[tuple[int, str], ...]:
+    """Return the trials that wait for the leases of lost workers, and these workers."""
+    return tuple((trial.tid, trial.worker) for trial in status.lost)
+
+
 def summary(status: Status) -> str:
     """Return the status in one line.
 
-    >>> summary(Status(10, 4, 1, 2, 1, 2, per_hour=360.0))
+    >>> summary(Status(10, 4, 1, 2, 1, 2, per_hour=360.0, seconds_left=60.0))
     '2 workers, 2 running, 1 queued, 4 done, 1 failed, 360 trials/h, 1 m 00 s left'
+    >>> lost = RunningTrial(7, 20.0, worker="node7:4711:0a", lost=True, lease_left=48.0)
+    >>> summary(Status(10, 9, 1, 1, 0, 2, math.nan, seconds_left=54.0, trials=(lost,)))
+    '2 workers, 0 running, trial 7 of lost node7:4711 starts anew in 48 s, 0 queued, 9 done, 1 \
+failed, 54 s left'
     """
     workers = f"{status.workers} worker{'' if status.workers == 1 else 's'}"
     parts = [
         workers if status.workers else "no workers",
-        f"{status.running} running",
+        f"{status.running - len(status.lost)} running",
+        *map(lost_words, status.lost),
         f"{status.queued} queued",
         f"{status.done} done",
         f"{status.failed} failed",
@@ -127,6 +139,14 @@ def summary(status: Status) -> str:
     if not math.isnan(status.seconds_left):
         parts.append(f"{clock(status.seconds_left)} left")
     return ", ".join(parts)
+
+
+def lost_words(trial: RunningTrial) -> str:
+    """Return what becomes of a trial whose worker is lost."""
+    words = f"trial {trial.tid} of lost {short_worker(trial.worker)}"
+    if math.isnan(trial.lease_left):
+        return f"{words} waits for the scan to be gone on with"
+    return f"{words} starts anew in {clock(trial.lease_left)}"
 
 
 def make_parallel_display(total: int, done: int = 0, quiet: bool = False) -> ParallelDisplay:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from n3hyper.cli.displays.duration import clock
 from n3hyper.cli.faults import Faults, debugging
 from n3hyper.cli.outcome import outcome
 from n3hyper.fitting.result import Progress as FitProgress
@@ -155,17 +156,3 @@ def make_display(total: int, done: int = 0, quiet: bool = False) -> ScanDisplay:
     console = Console(stderr=True, quiet=quiet)
     live = console.is_terminal and not console.is_dumb_terminal and not quiet
     return (LiveDisplay if live else ScanDisplay)(total, done, console)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration in words.
-
-    >>> clock(42), clock(3 * 60 + 5), clock(7384)
-    ('42 s', '3 m 05 s', '2 h 03 m')
-    """
-    rounded = round(seconds)
-    if rounded < 60:
-        return f"{rounded} s"
-    if rounded < 3600:
-        return f"{rounded // 60} m {rounded % 60:02d} s"
-    return f"{rounded // 3600} h {rounded % 3600 // 60:02d} m"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from n3hyper.fitting.training.lanes import Lane, Lanes, cut, lanes_for, shorter
 from n3hyper.fitting.training.memory import SMALLEST, largest_batch
 from n3hyper.fitting.training.trained import Trained, fill, split
 from n3hyper.fitting.training.trial import Trial
-from n3hyper.physics.arrays import Index, Mask
+from n3hyper.physics.arrays import Array, Index, Mask
 
 SomeArrays = TypeVar("SomeArrays")
 
@@ -249,5 +250,12 @@ class Training:
                 int(active.sum()),
                 where.batch,
                 where.batches,
+                self._by_fold(lanes.numbers, chi2),
             )
         )
+
+    def _by_fold(self, models: Index, chi2: Array) -> tuple[float, ...]:
+        """Return the median over the models of each fold, NaN for a fold without any."""
+        fold = models // (self.inputs.models // self.inputs.folds)
+        found = [chi2[fold == number] for number in range(self.inputs.folds)]
+        return tuple(float(np.median(each)) if each.size else math.nan for each in found)

@@ -19,6 +19,7 @@ find_and_modify, count, authenticate) put in terms of what it has.
 from __future__ import annotations
 
 import copy
+import datetime
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ CANDIDATES: Final = 8
 _BATCH: Final = 100
 """Jobs asked for at once: what the embedded server needs grows with the square of their number."""
 HEADER: Final = ("tid", "state", "owner", "attempts", "refresh_time", "book_time")
+_MOST_WORKERS: Final = 10_000
 _NOW: Final = {"refresh_time": True}
 
 Document = dict[str, Any]
@@ -58,6 +60,16 @@ def job_id(exp_key: str, tid: int) -> str:
     'scan/3'
     """
     return f"{exp_key}/{tid}"
+
+
+def trial_number(_id: Any) -> int | None:
+    """The number of the trial of a job, by its ``_id``, which anybody may have written.
+
+    >>> trial_number("scan/3"), trial_number("scan"), trial_number(7)
+    (3, None, None)
+    """
+    digits = _id.rpartition("/")[2] if isinstance(_id, str) else ""
+    return int(digits) if digits.isdecimal() and len(digits) < 10 else None
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,23 @@ class Jobs(MongoJobs):  # type: ignore[misc]
             raise OperationFailure(f"updated doc not found: {doc['_id']}")
         doc.update(changes)
         return doc
+
+    def server_time(self) -> datetime.datetime:
+        """Return the time by the server's clock."""
+        now: datetime.datetime = self.db.command("hello")["localTime"]
+        return now
+
+    def workers_seen(self, exp_key: str, now: datetime.datetime, seconds: float) -> list[Document]:
+        """The workers of a scan or without one that were seen of late.
+
+        Parameters
+        ----------
+        now, seconds
+            The server's time, and how late.
+        """
+        since = now - datetime.timedelta(seconds=seconds)
+        wanted = {"exp_key": {"$in": [exp_key, None]}, "seen": {"$gt": since}}
+        return list(self.workers.find(wanted).limit(_MOST_WORKERS))
 
     # ------------------------------------------------------------ a worker's steps
     def candidates(

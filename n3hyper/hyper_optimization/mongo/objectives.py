@@ -23,6 +23,7 @@ from n3hyper.hyper_optimization.mongo.scan_document import (
     checked_lease,
     decode_scan,
     header,
+    scan_name,
 )
 from n3hyper.hyper_optimization.sampling.samplers import ActivationStr
 
@@ -127,6 +128,11 @@ class ObjectiveDocument:
         return {**header(), "objective": self.objective, "lease": float(self.lease)}
 
     @property
+    def name(self) -> str:
+        """Name of the search in messages."""
+        return f"search for {self.objective}"
+
+    @property
     def beat(self) -> float:
         """Seconds between heartbeats."""
         return self.lease / 5
@@ -151,7 +157,7 @@ def decode_document(exp_key: str, document: Any) -> ScanDocument | ObjectiveDocu
     lease = checked_lease(exp_key, document)
     objective = document["objective"]
     if not isinstance(objective, str) or len(objective) > _LONGEST_NAME:
-        raise StoreError(f"scan {exp_key}: its objective is not a name")
+        raise StoreError(f"{scan_name(exp_key)}: its objective is not a name")
     return ObjectiveDocument(exp_key, objective, lease)
 
 

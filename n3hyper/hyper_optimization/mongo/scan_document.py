@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from n3hyper import __version__
 from n3hyper.errors import StoreError
+from n3hyper.hyper_optimization.mongo.connection import printable
 from n3hyper.hyper_optimization.record import is_finite
 from n3hyper.hyper_optimization.sampling.space import evaluate_space
 
@@ -24,6 +25,9 @@ LEASE: Final = 60.0
 """Seconds without a heartbeat after which a worker counts as gone."""
 _LONGEST_RUNCARD: Final = 1_000_000
 _MOST_REPLICAS: Final = 10_000
+_KEY_DIGITS, _SHORT_KEY = 32, 8
+"""Digits of a key that was made up, and those of them that are shown."""
+_LONGEST_LABEL: Final = 80
 SHORTEST_LEASE, LONGEST_LEASE = 0.5, 86_400.0
 
 
@@ -50,6 +54,8 @@ class ScanDocument:
         Seconds.
     kind
         One of `KINDS`.
+    label
+        What people call it: the name of its folder.
     """
 
     exp_key: str
@@ -58,6 +64,12 @@ class ScanDocument:
     identity: Mapping[str, str]
     lease: float = LEASE
     kind: str = SCAN
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the scan in messages."""
+        return scan_name(self.exp_key, self.label, self.kind)
 
     def encode(self) -> dict[str, Any]:
         """Return the description as the database keeps it."""
@@ -69,12 +81,25 @@ class ScanDocument:
             "identity": [[name, self.identity[name]] for name in sorted(self.identity)],
             "lease": float(self.lease),
             "kind": self.kind,
+            "label": self.label,
         }
 
     @property
     def beat(self) -> float:
         """Seconds between heartbeats."""
         return self.lease / 5
+
+
+def scan_name(exp_key: str, label: str = "", kind: str = SCAN) -> str:
+    """Return how messages name a scan: by its label, else by its key, which may be cut.
+
+    >>> scan_name("0123456789abcdef0123456789abcdef", "quickstart"), scan_name("key")
+    ('scan quickstart', 'scan key')
+    >>> scan_name("0123456789abcdef0123456789abcdef")
+    'scan 01234567'
+    """
+    made_up = len(exp_key) == _KEY_DIGITS and set(exp_key) <= set("0123456789abcdef")
+    return f"{kind} {label or (exp_key[:_SHORT_KEY] if made_up else exp_key)}"
 
 
 def header() -> dict[str, Any]:
@@ -91,16 +116,18 @@ def checked_lease(exp_key: str, document: Any) -> float:
         It was not made for this version, or the lease is no time.
     """
     if not isinstance(document, Mapping):
-        raise StoreError(f"scan {exp_key}: its document is missing")
+        raise StoreError(f"{scan_name(exp_key)}: its document is missing")
     found, package = document.get("format"), document.get("package")
     if found != FORMAT:
-        raise StoreError(f"scan {exp_key}: format {found!r}, this version reads {FORMAT}")
+        raise StoreError(f"{scan_name(exp_key)}: format {found!r}, this version reads {FORMAT}")
     if package != __version__:
-        raise StoreError(f"scan {exp_key}: made by n3hyper {package!r}, this is {__version__}")
+        raise StoreError(
+            f"{scan_name(exp_key)}: made by n3hyper {package!r}, this is {__version__}"
+        )
     lease = document.get("lease")
     if not isinstance(lease, float) or not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
         raise StoreError(
-            f"scan {exp_key}: lease is not a time from {SHORTEST_LEASE} to {LONGEST_LEASE} s"
+            f"{scan_name(exp_key)}: lease is not a time from {SHORTEST_LEASE} to {LONGEST_LEASE} s"
         )
     return lease
 
@@ -125,7 +152,7 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
     """
 
     def refuse(text: str) -> StoreError:
-        return StoreError(f"scan {exp_key}: {text}")
+        return StoreError(f"{scan_name(exp_key)}: {text}")
 
     lease = checked_lease(exp_key, document)
     runcard, replicas = document.get("runcard"), document.get("replicas")
@@ -144,7 +171,15 @@ def decode_scan(exp_key: str, document: Any) -> ScanDocument:
     kind = document.get("kind", SCAN)
     if kind not in KINDS:
         raise refuse(f"kind is not one of {', '.join(KINDS)}")
-    return ScanDocument(exp_key, runcard, replicas, identity, lease, kind)
+    label = document.get("label", "")
+    if not isinstance(label, str) or label != printable_label(label):
+        raise refuse("its label is not a short text")
+    return ScanDocument(exp_key, runcard, replicas, identity, lease, kind, label)
+
+
+def printable_label(label: Any) -> str:
+    """Return a label that anybody may have written, as it may be shown; empty where it is none."""
+    return printable(label[:_LONGEST_LABEL]) if isinstance(label, str) else ""
 
 
 def _hash(runcard: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
+from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument, printable_label
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
@@ -27,6 +27,7 @@ from n3hyper.scanning.parallel import (
     open_files,
     shared_trials,
 )
+from n3hyper.scanning.run_recorder import RunRecorder
 
 
 class ParallelFitListener(FitListener, ParallelListener, Protocol):
@@ -56,24 +57,28 @@ def perform_parallel_fit(
         The folder holds a fit already, cannot be written, or the database does not answer.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    recorder = RunRecorder(listener, "fit", 0, request.log)
     uri: str | None = None
 
     def prepare_with_database(card: FitCard) -> PreparedFit:
         nonlocal uri
-        uri = database_in_use(request, parallel, listener)
+        uri = database_in_use(request, parallel, recorder)
         if prepare is None:
             prepared = prepare_fit(
-                card, request.at_most, listener.stage, request.theory_path, request.memory
+                card, request.at_most, recorder.stage, request.theory_path, request.memory
             )
         else:
             prepared = prepare(card)
         if uri is not None:
-            await_database(uri, parallel.database_timeout, listener)
+            await_database(uri, parallel.database_timeout, recorder)
         return prepared
 
     with ExitStack() as held:
         prepared = held.enter_context(held_fit(request, prepare_with_database))
-        files = FitFiles(request, prepared, listener)
+        held.enter_context(
+            recorder.recording(request.folder.store, parallel.database, parallel=True)
+        )
+        files = FitFiles(request, prepared, recorder)
         records = files.opened()
         if budget:
             budget.learn(records)
@@ -82,16 +87,22 @@ def perform_parallel_fit(
             request.replica_folder,
             JobSpace().as_dict(),
             identity,
-            listener,
+            recorder,
             restart=request.folder.has_store,
             algo=ALGORITHM,
             keep={"runcard": prepared.card.text},
         )
         document = ScanDocument(
-            "", prepared.card.text, request.at_most, identity, parallel.lease, FIT
+            "",
+            prepared.card.text,
+            request.at_most,
+            identity,
+            parallel.lease,
+            FIT,
+            label=printable_label(request.output.resolve().name),
         )
         shared = held.enter_context(
-            shared_trials(uri, store, document, request, parallel, listener, worker_command)
+            shared_trials(uri, store, document, request, parallel, recorder, worker_command)
         )
         over = deadline(request.timeout)
 
@@ -108,7 +119,7 @@ def perform_parallel_fit(
                 shared.retrying,
                 max_failures=request.max_failures,
                 on_trial=on_trial,
-                on_status=listener.status,
+                on_status=recorder.status,
                 stop=budget.spent if budget else lambda: "",
                 deadline=over,
                 tend=shared.tend,

@@ -26,6 +26,7 @@ from n3hyper.replicas.trainer import make_trainer
 from n3hyper.scanning.budget import Budget
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import WARM_UP
+from n3hyper.scanning.run_recorder import RunRecorder
 
 
 @contextmanager
@@ -82,19 +83,21 @@ def perform_fit(request: FitRequest, listener: FitListener) -> FitOutcome:
         The folder holds a fit already, or cannot be written.
     """
     budget = None if request.timeout is None else Budget(request.timeout)
+    recorder = RunRecorder(listener, "fit", 0, request.log)
     with ExitStack() as held:
         # its process gets ready while data and theory are being read
-        fits = held.enter_context(IsolatedTrainer(listener.fit_progress, WARM_UP))
+        fits = held.enter_context(IsolatedTrainer(recorder.fit_progress, WARM_UP))
 
         def prepare(card: FitCard) -> PreparedFit:
             prepared = prepare_fit(
-                card, request.at_most, listener.stage, request.theory_path, request.memory
+                card, request.at_most, recorder.stage, request.theory_path, request.memory
             )
             fits.prepare(partial(make_trainer, prepared.plan))
             return prepared
 
         prepared = held.enter_context(held_fit(request, prepare))
-        return run_serial(request, prepared, fits, listener, budget)
+        held.enter_context(recorder.recording(request.folder.store))
+        return run_serial(request, prepared, fits, recorder, budget)
 
 
 def run_serial(

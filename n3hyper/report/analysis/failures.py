@@ -25,7 +25,7 @@ ADVICE: Final = {
     "memory": "--memory, fewer replicas, or smaller networks",
     "timeout": "a longer --timeout, or fewer epochs",
     "lost": "see the log of the worker; --lease where hosts are slow to answer",
-    "exception": "an error of n3hyper: please report it with what n3hyper --debug replay prints",
+    "exception": "an error of n3hyper: please report it with the traceback that its record has",
 }
 """What may help, by reason, and by reason and quantity."""
 

@@ -140,7 +140,8 @@ class Fold:
     loss: float
     """Of the best trial."""
     spread: float
-    """Standard deviation over the replicas of the best trial's chi2 on the data left out."""
+    """Standard deviation over the replicas of the best trial's chi2 on the data left out, of those
+    that count; NaN for fewer than two."""
     chi2: float
     phi2: float
     logp: float
@@ -175,7 +176,7 @@ def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
     most = losses[known].argmax(axis=1)
     trials = np.array([trial.loss for trial in scan.good])
     sign = -1.0 if settings.larger_is_better else 1.0
-    spread = best.matrix("hyper_losses")
+    spread = _spread(best)
     metrics = {name: best.fold(f"hyper_losses_{name}") for name in METRICS}
     rows = []
     for fold in range(losses.shape[1]):
@@ -184,15 +185,29 @@ def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
                 number=fold + 1,
                 datasets=scan.fold_names[fold] if fold < len(scan.fold_names) else "",
                 loss=float(losses[place, fold]),
-                spread=float(np.nanstd(spread[fold]))
-                if spread is not None and fold < len(spread) and np.isfinite(spread[fold]).any()
-                else math.nan,
+                spread=_entry(spread, fold),
                 **{name: _entry(value, fold) for name, value in metrics.items()},
                 decides=float((most == fold).mean()) if most.size else math.nan,
                 correlation=sign * spearman(losses[known, fold], trials[known]),
             )
         )
     return tuple(rows)
+
+
+def _spread(trial: Trial) -> Array | None:
+    """Return the standard deviation over the replicas of a fold that count, (k,)."""
+    losses, used = trial.matrix("hyper_losses"), trial.matrix("replicas_used")
+    if losses is None:
+        return None
+    counts = np.isfinite(losses)
+    if used is not None and used.shape == losses.shape:
+        counts &= used > 0
+    return np.array(
+        [
+            np.std(row[mask]) if mask.sum() > 1 else math.nan
+            for row, mask in zip(losses, counts, strict=True)
+        ]
+    )
 
 
 def _entry(values: Array | None, place: int) -> float:

@@ -13,7 +13,7 @@ from n3hyper.report.analysis.importance import Importances, importances
 from n3hyper.report.analysis.parts import FoldParts, LossParts, fold_parts, loss_parts
 from n3hyper.report.text import number, show, show_number, span
 from n3hyper.report.trials.columns import PART, SCORES
-from n3hyper.report.trials.rescoring import Settings
+from n3hyper.report.trials.rescoring import Settings, explained
 from n3hyper.report.trials.scan import Scan
 from n3hyper.report.trials.trial import Trial
 
@@ -101,10 +101,10 @@ class View:
     @functools.cached_property
     def failure_groups(self) -> tuple[FailureGroup, ...]:
         """The failed trials, in groups of what decided."""
+        failed = [explained(t, self.settings) for t in self.scan.trials if not t.ok]
         return failure_groups(
             Failed(trial.tid, trial.reason, trial.quantity, trial.key, trial.failure)
-            for trial in self.scan.trials
-            if not trial.ok
+            for trial in failed
         )
 
     @functools.cached_property

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from rich.cells import cell_len
 from rich.console import Console, Group, OverflowMethod, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -219,17 +220,18 @@ class Terminal:
         groups = self.view.failure_groups
         if not groups:
             return None
-        lines = self._title("Why trials failed")
+        blocks: list[RenderableType] = [self._title("Why trials failed")]
         for group in groups:
             tids = ", ".join(map(str, group.tids[:5])) + (", ..." if group.count > 5 else "")
             trials = "trial" if group.count == 1 else "trials"
-            lines.append(self.say(f"\n{group.count} {group.label}"), style="not bold red")
-            lines.append(self.say(f"  ({trials} {tids})"), style="not bold dim")
-            if group.text:
-                lines.append(self.say(f"\n  last: {group.text}"), style="not bold")
-            if group.advice:
-                lines.append(self.say(f"\n  may help: {group.advice}"), style="not bold")
-        return lines
+            head = Text(self.say(f"{group.count} {group.label}"), style="red")
+            head.append(self.say(f"  ({trials} {tids})"), style="not red dim")
+            blocks.append(head)
+            for what, said in (("last", group.text), ("may help", group.advice)):
+                if said:
+                    words = Text(self.say(f"{what}: {said}"), style="default")
+                    blocks.append(Padding(words, (0, 0, 0, 2), expand=False))
+        return Group(*blocks)
 
     def importance(self) -> RenderableType | None:
         """Return the importance of the hyperparameters."""

@@ -295,6 +295,18 @@ def _fitted_chi2(trial: Trial) -> Array:
     return np.array([math.nan]) if fitted is None else fitted
 
 
+def explained(trial: Trial, settings: Settings) -> Trial:
+    """Return a failed trial with what decided, worked out where a record of old does not say."""
+    if trial.reason != "threshold" or trial.quantity or not trial.ours:
+        return trial
+    failure = _first_failure(trial, settings, scored_folds(trial, settings) or [])
+    if failure is None or failure.reason != trial.reason:
+        return trial
+    return dataclasses.replace(
+        trial, failure=failure.text, quantity=failure.quantity, key=failure.key
+    )
+
+
 def parts_of(settings: Settings, trial: Trial) -> Mapping[str, float]:
     """Return what the loss of a trial is the sum of, by name: as stored, or else worked out.
 

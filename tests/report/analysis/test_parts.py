@@ -110,6 +110,18 @@ def test_failures_are_grouped_and_explained(view: View) -> None:
     assert "## Why trials failed" in to_markdown(view)
 
 
+def test_failures_of_old_are_explained_as_well(tmp_path: Path) -> None:
+    strict = write(tmp_path / "new", kfold(threshold=4.0))
+    new = prepare(Request(paths=(strict,)))
+    old = prepare(Request(paths=(without_parts(strict, tmp_path / "old"),)))
+    found = {group.label: group.tids for group in old.failure_groups}
+    said = {group.label: group.tids for group in new.failure_groups}
+    assert any(label.startswith("threshold: ") for label in found)
+    whole = {t.tid for t in new.scan.trials if all(used == of for used, of in t.replicas)}
+    for label, tids in said.items():
+        assert whole.intersection(tids) <= set(found.get(label, ()))
+
+
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_terminal_says_why_a_loss_is_what_it_is(view: View, width: int) -> None:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)

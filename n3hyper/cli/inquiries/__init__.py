@@ -1,0 +1,1 @@
+"""Commands for questions before a scan and while it runs: check, datasets, theories, status."""

@@ -1,0 +1,1 @@
+"""Catalogue of what nnpdf_data has, for those who write runcards."""

@@ -1,0 +1,1 @@
+"""Views of the scans in a database for those who look on."""

@@ -1,0 +1,1 @@
+"""State of a scan or a fit while it runs, for other terminals."""
