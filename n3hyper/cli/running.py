@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from n3hyper.hyper_optimization.serial_loop import ScanOutcome
     from n3hyper.scanning.parallel import ParallelRequest
     from n3hyper.scanning.request import ScanRequest
@@ -15,7 +18,12 @@ ENDING = 45.0
 """Seconds that a parallel scan has to end its workers and its database."""
 
 
-def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | None = None) -> int:
+def run(
+    request: ScanRequest,
+    quiet: bool = False,
+    parallel: ParallelRequest | None = None,
+    history: Path | None = None,
+) -> int:
     """Run the requested scan and return the exit status of the command.
 
     0 when all trials were run or the time is up, 1 when none succeeded or too many failed in a row,
@@ -29,7 +37,7 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
 
     try:
         with interrupted_by_signals(last_words, grace=ENDING if parallel else GRACE):
-            outcome = _perform(request, parallel, quiet)
+            outcome = _perform(request, parallel, quiet, history)
     except KeyboardInterrupt:
         click.echo(last_words(), err=True)
         return INTERRUPTED
@@ -47,7 +55,9 @@ def run(request: ScanRequest, quiet: bool = False, parallel: ParallelRequest | N
     return 0 if outcome.best is not None and not outcome.gave_up else 1
 
 
-def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool) -> ScanOutcome:
+def _perform(
+    request: ScanRequest, parallel: ParallelRequest | None, quiet: bool, history: Path | None
+) -> ScanOutcome:
     """Run the scan itself, with the display that suits it."""
     from n3hyper.cli.displays.scan_display import make_display
     from n3hyper.scanning.other_scans import with_tries
@@ -58,6 +68,10 @@ def _perform(request: ScanRequest, parallel: ParallelRequest | None, quiet: bool
             click.echo(line, err=True)
 
     complete = with_what_theory_has(with_tries(request), note)
+    if history is not None:
+        from n3hyper.cli.history import read_history
+
+        complete = replace(complete, history=read_history(history, complete, note))
     if parallel is None:
         from n3hyper.scanning.serial import perform_scan
 

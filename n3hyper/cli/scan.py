@@ -27,7 +27,7 @@ from n3hyper.cli.running import run
     "scan",
     cls=GroupedCommand,
     groups={
-        "Scan": ("output", "max_evals", "replicas", "seed", "algo"),
+        "Scan": ("output", "max_evals", "replicas", "history", "seed", "algo"),
         "Run": ("timeout", "max_failures", "memory", "keep", "log", "log_json"),
         "Theory": ("theory_path", "skip_missing"),
         **PARALLEL,
@@ -58,6 +58,12 @@ from n3hyper.cli.running import run
     help="Networks fitted in each fold.",
 )
 @click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Learn from the trials of another scan, n3hyper's or n3fit's, which are not run again.",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), show_default="42", help="Seed of the suggestions."
 )
 @algo
@@ -80,6 +86,7 @@ def command(
     output: Path | None,
     max_evals: int,
     replicas: int,
+    history: Path | None,
     seed: int | None,
     algo: str | None,
     timeout: float | None,
@@ -119,4 +126,4 @@ def command(
         log=log_formats(log, log_json),
     )
     shared = parallel_request(parallel, mongo_uri, workers, lease, database_timeout)
-    return run(request, quiet=quiet, parallel=shared)
+    return run(request, quiet=quiet, parallel=shared, history=history)

@@ -31,6 +31,7 @@ from n3hyper.errors import DataError, RuncardError
 from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard.model import ClosureTest, DatasetInput, LagrangeSet, Partition, Runcard
+from n3hyper.system.cores import on_all_cores
 from n3hyper.theory.build_stack import build_stack
 from n3hyper.theory.folders import TheoryCard, find_theory
 from n3hyper.theory.lhapdf import find_set
@@ -259,8 +260,11 @@ def _covariances(
     t0 = None
     if _t0_set(runcard):
         t0 = t0_predictions(stack, q0, _t0_set(runcard), sum(cd.ndata for cd in data))
-    fit = build_covariance(data, t0, [dataset.entry.weight for dataset in loaded])
-    return fit, build_covariance(data)
+    weights = [dataset.entry.weight for dataset in loaded]
+    fit, experimental = on_all_cores(
+        lambda given: build_covariance(data, *given), [(t0, weights), (None, None)]
+    )
+    return fit, experimental
 
 
 def _t0_set(runcard: Runcard) -> str:

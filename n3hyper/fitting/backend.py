@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
+from n3hyper.system.cores import usable_cores
+
 Tensor: TypeAlias = Any
 """A tensor of TensorFlow, which has no types to check."""
 
@@ -108,14 +110,6 @@ def lanes_at_most() -> int:
         return 1
     threads: int = tf.config.threading.get_intra_op_parallelism_threads()
     return threads or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or usable_cores()
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, which may be less than the host has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 @contextmanager

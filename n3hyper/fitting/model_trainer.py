@@ -76,6 +76,9 @@ class ModelTrainer:
     memory
         Bytes that this process may take in all; None for most of what is free. Models that do not
         fit together are trained in batches, with the same results.
+    few_alone
+        Whether few models may be trained one by one, where that is faster. The bits of a fit then
+        depend on the number of all models, though not on where they are trained.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class ModelTrainer:
         on_progress: Callable[[Progress], None] | None = None,
         dtype: str | None = None,
         memory: int | None = None,
+        few_alone: bool = True,
     ) -> None:
         self.problem = problem
         self.score = score
@@ -99,7 +103,7 @@ class ModelTrainer:
         )
         self.hyperopt = False
         self._keys: tuple[str, ...] = ()
-        self.training = Training(self.inputs, self.dtype, memory, on_progress)
+        self.training = Training(self.inputs, self.dtype, memory, on_progress, few_alone)
 
     def with_problem(self, problem: FitProblem) -> ModelTrainer:
         """Return a trainer of other replicas of the same data and theory, with these tables.

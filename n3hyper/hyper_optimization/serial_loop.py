@@ -27,9 +27,9 @@ from n3hyper.hyper_optimization.sampling.space import (
 )
 from n3hyper.hyper_optimization.sampling.suggest import (
     HYPEROPT_SEED,
-    Suggester,
     Suggests,
     scored,
+    suggester_of,
     trial_generator,
 )
 from n3hyper.hyper_optimization.stores.base import OwnStore, TrialStore
@@ -163,7 +163,7 @@ def run_scan(
         _settle(trials, hyperscanner, settings, identity)
         trials.scan.update(settings.keep or {})
         if suggester is None:
-            suggester = Suggester(hyperscanner.as_dict(), trials.scan["seed"], trials.scan["algo"])
+            suggester = suggester_of(trials.scan, hyperscanner.as_dict())
         if settings.restart:
             mend(trials, folder, notes)
         listener.opened(trials, notes)

@@ -81,7 +81,11 @@ class ReplicaTrainer:
     def __init__(self, plan: FitPlan, on_progress: Callable[[Progress], None]) -> None:
         self._plan, self._problem = plan, plan.problem
         self._trainer = ModelTrainer(
-            plan.problem, plan.runcard, on_progress=on_progress, memory=plan.memory
+            plan.problem,
+            plan.runcard,
+            on_progress=on_progress,
+            memory=plan.memory,
+            few_alone=False,
         )
 
     def hyperparametrizable(self, params: Mapping[str, Any]) -> Record:

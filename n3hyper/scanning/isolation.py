@@ -13,6 +13,7 @@ their messages are pickled.
 from __future__ import annotations
 
 import importlib
+import pickle
 import signal
 import subprocess
 import sys
@@ -164,7 +165,7 @@ class _Process:
     def get_ready(self, make: Make | None, keys: Sequence[str] | None) -> None:
         """Let the process make the trainer, once."""
         if not self._ready:
-            self.send(("make", make, keys))
+            send_large(self._connection, ("make", make, keys))
             self._receive()
             self._ready = True
 
@@ -194,6 +195,26 @@ class _Process:
         self._connection.close()
         self._popen.kill()
         self._popen.wait()
+
+
+def send_large(connection: Connection, message: Any) -> None:
+    """Send a message with large arrays, for `receive_large`, without a copy of these."""
+    arrays: list[pickle.PickleBuffer] = []
+    connection.send_bytes(pickle.dumps(message, protocol=5, buffer_callback=arrays.append))
+    connection.send([array.raw().nbytes for array in arrays])
+    for array in arrays:
+        if array.raw().nbytes:
+            connection.send_bytes(array.raw())
+
+
+def receive_large(connection: Connection) -> Any:
+    """Return what `send_large` sends; the arrays can be written to."""
+    message = connection.recv_bytes()
+    arrays = [bytearray(size) for size in connection.recv()]
+    for array in arrays:
+        if array:
+            connection.recv_bytes_into(array)
+    return pickle.loads(message, buffers=arrays)  # from the same program
 
 
 def _died(status: int) -> Record:
@@ -229,7 +250,7 @@ def _serve(connection: Connection, warm_up: Sequence[str]) -> None:
         for function in warm_up:
             module, name = function.split(":")
             getattr(importlib.import_module(module), name)()
-        _, make, keys = connection.recv()
+        _, make, keys = receive_large(connection)
         trainer = make(lambda progress: say("progress", progress))
         if keys is not None and hasattr(trainer, "set_hyperopt"):
             trainer.set_hyperopt(True, keys=keys)

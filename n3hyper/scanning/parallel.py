@@ -38,7 +38,7 @@ from n3hyper.hyper_optimization.mongo.server import (
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
-from n3hyper.hyper_optimization.sampling.suggest import HYPEROPT_SEED, Suggester, trial_generator
+from n3hyper.hyper_optimization.sampling.suggest import HYPEROPT_SEED, suggester_of, trial_generator
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
 from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
 from n3hyper.hyper_optimization.stores.recovery import reopen
@@ -89,7 +89,7 @@ class ParallelRequest:
 
     @property
     def database(self) -> str:
-        """What `mongo_uri` may be repeated as from any folder; empty where it names a user."""
+        """Return `mongo_uri` as it may be repeated from any folder; empty where it names a user."""
         given = as_option(self.mongo_uri)
         if given is None:
             return ""
@@ -170,7 +170,7 @@ def perform_parallel_scan(
         trials.known.take = BestPDFs(request.replica_folder, request.keep).take
         return ParallelScan(
             trials,
-            Suggester(scanner.as_dict(), trials.scan["seed"], trials.scan["algo"]),
+            suggester_of(trials.scan, scanner.as_dict()),
             request.max_evals,
             shared.retrying,
             max_failures=request.max_failures,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from n3hyper.fitting.result import Progress
+from n3hyper.hyper_optimization.sampling.history import HISTORY
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.runcard import Runcard, keys_as_written, require_scan
 from n3hyper.scanning.folder import (
@@ -104,7 +105,10 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
     )
     trainer = make_trainer(problem, runcard, request.memory, listener.fit_progress)
-    return PreparedScan(trainer, scanner, scan_identity(problem, runcard))
+    identity = scan_identity(problem, runcard)
+    if request.history is not None:
+        identity[HISTORY] = request.history.described
+    return PreparedScan(trainer, scanner, identity)
 
 
 def make_trainer(

@@ -12,7 +12,17 @@ from n3hyper.errors import StoreInputError
 from n3hyper.foreign.files import read_regular
 from n3hyper.foreign.yaml_text import LARGEST
 from n3hyper.hyper_optimization.paths import PICKLE, replica_folder
+from n3hyper.hyper_optimization.sampling.history import HISTORY, Point
 from n3hyper.runcard import Runcard, load_runcard, parse_text
+
+
+@dataclass(frozen=True)
+class History:
+    """Trials of another scan that a scan learns from, and what is known of them."""
+
+    points: tuple[Point, ...]
+    described: str
+    """Where they are from, and what could not be checked."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,9 @@ class ScanRequest:
         The runcard as it is run, if this differs from the file `runcard`: it takes parts from
         another scan, some of its sets have no theory, or, in a restart, the file is missing and
         the pickle has it. Mistakes are reported with the name of the file all the same.
+    history
+        What is taken of another scan's trials; None for a scan that begins with nothing, and in a
+        restart, since the pickle has it.
     moved
         Key paths in the file of those in `runcard_text`; see `n3hyper.runcard.parse_text`.
     """
@@ -76,6 +89,7 @@ class ScanRequest:
     done: int = 0
     best: float | None = None
     runcard_text: str | None = None
+    history: History | None = None
     moved: tuple[Mapping[str, str], ...] = ()
 
     @property
@@ -93,7 +107,14 @@ class ScanRequest:
     def kept(self) -> dict[str, Any]:
         """Parts of the request that the pickle of the scan keeps for a restart."""
         path = None if self.theory_path is None else os.path.abspath(self.theory_path)
-        return {"runcard": self.text, "max_evals": self.max_evals, "theory_path": path}
+        kept: dict[str, Any] = {
+            "runcard": self.text,
+            "max_evals": self.max_evals,
+            "theory_path": path,
+        }
+        if self.history is not None:
+            kept[HISTORY] = list(self.history.points)
+        return kept
 
     @property
     def replica_folder(self) -> Path:

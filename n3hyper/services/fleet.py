@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from n3hyper.fitting.backend import usable_cores
 from n3hyper.services.worker_settings import WorkerSettings
+from n3hyper.system.cores import usable_cores
 from n3hyper.system.processes import leashed, stop_process
 
 COMMAND: Final = (sys.executable, "-m", "n3hyper.services.worker_process")

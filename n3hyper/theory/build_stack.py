@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -46,14 +47,17 @@ class _Reader:
 
     folder: TheoryFolder
     process: TableProcess
+    following: dict[str, str] = field(default_factory=dict)
+    """From the name of a table to that of the one that will be read next."""
     tables: dict[str, FKTable] = field(default_factory=dict)
     cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     def table(self, name: str) -> FKTable:
         """Return the table of that name."""
         if name not in self.tables:
-            path = self.folder.table_path(name)
-            self.tables[name] = read_fktable(path, name, self.process.read)
+            path, following = self.folder.table_path(name), self.following.get(name)
+            then = self.folder.table_path(following) if following else None
+            self.tables[name] = read_fktable(path, name, partial(self.process.read, then=then))
         return self.tables[name]
 
     def rows(self, key: _Key, rows: Index) -> Array:
@@ -121,7 +125,9 @@ def build_stack(
     """
     refuse_missing(sources, folder)
     with TableProcess() as process:
-        return _stacked(sources, _Reader(folder, process))
+        names = [name for source in sources for its in source.recipe.fk_tables for name in its]
+        following = dict(itertools.pairwise(dict.fromkeys(names)))
+        return _stacked(sources, _Reader(folder, process, following))
 
 
 def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[TheoryStack, float]:

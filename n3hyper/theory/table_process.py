@@ -36,6 +36,8 @@ class TableProcess:
 
     def __init__(self) -> None:
         self._process = self._start()
+        self._asked: Path | None = None
+        """What it reads before it is to hand it over."""
 
     def __enter__(self) -> TableProcess:
         return self
@@ -55,8 +57,13 @@ class TableProcess:
             start_new_session=True,
         )
 
-    def read(self, path: Path) -> RawTable:
+    def read(self, path: Path, then: Path | None = None) -> RawTable:
         """Read a table; see `n3hyper.theory.raw_table.read_raw`.
+
+        Parameters
+        ----------
+        then
+            What will be read next: the process begins with it when it has read `path`.
 
         Raises
         ------
@@ -65,21 +72,35 @@ class TableProcess:
             next file is then read by a new one.
         """
         try:
-            return self._ask(path)
+            return self._answer(path, then)
         except (OSError, EOFError, ValueError) as error:
             self.close()
-            self._process, ended = self._start(), self._process
+            self._process, ended, self._asked = self._start(), self._process, None
             raise TheoryError(
                 f"{path}: PineAPPL cannot read it as an FK table: it ends its process "
                 f"(status {ended.returncode})"
             ) from error
 
-    def _ask(self, path: Path) -> RawTable:
-        questions, answers = self._process.stdin, self._process.stdout
+    def _ask(self, path: Path) -> None:
+        questions = self._process.stdin
         assert questions is not None
-        assert answers is not None
         questions.write(json.dumps(os.path.abspath(path)).encode() + b"\n")
         questions.flush()
+
+    def _answer(self, path: Path, then: Path | None) -> RawTable:
+        if self._asked != path:
+            if self._asked is not None:
+                with suppress(TheoryError):
+                    self._receive()
+            self._ask(path)
+        if then is not None:
+            self._ask(then)
+        self._asked = then
+        return self._receive()
+
+    def _receive(self) -> RawTable:
+        answers = self._process.stdout
+        assert answers is not None
         line = answers.readline()
         if not line:
             raise EOFError

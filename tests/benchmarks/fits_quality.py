@@ -11,6 +11,10 @@ replicas.
 It needs tables that are not part of the repository (``--theory-path``, ``--lhapdf-path``) and an
 environment with nnpdf 4.1.5. n3fit takes minutes; its PDFs are kept in the output folder and used
 again, so that a change of n3hyper is looked at in one minute.
+
+    --problem global    all of ``runcards/nnpdf40.yml`` that has tables
+    --exact             compare with our fits in double precision, which read the tables as they
+                        are, in place of n3fit's
 """
 
 from __future__ import annotations
@@ -30,10 +34,13 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.physics.chi2 import chi2_per_replica
 from n3hyper.runcard import load_runcard
+from tests.benchmarks.cards import global_runcard, make_place
 from tests.benchmarks.fits_n3fit import n3fit_pdfs
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CARD = Path(__file__).with_name("fits_quality.yml")
+EPOCHS = 2000
+"""Of a fit of the global problem."""
 CENTRAL_68 = (16, 50, 84)
 
 
@@ -56,19 +63,24 @@ def main() -> None:
     options = _options()
     options.output.mkdir(parents=True, exist_ok=True)
     os.environ["LHAPDF_DATA_PATH"] = str(options.lhapdf_path)
-    card = _card(options.runcard, options.epochs, options.output)
+    card = _card(options)
     problem = build_problem(load_runcard(card), options.replicas, options.theory_path)
     print(problem.describe(), flush=True)
-    theirs = _theirs(problem, card, options)
-    _check_chi2(problem, theirs)
+    if options.exact:
+        other = _ours(problem, card, "float64")
+    else:
+        other = _theirs(problem, card, options)
+        _check_chi2(problem, other)
     ours = _ours(problem, card)
-    for line in table(problem, theirs, ours):
+    for line in table(problem, other, ours, "exact tables" if options.exact else "n3fit"):
         print(line)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runcard", type=Path, default=CARD)
+    parser.add_argument("--problem", choices=("small", "global"), default="small")
+    parser.add_argument("--runcard", type=Path, default=CARD, help="of the small problem")
+    parser.add_argument("--exact", action="store_true")
     parser.add_argument("--replicas", type=int, default=10)
     parser.add_argument("--epochs", type=int, help="other than the runcard's")
     parser.add_argument("--theory-path", type=Path, default=SHARED)
@@ -78,13 +90,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _card(runcard: Path, epochs: int | None, output: Path) -> Path:
+def _card(options: argparse.Namespace) -> Path:
     """Return the runcard as it is fitted, in the output folder."""
     yaml = YAML()
-    content = yaml.load(runcard)
-    if epochs:
-        content["parameters"]["epochs"] = epochs
-    path = output / "runcard.yml"
+    if options.problem == "global":
+        content = global_runcard(make_place(options.output / "inputs"), 1, EPOCHS)
+        # a fit of all data
+        for key in ("kfold", "hyperscan_config"):
+            del content[key]
+    else:
+        content = yaml.load(options.runcard)
+    if options.epochs:
+        content["parameters"]["epochs"] = options.epochs
+    path: Path = options.output / "runcard.yml"
     yaml.dump(content, path)
     return path
 
@@ -110,9 +128,9 @@ def _theirs(problem: FitProblem, card: Path, options: argparse.Namespace) -> Fit
     return Fits(predictions[:, : problem.ndata], **result)
 
 
-def _ours(problem: FitProblem, card: Path) -> Fits:
+def _ours(problem: FitProblem, card: Path, dtype: str | None = None) -> Fits:
     runcard = load_runcard(card)
-    fit = ModelTrainer(problem, runcard).fit(runcard.parameters)
+    fit = ModelTrainer(problem, runcard, dtype=dtype).fit(runcard.parameters)
     return Fits(
         fit.predictions[0, :, : problem.ndata],
         fit.training_chi2[0],
@@ -143,12 +161,12 @@ def chi2_by_dataset(problem: FitProblem, predictions: Any) -> dict[str, Any]:
     return result
 
 
-def table(problem: FitProblem, theirs: Fits, ours: Fits) -> list[str]:
+def table(problem: FitProblem, theirs: Fits, ours: Fits, name_of_theirs: str) -> list[str]:
     """Return the comparison, a line for each dataset."""
     points = {
         dataset.name: dataset.slice.stop - dataset.slice.start for dataset in problem.datasets
     }
-    heads = f"{'n3fit':>24s} {'n3hyper':>24s}"
+    heads = f"{name_of_theirs:>24s} {'n3hyper':>24s}"
     lines = [f"{'chi2/N: median (16 %, 84 %)':38s} {'N':>5s} {heads}  within"]
     both = [chi2_by_dataset(problem, fits.predictions) for fits in (theirs, ours)]
     rows = [(name, both[0][name], both[1][name]) for name in both[0]]

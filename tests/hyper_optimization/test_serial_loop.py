@@ -391,11 +391,11 @@ def test_failures_are_never_among_the_best_of_tpe(losses: int, failures: int) ->
         }
         for tid in range(losses + failures)
     ]
-    shown = learned_from(documents, failures=True)
+    shown = learned_from(documents, without_loss=True)
     assert [each["tid"] for each in shown] == sorted(each["tid"] for each in shown)
     assert sum(scored(each) for each in shown) == losses
     assert math.ceil(0.25 * math.sqrt(len(shown))) <= losses
-    assert learned_from(documents, failures=False) == documents[:losses]
+    assert learned_from(documents, without_loss=False) == documents[:losses]
 
 
 def test_tpe_leaves_a_region_that_fails() -> None:

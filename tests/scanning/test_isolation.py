@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from n3hyper.errors import FitError
 from n3hyper.hyper_optimization.hyper_scan import HyperScanner
-from n3hyper.scanning.isolation import IsolatedTrainer
+from n3hyper.scanning.isolation import IsolatedTrainer, receive_large, send_large
 from tests.support.loops import run_scan
 from tests.support.toy_fits import broken, make
 from tests.support.toy_scans import FINGERPRINT, outcome, toy_scan
@@ -177,3 +179,22 @@ def test_the_fit_ends_with_a_scan_that_is_killed(tmp_path: Path) -> None:
         # closed by the last process that has it
         assert process.stdout.read() == ""
     until_ended(fit)
+
+
+def test_large_messages_arrive_whole() -> None:
+    arrays = {
+        "rows": np.arange(200_000.0).reshape(400, 500),
+        "columns": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "nothing": np.zeros((0, 4)),
+        "every other": np.arange(10)[::2],
+    }
+    sender, receiver = Pipe()
+    thread = threading.Thread(target=send_large, args=(sender, ("make", arrays, None)))
+    thread.start()
+    kind, found, keys = receive_large(receiver)
+    thread.join()
+    assert (kind, keys) == ("make", None)
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+    found["rows"][0, 0] = 1.0

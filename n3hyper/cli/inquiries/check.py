@@ -134,7 +134,7 @@ def _of_fit(
     memory: int | None,
     measure: bool,
 ) -> dict[str, Any]:
-    from n3hyper.cli.fit import REPLICAS
+    from n3hyper.cli.fits.fit import REPLICAS
     from n3hyper.replicas.check import check_fit
 
     return check_fit(path, replicas or REPLICAS, theory_path, memory, measure)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from n3hyper.cli.displays.duration import clock
 from n3hyper.cli.outcome import loss_in_words
 from n3hyper.fitting.result import Progress
+from n3hyper.hyper_optimization.commands import command_line
 from n3hyper.hyper_optimization.record import plain
 from n3hyper.hyper_optimization.standing.overview import Standing
 from n3hyper.hyper_optimization.standing.state import RunningTrial, WorkerState, short_worker
@@ -45,16 +46,19 @@ def _lines(standing: Standing) -> Iterator[str]:
             yield _row("", f"{value} {name}")
     if standing.stage and standing.alive:
         yield _row("now", standing.stage)
-    label = "running" if standing.alive or standing.workers is not None else "left"
+    label = "running" if standing.alive else "left" if standing.workers is None else "last seen"
     for number, trial in enumerate(standing.running):
         yield _row("" if number else label, _trial(trial, standing.kind))
-    if standing.workers is not None:
+    if standing.workers is not None and not (standing.killed and standing.database):
         yield _row("queue", f"{standing.queued} wait for a worker")
         yield from _workers(standing.workers)
     for number, note in enumerate(standing.notes):
         yield _row("" if number else "refused", note)
     if standing.alive:
         yield _row("time left", _time_left(standing))
+    if standing.killed and standing.database:
+        asked = command_line("status", standing.database)
+        yield _row("workers", f"they may still be at work: {asked}")
     if standing.go_on:
         yield _row("go on", standing.go_on)
 

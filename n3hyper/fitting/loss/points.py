@@ -27,11 +27,12 @@ import numpy as np
 
 from n3hyper.fitting.backend import Tensor, tensorflow
 from n3hyper.fitting.loss.covariance_blocks import Block, BlockCovariance
-from n3hyper.fitting.loss.forms import arrays_of_forms, form_of_features
+from n3hyper.fitting.loss.forms import Form, arrays_of_forms, form_of_features
 from n3hyper.fitting.loss.likelihood import Arrays, Chi2, Likelihood
 from n3hyper.fitting.loss.panels import FormArrays, chi2_and_slope, panel_numbers
 from n3hyper.fitting.products import product
-from n3hyper.physics.arrays import Array, Index
+from n3hyper.physics.arrays import Array, Index, Mask
+from n3hyper.system.cores import on_all_cores
 
 
 class SharedPoints(NamedTuple):
@@ -238,11 +239,12 @@ class Points(Likelihood):
             (features.loadings @ near - values) * ~features.attached
             for near, values in zip(center, scaled, strict=True)
         ]
+
+        def form(mask_and_residuals: tuple[Mask, Array]) -> Form:
+            return form_of_features(features, *mask_and_residuals)
+
         training, validation = (
-            [
-                form_of_features(features, mask, left)
-                for mask, left in zip(masks[models][:, covariance.points], residuals, strict=True)
-            ]
+            on_all_cores(form, zip(masks[models][:, covariance.points], residuals, strict=True))
             for masks in (self.masks.training, self.masks.validation)
         )
         return center, arrays_of_forms(training, validation)
@@ -258,12 +260,12 @@ class Points(Likelihood):
 def _inverses_of(block: Block, masks: Array) -> Array:
     """Return A^-1 of a block for each of some masks of its points (a, n), (a, k, k)."""
     unit = np.eye(block.systematics.shape[1])
-    return np.stack(
-        [
-            np.linalg.inv(unit + block.systematics.T @ (block.systematics * mask[:, None]))
-            for mask in masks
-        ]
-    )
+
+    def inverse(mask: Array) -> Array:
+        squares = block.systematics.T @ (block.systematics * mask[:, None])
+        return np.asarray(np.linalg.inv(unit + squares), np.float64)
+
+    return np.stack(on_all_cores(inverse, masks))
 
 
 def _squares(covariance: BlockCovariance) -> int:

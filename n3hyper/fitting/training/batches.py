@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from n3hyper.fitting.result import Progress
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.curves import CHUNK, CurveRecorder
 from n3hyper.fitting.training.inputs import FitInputs, ModelArrays, SharedArrays
-from n3hyper.fitting.training.lanes import Lane, Lanes, cut, lanes_for, shorter
+from n3hyper.fitting.training.lanes import Lane, Lanes, cut, each_alone, lanes_for, shorter
 from n3hyper.fitting.training.memory import SMALLEST, largest_batch
 from n3hyper.fitting.training.trained import Trained, fill, split
 from n3hyper.fitting.training.trial import Trial
@@ -46,7 +47,7 @@ class Training:
     ----------
     inputs
         What trials have in common.
-    dtype, memory, on_progress
+    dtype, memory, on_progress, few_alone
         See `n3hyper.fitting.model_trainer.ModelTrainer`.
     """
 
@@ -56,8 +57,9 @@ class Training:
         dtype: str,
         memory: int | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        few_alone: bool = True,
     ) -> None:
-        self.inputs, self.dtype = inputs, dtype
+        self.inputs, self.dtype, self.few_alone = inputs, dtype, few_alone
         self.memory, self.on_progress = memory, on_progress
         self.compilation = COMPILATION
         """Seconds that the last compilation took."""
@@ -67,7 +69,7 @@ class Training:
 
     def with_inputs(self, inputs: FitInputs) -> Training:
         """Return the training of other replicas; what models share stays on the device."""
-        other = Training(inputs, self.dtype, self.memory, self.on_progress)
+        other = Training(inputs, self.dtype, self.memory, self.on_progress, self.few_alone)
         other.compilation = self.compilation
         other._shared = self._shared_tensors()
         return other
@@ -140,7 +142,9 @@ class Training:
             # those of each lane are taken from them
             _ = trial.inputs.model_arrays
         lanes = []
-        for lane in cut(models, trial.inputs.units.shape[1], self._lanes_at_most, SMALLEST):
+        together = trial.inputs.units.shape[1]
+        at_most, smallest = (len(models), 1) if self.alone else (self._lanes_at_most, SMALLEST)
+        for lane in cut(models, together, at_most, smallest):
             part = trial.part(lane)
             weights = tensorflow().constant(part.initial_weights(), self.dtype)
             state = engine.start(part.program(), weights, trial.settings.epochs)
@@ -151,6 +155,13 @@ class Training:
         """Return all that a step reads, of some models."""
         own = self.model_tensors(part.models, keep)
         return self.tensors(part.step_arrays(self._shared_tensors(), own))
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether each model has a lane of its own."""
+        inputs = self.inputs
+        may = self.few_alone and device_memory() is None and inputs.units.shape[1] == 1
+        return may and each_alone(inputs.shared_arrays, inputs.models)
 
     @property
     def _lanes_at_most(self) -> int:
@@ -163,12 +174,16 @@ class Training:
         last bits depend on the length of a lane, and the time on little; nor where the arrays of
         all models do not fit into memory, and would have to be made again.
 
+        Where each model is alone, lanes of those that have stopped end by themselves.
+
         Parameters
         ----------
         pace
             Seconds of an epoch.
         """
         if not lanes.goes_on or device_memory() is not None or not trial.inputs.keeps_arrays:
+            return lanes
+        if self.alone:
             return lanes
         units = trial.inputs.units
         left = units[np.isin(units, lanes.training()).any(axis=1)]

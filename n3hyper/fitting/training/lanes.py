@@ -7,6 +7,10 @@ changes no bit (`n3hyper.fitting.products`).
 
 Where tables are large, though, a step is few large products, which do fill all cores, while each
 lane would read the tables for itself.
+
+A product of a matrix with the vectors of a few models takes XLA's matrix product as long as one
+with many, since it copies the whole matrix into an order of its own. A product with a single vector
+only reads it. A few models with large tables therefore train each in a lane of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n3hyper.fitting.backend import Tensor, tensorflow
+from n3hyper.fitting.backend import Tensor, lanes_at_most, tensorflow
 from n3hyper.fitting.loss.likelihood import leaves
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.inputs import SharedArrays
@@ -29,6 +33,12 @@ from n3hyper.physics.arrays import Index, Mask
 
 LARGE: Final = 6_000_000
 """Count of numbers that models share above which lanes cost more than they save (measured)."""
+
+FEW: Final = 7
+"""Number of models up to which each has a lane of its own: whatever the number of cores is, since
+the bits are those of a single model."""
+LARGE_FOR_FEW: Final = 2_500_000
+"""Count of numbers that models share above which that pays (measured)."""
 
 
 @dataclass(eq=False)
@@ -111,7 +121,7 @@ class Lanes:
         if len(going_on) == 1:
             going_on[0].run(steps)
             return
-        with ThreadPoolExecutor(len(going_on)) as threads:
+        with ThreadPoolExecutor(min(len(going_on), lanes_at_most())) as threads:
             # a list, so that errors of the threads come out
             list(threads.map(lambda lane: lane.run(steps), going_on))
 
@@ -176,7 +186,16 @@ def _places(numbers: Index, wanted: Index) -> Index:
 
 def lanes_for(shared: SharedArrays, most: int) -> int:
     """Return how many of `most` lanes it pays to have, with such arrays that all models share."""
-    return most if sum(np.size(array) for array in leaves(shared)) < LARGE else 1
+    return most if _numbers(shared) < LARGE else 1
+
+
+def each_alone(shared: SharedArrays, models: int) -> bool:
+    """Return whether each of so many models is to have a lane of its own."""
+    return 1 < models <= FEW and _numbers(shared) > LARGE_FOR_FEW
+
+
+def _numbers(shared: SharedArrays) -> int:
+    return sum(np.size(array) for array in leaves(shared))
 
 
 def cut(models: Index, together: int, lanes: int, smallest: int) -> list[Index]:

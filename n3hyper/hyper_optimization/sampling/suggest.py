@@ -10,11 +10,17 @@ could be ranked by, least of all a made-up one; but where TPE does not hear of f
 that fails looks unexplored and draws nearly all samples. (Half of a square failing, 120 trials:
 98 % of the samples after the first 40 fell there with failures hidden, 20 to 40 % otherwise.)
 Failures are therefore among "the others", after every trial with a loss, and never among the best.
+
+What TPE is told of trials that still run. The same: until it has a loss, a trial counts among the
+others (a constant liar, whose lie is the worst). Otherwise TPE would draw for all workers of a
+parallel scan from the same peak, as if nobody else were there. What that does is measured by
+`python -m tests.benchmarks.suggestions`. The rule is fixed: suggestions depend on nothing but the
+scan's seed, the trial, and what has begun and finished by then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -22,12 +28,12 @@ import numpy as np
 
 from n3hyper.errors import RuncardError, nearest
 from n3hyper.hyper_optimization.record import (
-    FINISHED,
     STATE_DONE,
     STATUS_FAIL,
     STATUS_OK,
     is_finite,
 )
+from n3hyper.hyper_optimization.sampling.history import HISTORY, documents_of
 from n3hyper.hyper_optimization.sampling.space import LIST_LABEL
 
 HYPEROPT_SEED: Final = 42
@@ -72,22 +78,23 @@ def scored(document: dict[str, Any]) -> bool:
     )
 
 
-def learned_from(documents: Iterable[dict[str, Any]], failures: bool) -> list[dict[str, Any]]:
-    """The trials that an algorithm is shown, each with a loss or, when it failed, without any.
+def learned_from(documents: Iterable[dict[str, Any]], without_loss: bool) -> list[dict[str, Any]]:
+    """The trials that an algorithm is shown, each with a loss or, where it has none, without any.
 
     Parameters
     ----------
     documents
-        Of all trials; those that are not finished are left out.
-    failures
-        Whether failed trials are shown at all. They are, the latest first, as far as TPE's best
-        trials (the first ceil(sqrt(n)/4) of n) are all trials with a loss.
+        Of all trials.
+    without_loss
+        Whether trials that failed or have not finished are shown at all. They are, the latest
+        first, as far as TPE's best trials (the first ceil(sqrt(n)/4) of n) are all trials with a
+        loss.
     """
-    finished = [document for document in documents if document["state"] in FINISHED]
-    losses = sum(scored(document) for document in finished)
-    room = 16 * losses**2 - losses if failures else 0
+    begun = list(documents)
+    losses = sum(scored(document) for document in begun)
+    room = 16 * losses**2 - losses if without_loss else 0
     shown: list[dict[str, Any]] = []
-    for document in reversed(finished):
+    for document in reversed(begun):
         if scored(document):
             shown.append(document)
         elif room > 0:
@@ -133,10 +140,15 @@ class Suggester:
     seed
         Of the scan.
     algo
-        ``tpe`` (random for the first 20 trials), ``anneal`` or ``random``.
+        ``tpe`` (random for the first 20 trials, those of history counted), ``anneal`` or
+        ``random``.
+    history
+        Trials of another scan to learn from; see `n3hyper.hyper_optimization.sampling.history`.
     """
 
-    def __init__(self, space: Any, seed: int, algo: str = "tpe") -> None:
+    def __init__(
+        self, space: Any, seed: int, algo: str = "tpe", history: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         from hyperopt.base import Domain
 
         self.seed = seed
@@ -144,6 +156,7 @@ class Suggester:
         self._algorithm = _algorithm(algo)
         self._domain = Domain(_no_objective, space)
         self._listed = listed_setups(space)
+        self._history = documents_of(history, space, self._domain.params)
 
     @property
     def domain(self) -> Any:
@@ -160,13 +173,26 @@ class Suggester:
         """
         from hyperopt.base import trials_from_docs
 
-        history = learned_from(trials.trials, failures=self.algo == "tpe")
-        view = trials_from_docs(history, validate=False, exp_key=trials._exp_key)
+        key = trials._exp_key
+        known = [*({**trial, "exp_key": key} for trial in self._history), *trials.trials]
+        history = learned_from(known, without_loss=self.algo == "tpe")
+        view = trials_from_docs(history, validate=False, exp_key=key)
         seed = int(trial_generator(self.seed, tid).integers(_SEED_LIMIT))
         documents: list[dict[str, Any]] = list(self._algorithm([tid], self._domain, view, seed))
         if tid < self._listed:
             documents[0]["misc"]["vals"][LIST_LABEL] = [tid]
         return documents
+
+
+def suggester_of(scan: Mapping[str, Any], space: Any) -> Suggester:
+    """Return what suggests the trials of a scan.
+
+    Parameters
+    ----------
+    scan
+        What its store keeps with the trials.
+    """
+    return Suggester(space, scan["seed"], scan["algo"], scan.get(HISTORY, ()))
 
 
 def _no_objective(_parameters: Any) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from n3hyper import __version__
 from n3hyper.data.fingerprint import fingerprint
 from n3hyper.errors import StoreInputError
+from n3hyper.hyper_optimization.sampling.history import HISTORY
 from n3hyper.hyper_optimization.sampling.space import differing_keys, space_fingerprint
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def complete_identity(identity: Mapping[str, str] | None, space: Any) -> Identit
 
 
 def digest(identity: Mapping[str, str]) -> str:
-    """All parts in 16 hexadecimal digits.
+    """All parts in 16 hexadecimal digits, but for what a scan has learned from before it began.
 
     >>> digest({"a": "1", "b": "2"}) == digest({"b": "2", "a": "1"})
     True
     """
-    text = json.dumps(identity, sort_keys=True)
+    text = json.dumps({k: v for k, v in identity.items() if k != HISTORY}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 

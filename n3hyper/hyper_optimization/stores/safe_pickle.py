@@ -12,6 +12,7 @@ from n3hyper.foreign.files import open_regular
 from n3hyper.foreign.plain_pickle import BrokenPickle, ForbiddenName, load_state
 from n3hyper.hyper_optimization.commands import Word, command_line
 from n3hyper.hyper_optimization.paths import JSON, RUNCARD_COPY, is_replica_folder
+from n3hyper.hyper_optimization.sampling.history import HISTORY, check_points
 
 _OTHER_PROGRAMS: Final = ("n3fit", "hyperopt")
 """Packages whose pickles of trials are code, which is not run."""
@@ -44,12 +45,15 @@ def ways_on(path: Path) -> str:
     if is_replica_folder(folder):
         folder = folder.parent.parent
     shown = f"its trials are shown by {command_line('report', folder)}"
-    if not (folder / RUNCARD_COPY).is_file():
+    card = folder / RUNCARD_COPY
+    if not card.is_file():
         return shown
+    again = Path(f"{folder.name}_on")
     new: dict[str, Word] = {"select": 10, "as": "ranges", "export_runcard": "ranges.yml"}
     return (
-        f"{shown}, and a new scan of the ranges in which the best ones lie begins with "
-        f"{command_line('report', folder, **new)}"
+        f"{shown}; a new scan that learns from them begins with "
+        f"{command_line('scan', card, history=folder, output=again)}, and one of the ranges in "
+        f"which the best ones lie with {command_line('report', folder, **new)}"
     )
 
 
@@ -134,6 +138,7 @@ class StoredState:
         for name, value in scan.get("fingerprint", {}).items():
             if not isinstance(value, str):
                 raise _wrong(f"scan.fingerprint.{shown(name)}", value, (str,))
+        check_points(scan.get(HISTORY, []))
         for name in _MAY_BE_ABSENT:
             if not isinstance(state.get(name, {}), dict):
                 raise _wrong(name, state[name], (dict,))
@@ -157,6 +162,7 @@ _SCAN_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "runcard": (str,),
     "max_evals": (int, _NONE),
     "theory_path": (str, _NONE),
+    HISTORY: (list,),
 }
 
 

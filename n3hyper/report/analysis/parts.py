@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,18 @@ def loss_parts(scan: Scan) -> LossParts:
         iteration=np.array([iteration for iteration, _ in known], dtype=np.float64),
         values=values[:, shown],
     )
+
+
+def replica_shares(scan: Scan) -> Array:
+    """Return in which share of the trials each replica counts, (k, R); (0, 0) if it is not known.
+
+    Of trials of other numbers of folds or replicas than most have nothing is said.
+    """
+    found = [used > 0 for t in scan.trials if (used := t.matrix("replicas_used")) is not None]
+    if not found:
+        return np.zeros((0, 0))
+    (shape, _), *_ = Counter(used.shape for used in found).most_common(1)
+    return np.asarray(np.mean([used for used in found if used.shape == shape], axis=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,20 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import numpy as np
+
 from n3hyper.hyper_optimization.scores.loss_parts import in_words
+from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis import ranges, summary
 from n3hyper.report.analysis.failures import Failed, FailureGroup, failure_groups
 from n3hyper.report.analysis.importance import Importances, importances
-from n3hyper.report.analysis.parts import FoldParts, LossParts, fold_parts, loss_parts
+from n3hyper.report.analysis.parts import (
+    FoldParts,
+    LossParts,
+    fold_parts,
+    loss_parts,
+    replica_shares,
+)
 from n3hyper.report.text import number, show, show_number, span
 from n3hyper.report.trials.columns import PART, SCORES
 from n3hyper.report.trials.rescoring import Settings, explained
@@ -29,6 +38,8 @@ TABLE_SCORES: Final = (
 """Scores in tables of trials, those first that are looked at first."""
 
 
+MOST_REPLICAS: Final = 4
+"""Replicas that are named where some do not count."""
 _DERIVED: Final = {
     "activation": "activation_per_layer",
     "mean_width": "nodes_per_layer",
@@ -91,6 +102,27 @@ class View:
         """The parts of the loss of the best trial, fold by fold; None if no trial has a loss."""
         best = self.scan.best
         return None if best is None else fold_parts(best, self.settings, self.rescored)
+
+    @functools.cached_property
+    def replica_shares(self) -> Array:
+        """In which share of the trials each replica counts, (k, R)."""
+        return replica_shares(self.scan)
+
+    @property
+    def replica_words(self) -> str:
+        """Which replicas do not always count, the rarest first, in words."""
+        shares = self.replica_shares
+        if not shares.size:
+            return ""
+        rare = sorted((shares[fold, r], fold, r) for fold, r in np.argwhere(shares < 1))
+        if not rare:
+            return "all replicas count in all trials"
+        shown = ", ".join(
+            f"replica {replica + 1} of fold {fold + 1} in {100 * share:.0f}%"
+            for share, fold, replica in rare[:MOST_REPLICAS]
+        )
+        more = f", and {len(rare) - MOST_REPLICAS} more not in all" if rare[MOST_REPLICAS:] else ""
+        return f"not all replicas count in all trials: {shown}{more}"
 
     @property
     def best_parts(self) -> str:

@@ -106,6 +106,7 @@ def as_dict(view: View) -> dict[str, Any]:
         "seconds_busy": view.times.busy,
         "trials_per_hour": view.times.per_hour,
         "folds": [vars(fold) for fold in view.folds],
+        "replica_shares": view.replica_shares.tolist(),
         "deciding_fold": None if view.deciding_fold is None else view.deciding_fold.number,
         "importance_method": METHOD,
         "importance_r2": None if weights is None else weights.score,

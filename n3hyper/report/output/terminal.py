@@ -213,7 +213,7 @@ class Terminal:
             row.append("" if used is None else f"{used[0]} of {used[1]}")
             short = used is not None and used[0] < used[1]
             table.add_row(*map(Text, row), style="yellow" if short else "")
-        return table
+        return Group(table, Text(self.say(self.view.replica_words), style="dim"))
 
     def failures(self) -> RenderableType | None:
         """Return why trials failed, in groups, with advice."""

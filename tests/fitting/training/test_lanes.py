@@ -11,8 +11,9 @@ from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.batches import Training
 from n3hyper.fitting.training.inputs import SharedArrays
-from n3hyper.fitting.training.lanes import cut, lanes_for
+from n3hyper.fitting.training.lanes import cut, each_alone, lanes_for
 from n3hyper.fitting.training.trial import Trial
+from n3hyper.system.cores import usable_cores
 from tests.support.fitting_samples import (
     assert_same_bits,
     parameters,
@@ -132,6 +133,35 @@ def test_there_are_as_many_lanes_as_threads(monkeypatch):
         assert backend.lanes_at_most() == 1
         return
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    assert backend.lanes_at_most() == backend.usable_cores()
+    assert backend.lanes_at_most() == usable_cores()
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
     assert backend.lanes_at_most() == 3
+
+
+def test_few_models_with_large_tables_train_one_by_one(monkeypatch):
+    """With the bits of each alone, on any number of cores."""
+    problem = small_problem(folds=2, replicas=2)
+    monkeypatch.setattr("n3hyper.fitting.training.lanes.LARGE_FOR_FEW", 0)
+    asked = parameters(epochs=60)
+    fits = []
+    for cores in (1, 3):
+        trainer = trainer_with(cores, problem, monkeypatch)
+        assert trainer.training.alone
+        trial = Trial.of(trainer.inputs, FitSettings.from_params(asked))
+        lanes = trainer.training.lanes(trial, np.arange(4), idle=True).lanes
+        assert [lane.models.tolist() for lane in lanes] == [[0], [1], [2], [3]]
+        fits.append(trainer.fit(asked))
+    assert_same_bits(*fits)
+    together = trainer_with(1, problem, monkeypatch, few_alone=False)
+    assert not together.training.alone
+    # rounding grows with each epoch
+    few_epochs = parameters(epochs=5)
+    found, expected = trainer.fit(few_epochs), together.fit(few_epochs)
+    np.testing.assert_allclose(found.training_chi2, expected.training_chi2, rtol=1e-4)
+    np.testing.assert_array_equal(found.best_epoch, expected.best_epoch)
+
+
+def test_many_models_do_not_train_one_by_one():
+    large = SharedArrays((np.zeros(3_000_000),), ())
+    assert [each_alone(large, models) for models in (1, 2, 7, 8)] == [False, True, True, False]
+    assert not each_alone(SharedArrays((np.zeros(100),), ()), 4)

@@ -77,6 +77,16 @@ def test_records_of_old_have_parts_where_all_replicas_count(folder: Path, tmp_pa
         assert not parts or sum(parts.values()) == pytest.approx(trial.loss)
 
 
+def test_shares_say_which_replicas_count(view: View) -> None:
+    shares = view.replica_shares
+    used = [[u for u, _ in trial.replicas] for trial in view.scan.trials]
+    assert shares.shape == (FOLDS, REPLICAS)
+    assert shares.sum(axis=1) == pytest.approx(np.mean(used, axis=0))
+    rarest = np.unravel_index(shares.argmin(), shares.shape)
+    assert f"replica {rarest[1] + 1} of fold {rarest[0] + 1} in " in view.replica_words
+    assert json.loads(to_json(view))["replica_shares"] == shares.tolist()
+
+
 def test_csv_and_json_have_the_parts(view: View) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(view))))
     trials: list[dict[str, Any]] = json.loads(to_json(view))["trials"]

@@ -140,9 +140,12 @@ def test_a_pickle_of_n3fit_is_said_to_be_one_and_the_ways_are_open(
         assert run(*command, "--pkl", named) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "the pickle of a scan of n3fit, which n3fit alone can continue" in line
-        shown, new = (part.split(", and a new")[0] for part in line.split("n3hyper report ")[1:])
-        assert run("report", *shlex.split(shown)) == 0
-        assert run("report", *shlex.split(new)) == 0
+        _, shown, again, new = line.split("n3hyper ")
+        assert run(*shlex.split(shown.split("; a new")[0])) == 0
+        scan = shlex.split(again.split(", and one")[0])
+        assert scan[:1] + scan[2:4] == ["scan", "--history", str(folder.resolve())]
+        assert load_runcard(scan[1]).hyperscan
+        assert run(*shlex.split(new)) == 0
         load_runcard(tmp_path / "ranges.yml")
         (tmp_path / "ranges.yml").unlink()
         capsys.readouterr()

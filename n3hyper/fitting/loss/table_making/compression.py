@@ -34,6 +34,7 @@ from n3hyper.data.fingerprint import fingerprint
 from n3hyper.fitting.loss.table_making.bilinear import Combination
 from n3hyper.fitting.loss.table_making.hadronic_rows import HadronicRows, stacked
 from n3hyper.physics.arrays import Array, Index
+from n3hyper.system.cores import on_all_cores
 
 ACCURACY: Final = 5e-4
 """What compression may change of a prediction, in units of the uncertainty that its point shares
@@ -177,8 +178,8 @@ def compress(
     unit = np.maximum(units(np.median(np.abs(values), axis=1)), TINY)
     seen = (slopes / unit[:, None, None]).transpose(0, 2, 1) / np.sqrt(len(samples))
     owners = np.repeat(np.arange(len(sets)), [len(its) for its in sets])
-    made = []
-    for group in _groups(seen, owners, precision):
+
+    def made(group: tuple[int, ...]) -> Compressed:
         its = np.concatenate([np.flatnonzero(owners == number) for number in group])
         coordinates, basis = _coordinates(_flat(seen[its]), precision, len(its))
         forms = rows.projected([sums[number] for number in its], basis)
@@ -186,8 +187,9 @@ def compress(
             _factors(form / size, size, precision.accuracy)
             for form, size in zip(forms, unit[its], strict=True)
         )
-        made.append(Compressed(group, coordinates.astype(np.float32), factors))
-    return tuple(made)
+        return Compressed(group, coordinates.astype(np.float32), factors)
+
+    return tuple(on_all_cores(made, _groups(seen, owners, precision)))
 
 
 def _flat(slopes: NDArray[Any]) -> Array:
@@ -208,8 +210,8 @@ def _groups(seen: NDArray[Any], owners: Index, precision: Precision) -> list[tup
         gram, width = part.T @ part, seen.shape[-1]
         groups.append(_Group.of_set(number, gram, len(its), width, precision))
     groups.sort(key=lambda each: each.size)
-    while len(groups) > 1:
-        joined = [one.with_(other, precision) for one, other in pairwise(groups)]
+    joined = [one.with_(other, precision) for one, other in pairwise(groups)]
+    while joined:
         gains = [
             one.cost + other.cost - both.cost
             for (one, other), both in zip(pairwise(groups), joined, strict=True)
@@ -218,6 +220,11 @@ def _groups(seen: NDArray[Any], owners: Index, precision: Precision) -> list[tup
         if gains[best] < 0:
             break
         groups[best : best + 2] = [joined[best]]
+        # what it had with its neighbours is made anew
+        around = groups[max(best - 1, 0) : best + 2]
+        joined[max(best - 1, 0) : best + 2] = [
+            one.with_(other, precision) for one, other in pairwise(around)
+        ]
     return [group.sets for group in groups]
 
 

@@ -93,14 +93,16 @@ class Rows:
     operands: tuple[tuple[Array, Array], ...]
     """(rows, nx - first, nb) and the rows' signs."""
 
-    def padded(self, number: int, start: int) -> tuple[Array, Array]:
+    def padded(self, operand: int, start: int) -> tuple[Array, Array]:
         """Return the rows of an operand, (rank or 1, nx - start, nb), and their signs."""
-        rows, signs = self.operands[number]
-        missing = max(self.rank, 1) - len(rows)
-        return (
-            np.pad(rows, ((0, missing), (self.first - start, 0), (0, 0))),
-            np.pad(signs, (0, missing)),
-        )
+        rows, signs = self.operands[operand]
+        number, before = max(self.rank, 1), self.first - start
+        # not np.pad, which takes a second for the rows of a global fit
+        whole = np.zeros((number, before + rows.shape[1], rows.shape[2]))
+        whole[: len(rows), before:] = rows
+        all_signs = np.zeros(number)
+        all_signs[: len(signs)] = signs
+        return whole, all_signs
 
 
 class RowMaker:

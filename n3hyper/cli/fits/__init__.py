@@ -1,0 +1,1 @@
+"""Commands that fit replicas and evolve them."""

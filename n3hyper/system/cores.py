@@ -1,0 +1,34 @@
+"""Cores that this process may use, and work that is spread over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, which may be less than the host has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def on_all_cores(make: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
+    """Return what is made of each, in their order, by one thread for each core.
+
+    This is for products and decompositions of large matrices, in which NumPy lets other threads of
+    Python run. Each is computed as it would be alone, so that no bit depends on the number of
+    cores, while that of BLAS's own threads may change bits.
+    """
+    items = list(given)
+    threads = min(usable_cores(), len(items))
+    if threads < 2:
+        return [make(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(make, items))
