@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from n3hyper import __version__
 from n3hyper.errors import RuncardError
 from n3hyper.runcard.load import parse_runcard, require_scan
 from n3hyper.runcard.model import Runcard
+from n3hyper.runcard.names import FIT_BASES, POLARIZED
 from n3hyper.runcard.yaml_file import parse_yaml
 
 RELEASES = Path(__file__).resolve().parents[1] / "reference" / "keys_of_releases"
@@ -72,12 +74,18 @@ class Reference:
         for place, other in SAME_AS.items():
             if path == place or path.startswith(f"{place}."):
                 return self.place_of(other + path.removeprefix(place))
-        parent = path.rpartition(".")[0]
-        return parent if parent in explained and path in self.listed(parent) else None
+        parent = path.rpartition(".")[0].removesuffix("[]")
+        if parent and parent not in explained:  # a mapping in a mapping that is listed
+            return self.place_of(parent)
+        return parent if path in self.listed(parent) else None
 
     def listed(self, path: str) -> list[str]:
-        """Return the keys of a mapping none of which has an explanation of its own."""
-        below = [f"{path}.{key}" for key in sorted(self.trace.known.get(path, ()))]
+        """Return the keys of a mapping, or of a list's mappings, none of which is explained."""
+        below = [
+            f"{place}.{key}"
+            for place in (path, f"{path}[]")
+            for key in sorted(self.trace.known.get(place, ()))
+        ]
         return [] if {key.path for key in self.keys}.intersection(below) else below
 
 
@@ -89,7 +97,7 @@ def make_reference() -> Reference:
         whole = _accepted(card)
         for entry in entries:
             if entry.commented_out:
-                _read_with(card, entry, entries)
+                _read_with((card, _polarised(card)), entry, entries)
     released = _released()
     keys = tuple(
         Key(
@@ -165,12 +173,25 @@ def _find(card: Any, path: str) -> tuple[Any, str]:
         places = [place[name] for place in places if isinstance(place, dict) and name in place]
         if step.endswith("[]"):
             places = [entry for place in places for entry in place]
-    return next(place for place in places if isinstance(place, dict) and key in place), key
+    mappings = [place for place in places if isinstance(place, dict)]
+    return next((place for place in mappings if key in place), mappings[0]), key
 
 
 # ----------------------------------------------------------------------------- alternatives
-def _read_with(card: Mapping[str, Any], entry: Entry, entries: list[Entry]) -> None:
-    """Read the example with a key that is commented out, alone or with its neighbours."""
+def _polarised(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the example as a fit of polarised PDFs, which some keys are for."""
+    made: dict[str, Any] = copy.deepcopy(dict(card))
+    name = next(basis for basis in FIT_BASES if basis.startswith(POLARIZED))
+    flavours = [each for each in made["fitting"]["basis"] if each["fl"] in FIT_BASES[name]]
+    made["fitting"] |= {"fitbasis": name, "basis": flavours}
+    made["parameters"]["nodes_per_layer"][-1] = len(flavours)
+    del made["hyperscan_config"]["architecture"]["output_size"]
+    unpolarised = made["datacuts"].get("t0pdfset", "NNPDF40_nnlo_as_01180")
+    return made | {"sum_rules": "TSR", "positivity_bound": {"unpolarized_bc": unpolarised}}
+
+
+def _read_with(cards: Sequence[dict[str, Any]], entry: Entry, entries: list[Entry]) -> None:
+    """Read examples with a key that is commented out, alone and with its neighbours."""
     parent = entry.path.rpartition(".")[0]
     if any(other.path == parent and other.commented_out for other in entries):
         return  # read with its mapping
@@ -179,14 +200,16 @@ def _read_with(card: Mapping[str, Any], entry: Entry, entries: list[Entry]) -> N
         if other.commented_out and other.path.rpartition(".")[0] == parent
     ]  # fmt: skip
     accepted = False
-    for group in ([entry], neighbours):
-        more: dict[str, Any] = copy.deepcopy(dict(card))
+    optional = {other.path for other in entries if other.commented_out and other != entry}
+    groups = ([entry], *([entry, other] for other in neighbours), neighbours)
+    for card, group in product(cards, groups):
+        more = copy.deepcopy(card)
         for each in group:
             below, _ = _find(more, f"{parent}.{_anchor(entries, parent)}" if parent else "theory")
             below[each.path.rpartition(".")[2]] = _value(each, entries)
         if parent == "closuretest":
             more[parent]["fakedata"] = True
-        accepted |= _read_leaving_out(more)
+        accepted |= _read_leaving_out(more, optional)
     if not accepted:
         raise ValueError(f"{EVERY_KEY.name}: no runcard with {entry.path} is accepted")
 
@@ -204,7 +227,7 @@ def _value(entry: Entry, entries: list[Entry]) -> Any:
     """Return the example of a key that is commented out, with what stands below it."""
     if entry.example:
         return parse_yaml(f"x: {entry.example}", EVERY_KEY)["x"]
-    below = [other for other in entries if other.path.startswith((f"{entry.path}.",))]
+    below = [other for other in entries if other.path.rpartition(".")[0] == entry.path]
     if below:
         return {other.path.rpartition(".")[2]: _value(other, entries) for other in below}
     return parse_yaml(_block(entry), EVERY_KEY)[entry.path.rpartition(".")[2]]
@@ -225,15 +248,23 @@ def _block(entry: Entry) -> str:
     return "\n".join(found)
 
 
-def _read_leaving_out(card: dict[str, Any]) -> bool:
-    """Read a runcard, without the keys that exclude others of it; return whether it is accepted."""
+def _read_leaving_out(card: dict[str, Any], optional: set[str]) -> bool:
+    """Read a runcard, without what excludes the rest of it; return whether it is accepted.
+
+    Left out are keys that an error says are excluded, and those of the `optional` ones that an
+    error is about.
+    """
     for _ in range(20):
         try:
             parse_runcard(card)
         except RuncardError as error:
-            if not any(word in str(error) for word in ("not beside", "not used with")):
+            path = pattern(error.key or "")
+            excluded = any(word in str(error) for word in ("not beside", "not used with"))
+            if not excluded and path not in optional:
                 return False
-            below, key = _find(card, pattern(error.key or ""))
+            below, key = _find(card, path)
+            if key not in below:
+                return False
             del below[key]
         else:
             return True

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
 from n3hyper.data.closure import make_fake_data
 from n3hyper.data.commondata import CommonData, current_name, cut, load_commondata
-from n3hyper.data.covariance import build_covariance
 from n3hyper.data.cuts import kept_points
 from n3hyper.data.filter_rules import check_rules, passing
-from n3hyper.data.fingerprint import fingerprint
+from n3hyper.data.fingerprint import fingerprint, hash_of
 from n3hyper.data.masks import (
-    ALL,
     dataset_slices,
     fold_masks,
     mode_masks,
     training_validation_masks,
 )
 from n3hyper.data.problem import DatasetInfo, FitProblem, Fold, LagrangeInfo, fitted_points
-from n3hyper.data.replicas import additive_part, make_replica_data
+from n3hyper.data.replicas import make_replica_data
 from n3hyper.data.seeds import mc_seeds, nn_seeds, trvl_seeds
 from n3hyper.data.size import refuse_too_many_replicas
+from n3hyper.data.uncertainties.covariances import FittedTheory, group_of, make_covariances
 from n3hyper.errors import DataError, RuncardError
 from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard.model import ClosureTest, DatasetInput, LagrangeSet, Partition, Runcard
-from n3hyper.system.cores import on_all_cores
+from n3hyper.theory.boundary import Boundary
 from n3hyper.theory.build_stack import build_stack
-from n3hyper.theory.folders import TheoryCard, find_theory
+from n3hyper.theory.folders import TheoryCard, find_theory, theory_card
 from n3hyper.theory.lhapdf import find_set
 from n3hyper.theory.pdf_predictions import t0_predictions
 from n3hyper.theory.recipe import ObservableSource
 from n3hyper.theory.stack import TheoryStack
+
+_POSITIVITY, _POLARIZED = "NNPDF_POS_", "-POLARIZED"
+"""Beginning and end of the names of positivity sets of polarised PDFs."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,15 +84,17 @@ def build_problem(
         runcard, card, runcard.integrability, "integrability.integdatasets"
     )
     check_rules(runcard, [dataset.data for dataset in loaded])
-    stack, q0 = build_stack(
-        [*(dataset.source for dataset in loaded), *positivity, *integrability], folder
-    )
+    bound = runcard.positivity_bound
+    boundary = None if bound is None else Boundary(bound.unpolarized_bc, bound.n_std)
+    sources = [dataset.source for dataset in loaded]
+    stack, q0 = build_stack([*sources, *positivity, *integrability], folder, boundary)
+    fitted = FittedTheory(stack, q0, theory_path, boundary)
     sets = fingerprint([(dataset.entry, dataset.data) for dataset in loaded])
     if runcard.closure is not None:
-        loaded, made_of = _with_fake_data(runcard, runcard.closure, loaded, stack, q0, theory_path)
+        loaded, made_of = _with_fake_data(runcard, runcard.closure, loaded, fitted)
         sets = fingerprint(sets, made_of)
     data = [dataset.data for dataset in loaded]
-    fit_covariance, exp_covariance = _covariances(runcard, loaded, stack, q0)
+    covariances = make_covariances(runcard, data, sources, fitted)
     seeds = runcard.seeds
     central = np.concatenate([cd.central for cd in data])
     folds = _folds(runcard, data)
@@ -98,13 +102,14 @@ def build_problem(
     splits = trvl_seeds(seeds.trvlseed, replicas, seeds.same_trvl_per_replica).tolist()
     modes = _mode_masks(runcard, folds, len(central), splits)
     fracs = [dataset.entry.frac if modes is None else 1.0 for dataset in loaded]
-    training, validation = training_validation_masks(data, fracs, splits)
+    groups = [group_of(runcard, cd) for cd in data]
+    training, validation = training_validation_masks(data, fracs, splits, groups)
     weights = nn_seeds(seeds.nnseed, replicas)
     first = len(loaded)
     parts = {
         "theory": fingerprint(stack),
         "data": sets,
-        "cuts and t0": fingerprint(runcard.datacuts, _t0_hash(runcard)),
+        **covariances.made_of,
         "seeds": fingerprint(runcard.seeds, training, weights, modes),
         "folds": fingerprint(folds),
         "replicas": str(replicas),
@@ -115,9 +120,9 @@ def build_problem(
         datasets=_dataset_infos(loaded),
         ndata=len(central),
         central=frozen(central),
-        fit_covariance=fit_covariance,
-        exp_covariance=exp_covariance,
-        replica_data=frozen(_replica_data(runcard, loaded, fit_covariance, replicas)),
+        fit_covariance=covariances.fit,
+        exp_covariance=covariances.scores,
+        replica_data=frozen(_replica_data(runcard, data, covariances.sampling, replicas)),
         training_masks=frozen(training),
         validation_masks=frozen(validation),
         nn_seeds=frozen(weights),
@@ -144,7 +149,7 @@ def _load_datasets(runcard: Runcard, card: TheoryCard) -> list[_Loaded]:
         if points.size == 0:
             _log.warning("dataset %s: no point passes the cuts, left out", entry.dataset)
             continue
-        source = _source(runcard, data, key, entry.cfac, points, _group(runcard, data))
+        source = _source(runcard, data, key, entry.cfac, points, group_of(runcard, data))
         loaded.append(_Loaded(entry, cut(data, points), source))
     if not loaded:
         raise RuncardError(
@@ -166,11 +171,6 @@ def _refuse_twice(runcard: Runcard, data: CommonData, others: Sequence[_Loaded],
             )
 
 
-def _group(runcard: Runcard, data: CommonData) -> str:
-    """Return the group whose pseudodata n3fit draws together: an experiment, or all with modes."""
-    return data.experiment if runcard.diagonal_frac is None else ALL
-
-
 def _load_lagrange(
     runcard: Runcard, card: TheoryCard, sets: Sequence[LagrangeSet], key: str
 ) -> list[ObservableSource]:
@@ -186,7 +186,16 @@ def _load_lagrange(
 
 
 def _kept_points(runcard: Runcard, data: CommonData, card: TheoryCard) -> Index:
-    """Return the points that pass NNPDF's rules, or their replacements, and the runcard's own."""
+    """Return the points that pass NNPDF's rules, or their replacements, and the runcard's own.
+
+    With ``use_cuts: fromintersection`` they pass with each of several theories.
+    """
+    theories = [theory_card(number) for number in runcard.datacuts.intersection] or [card]
+    kept = [_kept_by(runcard, data, theory) for theory in theories]
+    return reduce(np.intersect1d, kept)
+
+
+def _kept_by(runcard: Runcard, data: CommonData, card: TheoryCard) -> Index:
     cuts = runcard.datacuts
     keep = passing(data, runcard, card)
     if cuts.filter_rules:
@@ -220,7 +229,8 @@ def _source(
             source=runcard.source,
             key=key,
         )
-    return ObservableSource(data.requested, data.theory, points, cfac, group)
+    raised = data.name.startswith(_POSITIVITY) and data.name.endswith(_POLARIZED)
+    return ObservableSource(data.requested, data.theory, points, cfac, group, raised)
 
 
 def _dataset_infos(loaded: Sequence[_Loaded]) -> tuple[DatasetInfo, ...]:
@@ -252,76 +262,41 @@ def _lagrange_infos(
 # ---------------------------------------------------------------- uncertainties, replicas, folds
 
 
-def _covariances(
-    runcard: Runcard, loaded: Sequence[_Loaded], stack: TheoryStack, q0: float
-) -> tuple[FactoredCovariance, FactoredCovariance]:
-    """Return the covariance of the fit (t0, weights) and the experimental one."""
-    data = [dataset.data for dataset in loaded]
-    t0 = None
-    if _t0_set(runcard):
-        t0 = t0_predictions(stack, q0, _t0_set(runcard), sum(cd.ndata for cd in data))
-    weights = [dataset.entry.weight for dataset in loaded]
-    fit, experimental = on_all_cores(
-        lambda given: build_covariance(data, *given), [(t0, weights), (None, None)]
-    )
-    return fit, experimental
-
-
-def _t0_set(runcard: Runcard) -> str:
-    """Return the name of the t0 set, empty if there is none."""
-    return (runcard.datacuts.t0pdfset or "") if runcard.datacuts.use_t0 else ""
-
-
-def _t0_hash(runcard: Runcard) -> str:
-    name = _t0_set(runcard)
-    return _hash(find_set(name)) if name else ""
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _with_fake_data(
     runcard: Runcard,
     closure: ClosureTest,
     loaded: Sequence[_Loaded],
-    stack: TheoryStack,
-    q0: float,
-    theory_path: Path | None,
+    fitted: FittedTheory,
 ) -> tuple[list[_Loaded], str]:
     """Return the sets of a closure test and the hash of all that their values are made of.
 
     The points are those that the cuts for the theory of the fit keep.
     """
-    path = find_set(closure.fakepdf, "fakepdf")
+    path, stack, q0 = find_set(closure.fakepdf, "fakepdf"), fitted.stack, fitted.q0
     if closure.faketheoryid not in (None, runcard.theory.theoryid):
-        folder = find_theory(closure.faketheoryid, theory_path)
-        stack, q0 = build_stack([dataset.source for dataset in loaded], folder)
+        folder = find_theory(closure.faketheoryid, fitted.folder)
+        sources = [dataset.source for dataset in loaded]
+        stack, q0 = build_stack(sources, folder, fitted.boundary)
     data = [dataset.data for dataset in loaded]
     ndata = sum(cd.ndata for cd in data)
     predictions = t0_predictions(stack, q0, closure.fakepdf, ndata, "fakepdf")
     fake = make_fake_data(data, predictions, closure.filterseed)
-    made_of = fingerprint(closure, _hash(path), stack)
+    made_of = fingerprint(closure, hash_of(path), stack)
     replaced = [replace(dataset, data=cd) for dataset, cd in zip(loaded, fake, strict=True)]
     return replaced, made_of
 
 
 def _replica_data(
-    runcard: Runcard, loaded: Sequence[_Loaded], covariance: FactoredCovariance, replicas: int
+    runcard: Runcard, data: Sequence[CommonData], covariance: FactoredCovariance, replicas: int
 ) -> Array:
-    seeds, data = runcard.seeds, [dataset.data for dataset in loaded]
+    seeds = runcard.seeds
     if not seeds.genrep:
         return np.tile(np.concatenate([cd.central for cd in data]), (replicas, 1))
-    weights = [dataset.entry.weight for dataset in loaded]
-    if seeds.separate_multiplicative:
-        covariance = build_covariance([additive_part(cd) for cd in data], weights=weights)
-    elif not seeds.use_t0_sampling:
-        covariance = build_covariance(data, weights=weights)
     return make_replica_data(
         data,
         covariance,
         mc_seeds(seeds.mcseed, replicas).tolist(),
-        [_group(runcard, cd) for cd in data],
+        [group_of(runcard, cd) for cd in data],
         resample_negative=seeds.resample_negative_pseudodata,
         separate_multiplicative=seeds.separate_multiplicative,
     )

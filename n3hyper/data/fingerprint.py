@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 
 
 def fingerprint(*parts: object) -> str:
     """Return the SHA-256 of numbers, texts, arrays, and tuples, mappings and dataclasses of them.
+
+    Fields of dataclasses that are marked as `added` later are left out where they have their
+    defaults.
 
     >>> fingerprint(1, np.zeros(2)) == fingerprint(1, np.zeros(2))
     True
@@ -25,6 +29,11 @@ def fingerprint(*parts: object) -> str:
     for chunk in _chunks(parts):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _chunks(part: object) -> Iterator[bytes]:
@@ -41,10 +50,17 @@ def _chunks(part: object) -> Iterator[bytes]:
     elif isinstance(part, Mapping):
         yield from _chunks([(key, part[key]) for key in sorted(part)])
     elif dataclasses.is_dataclass(part):
-        names = [field.name for field in dataclasses.fields(part)]
+        names = [field.name for field in dataclasses.fields(part) if _counts(field, part)]
         yield from _chunks([type(part).__name__, *(getattr(part, name) for name in names)])
     elif part is None or isinstance(part, (str, int, float, slice, np.generic)):
         value = part.item() if isinstance(part, np.generic) else part
         yield f"{type(value).__name__}:{value!r};".encode()
     else:
         raise TypeError(f"cannot be hashed: {type(part)}")
+
+
+def _counts(field: dataclasses.Field[object], part: object) -> bool:
+    """Return whether a field is hashed: not if it was added later and has its default."""
+    value = getattr(part, field.name)
+    default = value is field.default or (isinstance(value, tuple) and value == field.default)
+    return not (field.metadata.get("added") and default)

@@ -90,16 +90,13 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
     "threshold": "fits are not stopped by integrability, in n3fit neither"
 }
 
-THCOVMAT = "theory uncertainties in the covariance are not supported; remove the key"
 WEIGHTS = "trials have networks of their own, which start from new weights; remove the key"
 _BELOW_DATACUTS = "give it below datacuts"
-_POLARIZED = "polarised fits are not supported; remove the key"
+_BELOW_THCOVMAT = "give it below theorycovmatconfig"
+_PHOTON = "fits with a photon are not supported; remove the key"
 
-THCOVMAT_USES = ("use_thcovmat_in_fitting", "use_thcovmat_in_sampling")
-"""Keys of ``theorycovmatconfig`` that, where both are false, make it ask for nothing."""
-
-_INCONSISTENT = "data that contradict their uncertainties on purpose are a test of a method, not \
-something to tune hyperparameters with; remove the key"
+_INCONSISTENT = "closure tests have the uncertainties of the data; data that contradict theirs on \
+purpose are not supported; remove the key"
 
 REFUSED_CLOSURE: Mapping[str, str] = {
     "inconsistent_fakedata": _INCONSISTENT,
@@ -107,21 +104,22 @@ REFUSED_CLOSURE: Mapping[str, str] = {
 }
 
 REFUSED_TOP: Mapping[str, str] = {
-    "use_thcovmat_in_fitting": THCOVMAT,
-    "use_thcovmat_in_sampling": THCOVMAT,
-    "use_user_uncertainties": THCOVMAT,
-    "fiatlux": "fits with a photon are not supported; remove the key",
-    "luxset": "fits with a photon are not supported; remove the key",
-    "additional_errors": "fits with a photon are not supported; remove the key",
-    "positivity_bound": _POLARIZED,
-    "unpolarized_bc": _POLARIZED,
+    "use_thcovmat_in_fitting": _BELOW_THCOVMAT,
+    "use_thcovmat_in_sampling": _BELOW_THCOVMAT,
+    "use_user_uncertainties": _BELOW_THCOVMAT,
+    "use_scalevar_uncertainties": _BELOW_THCOVMAT,
+    "fiatlux": _PHOTON,
+    "luxset": _PHOTON,
+    "additional_errors": _PHOTON,
+    "unpolarized_bc": "give it below positivity_bound, and below datacuts for t0 predictions",
     "load_weights_from_fit": WEIGHTS,
-    "point_prescription": THCOVMAT,
-    "point_prescriptions": THCOVMAT,
-    "user_covmat_path": THCOVMAT,
-    "mult_factor": THCOVMAT,
+    "point_prescription": _BELOW_THCOVMAT,
+    "point_prescriptions": _BELOW_THCOVMAT,
+    "user_covmat_path": _BELOW_THCOVMAT,
+    "mult_factor": _BELOW_THCOVMAT,
     "inconsistent_data_settings": _INCONSISTENT,
-    "norm_threshold": "covariances are not regularised; remove the key",
+    "data_path": "data are those of the installed package nnpdf_data; remove the key",
+    "cuts_intersection_spec": _BELOW_DATACUTS,
     "threshold": "no eigenmode is left out for its eigenvalue; remove the key",
     "use_weights_in_covmat": "fits weight data sets as dataset_inputs says; remove the key",
     "use_fitcommondata": "data are read from nnpdf_data; remove the key",
@@ -138,7 +136,6 @@ REFUSED_TOP: Mapping[str, str] = {
     "fakepdf": "give it below closuretest",
     "fakenoise": "give it below closuretest",
     "filterseed": "give it below closuretest",
-    "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
     "data_grouping": "data are grouped by experiment, as n3fit does; remove the key",
     "metadata_group": "data are grouped by experiment, as n3fit does; remove the key",
 }
@@ -148,8 +145,12 @@ REFUSED_FITTING: Mapping[str, str] = {
 }
 
 REFUSED_DATACUTS: Mapping[str, str] = {
-    "unpolarized_bc": _POLARIZED,
-    "t0theoryid": "t0 predictions use theory.theoryid; remove the key",
+    "cut_similarity_threshold": "points are not cut for what predictions say; remove the key",
+    "do_not_require_similarity_for": "no cut asks for similar predictions; remove the key",
+}
+
+IGNORED_KFOLD: Mapping[str, str] = {
+    "verbosity": "progress is shown by the command line, -q says nothing",
 }
 
 REFUSED_HYPERSCAN: Mapping[str, str] = {
@@ -159,13 +160,8 @@ REFUSED_HYPERSCAN: Mapping[str, str] = {
 REFUSED_BASES: Mapping[str, str] = {
     **{f"LUX{kind}": "fits with a photon are not supported" for kind in ("", "_FLAVOUR")},
     "LUX_FLAVOURPC": "fits with a photon are not supported",
-    **{
-        f"POLARIZED_{kind}": "polarised fits are not supported"
-        for kind in ("EVOL", "EVOL_CMP", "FLAVOURPC")
-    },
+    "POLARIZED_FLAVOURPC": "n3fit cannot fit in it either; take POLARIZED_EVOL_CMP",
 }
-
-REFUSED_SUM_RULES: Mapping[str, str] = {"TSR": "it is the sum rule of polarised fits"}
 
 REFUSED_OPTIMIZER: Mapping[str, str] = {
     "momentum": "SGD runs without momentum; remove the key",

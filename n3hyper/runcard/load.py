@@ -17,13 +17,12 @@ from n3hyper.runcard.keys import (
     IGNORED_FITTING,
     IGNORED_FLAVOUR,
     IGNORED_INTEGRABILITY,
+    IGNORED_KFOLD,
     IGNORED_TOP,
     REFUSED_TOP,
-    THCOVMAT,
-    THCOVMAT_USES,
     WEIGHTS,
 )
-from n3hyper.runcard.model import Fitting, KFold, Runcard, located
+from n3hyper.runcard.model import Fitting, KFold, Runcard, TheoryCovariance, located
 from n3hyper.runcard.node import Node, Section
 from n3hyper.runcard.old_cards.legacy import modernise
 from n3hyper.runcard.sections.basis import read_fitting, read_sum_rules
@@ -40,9 +39,12 @@ from n3hyper.runcard.sections.inputs import (
     read_theory,
 )
 from n3hyper.runcard.sections.parameters import feature_scaled, read_parameters
+from n3hyper.runcard.sections.polarized import check_unpolarized, read_positivity_bound
+from n3hyper.runcard.sections.theory_covariance import read_theory_covariance
 from n3hyper.runcard.sections.trial_specs import TRIAL_SPECS, read_trial_specs
 from n3hyper.runcard.yaml_file import parse_yaml, plain, read_yaml
 
+NORM = "norm_threshold"
 TOP = (
     "description",
     "dataset_inputs",
@@ -73,6 +75,8 @@ TOP = (
     "load",
     "trial_specs",
     "theorycovmatconfig",
+    "positivity_bound",
+    NORM,
 )
 """Keys at the top level of a runcard that are read."""
 
@@ -176,13 +180,17 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
     settings = read_parameters(parameters, fitting, complete=specs is None)
     kfold, description = top.get("kfold"), top.get("description")
     closure = read_closure(top.get("closuretest"), top)
-    diagonal_frac = read_diagonal_frac(top)
+    diagonal_frac, rules = read_diagonal_frac(top), read_sum_rules(top.get("sum_rules"))
+    datacuts = read_datacuts(top.get("datacuts"), top)
+    bound = read_positivity_bound(top, fitting, rules)
+    covariance, norm = read_theory_covariance(top.get("theorycovmatconfig")), top.get(NORM)
+    check_unpolarized(top, bound is not None, datacuts, covariance)
     _refuse_values(top)
     return Runcard(
         source=path,
         raw=raw,
         dataset_inputs=datasets,
-        datacuts=read_datacuts(top.get("datacuts"), top),
+        datacuts=datacuts,
         theory=theory,
         parameters=settings,
         fitting=fitting,
@@ -192,14 +200,18 @@ def _read(card: dict[str, Any], path: Path | None, raw: dict[str, Any], old: lis
         closure=closure,
         positivity=read_lagrange(top.get("positivity"), "posdatasets"),
         integrability=read_lagrange(top.get("integrability"), "integdatasets"),
-        sum_rules=read_sum_rules(top.get("sum_rules")),
+        sum_rules=rules,
         diagonal_frac=diagonal_frac,
         double_precision=top.flag("double_precision", False),
         parallel_models=top.flag("parallel_models", True),
+        theory_covariance=covariance,
+        positivity_bound=bound,
+        norm_threshold=None if norm is None else norm.number(1, above=True),
         description="" if description is None else str(description.value),
         notes=(
             *old,
             *_ignored(card, closure is not None),
+            *_without_effect(card, covariance),
             *_diagonal(card, diagonal_frac is not None),
             *notes_on_objective(card.get("kfold")),
         ),
@@ -220,17 +232,9 @@ def _read_search(
 
 def _refuse_values(top: Section) -> None:
     """Refuse the values of keys of which only one value is supported."""
-    load, theory = top.get("load"), top.get("theorycovmatconfig")
+    load = top.get("load")
     if load is not None and load.value not in (False, "off", "no"):
         load.fail("not supported", WEIGHTS)
-    if theory is not None and not _asks_for_nothing(theory.value):
-        theory.fail("not supported", THCOVMAT)
-
-
-def _asks_for_nothing(theorycovmatconfig: Any) -> bool:
-    """Return whether theory uncertainties enter neither the fit nor the pseudodata."""
-    config = theorycovmatconfig if isinstance(theorycovmatconfig, dict) else {}
-    return all(config.get(key, True) is False for key in THCOVMAT_USES)
 
 
 def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
@@ -245,6 +249,14 @@ def _diagonal(card: dict[str, Any], diagonal: bool) -> Iterator[str]:
         yield "dataset_inputs[].frac: ignored (diagonal_frac of the eigenmodes train)"
 
 
+def _without_effect(card: dict[str, Any], covariance: TheoryCovariance | None) -> Iterator[str]:
+    """Yield a note on theory uncertainties that are used nowhere, or by nothing."""
+    if card.get("theorycovmatconfig") is not None and covariance is None:
+        yield "theorycovmatconfig: ignored (it asks for no theory uncertainties)"
+    if covariance is not None and not covariance.in_fitting and not card.get("genrep"):
+        yield "theorycovmatconfig: without effect (no pseudodata are drawn, and the fit has none)"
+
+
 def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
     """Yield a line for each key that means nothing in a scan."""
     fitting = card["fitting"]
@@ -253,6 +265,7 @@ def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
         ("fitting.", fitting, IGNORED_FITTING),
         ("fitting.basis[].", fitting["basis"][0], IGNORED_FLAVOUR),
         ("datacuts.", card.get("datacuts"), IGNORED_DATACUTS),
+        ("kfold.", card.get("kfold"), IGNORED_KFOLD),
         (
             "closuretest.",
             card.get("closuretest"),
@@ -264,8 +277,6 @@ def _ignored(card: dict[str, Any], fake: bool) -> Iterator[str]:
             IGNORED_INTEGRABILITY,
         ),
     ]
-    if card.get("theorycovmatconfig") is not None:
-        yield "theorycovmatconfig: ignored (it asks for no theory uncertainties)"
     if card.get("parallel_models") is False:
         yield "parallel_models: ignored (replicas are trained together, which changes no result)"
     for where, section, reasons in places:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+ADDED: Final[Mapping[str, bool]] = {"added": True}
+"""Marks fields that fingerprints pass over as long as they have their defaults, so that scans of
+before the field was there go on."""
 
 
 def located(path: str, moved: Mapping[str, str]) -> str:
@@ -96,6 +100,10 @@ class DataCuts:
     """Rules beside these."""
     drop_internal_rules: tuple[str, ...] = ()
     """Data sets whose own rules do not apply."""
+    unpolarized_bc: str | None = field(default=None, metadata=ADDED)
+    """LHAPDF set of the unpolarised PDFs in t0 predictions, where `t0pdfset` is polarised."""
+    intersection: tuple[int, ...] = field(default=(), metadata=ADDED)
+    """Theories with each of which a point must pass; none for that of the fit."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,63 @@ class Theory:
     """Source of the predictions."""
 
     theoryid: int
+    t0theoryid: int | None = None
+    """Theory of the t0 predictions, where it is not that of the fit."""
+
+    @property
+    def of_t0(self) -> int:
+        """Theory of the t0 predictions, and the central one of theory uncertainties."""
+        return self.theoryid if self.t0theoryid is None else self.t0theoryid
+
+
+@dataclass(frozen=True)
+class PowerCorrection:
+    """Power correction of one kind of data: a linear function of one variable between nodes."""
+
+    kind: str
+    """One of `names.POWER_CORRECTIONS`."""
+    shifts: tuple[float, ...]
+    """Standard deviation of its value at each node, in GeV2 for structure functions, in GeV for
+    jets."""
+    nodes: tuple[float, ...]
+    """Ascending values of x, of a rapidity or of a difference of rapidities."""
+
+
+@dataclass(frozen=True)
+class TheoryCovariance:
+    """Uncertainties of the theory that are part of the covariance of the data."""
+
+    prescriptions: tuple[str, ...] = ()
+    """Names of `names.POINT_PRESCRIPTIONS`; their covariances add up."""
+    pdf: str | None = None
+    """LHAPDF set that predictions of the varied theories are made with."""
+    unpolarized_bc: str | None = None
+    """LHAPDF set of the unpolarised PDFs, where `pdf` is polarised."""
+    theoryids: tuple[int, ...] = ()
+    """Theories of the only prescription, the central one first; none for NNPDF's list of them."""
+    in_fitting: bool = True
+    """Whether it is part of the covariance of the fit."""
+    in_sampling: bool = True
+    """Whether pseudodata fluctuate by it."""
+    user_covmat: str | None = None
+    """File of a further covariance matrix."""
+    user_factor: float = 1.0
+    """Factor on it."""
+    power_corrections: tuple[PowerCorrection, ...] = ()
+    power_processes: tuple[str, ...] = ()
+    """Processes that have power corrections, as ``DIS NC``."""
+    power_excluded: tuple[str, ...] = ()
+    """Data sets of these processes that have none."""
+
+
+@dataclass(frozen=True)
+class PositivityBound:
+    """Unpolarised PDFs of a polarised fit."""
+
+    unpolarized_bc: str
+    """LHAPDF set: its central member stands for all unpolarised PDFs in predictions."""
+    n_std: float = 1.0
+    """How many standard deviations are added to it in positivity sets of polarised PDFs."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +296,13 @@ class Runcard:
     """Whether networks are trained in 64 bits."""
     parallel_models: bool = True
     """Kept for NNPDF's sake; replicas are always trained together here."""
+    theory_covariance: TheoryCovariance | None = None
+    """None where the theory has no uncertainty."""
+    positivity_bound: PositivityBound | None = None
+    """None where unpolarised PDFs are fitted."""
+    norm_threshold: float | None = None
+    """Largest norm of the inverse root of the correlation matrix of a group of data, whose
+    eigenvalues are raised to its inverse square; None to leave them alone."""
     description: str = ""
     moved: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
     """Where key paths stand in the file, step by step from those of today's spelling."""

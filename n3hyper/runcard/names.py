@@ -80,8 +80,23 @@ from its source, since a runcard is read before anything that computes is loaded
 
 SAMPLINGS = ("uniform", "log")
 
-SUM_RULES = ("All", "MSR", "VSR", "ALLBUTCSR")
-"""All: momentum and valence; MSR: momentum; VSR: valence; ALLBUTCSR: all but charm's valence."""
+SUM_RULES = ("All", "MSR", "VSR", "ALLBUTCSR", "TSR")
+"""All: momentum and valence; MSR: momentum; VSR: valence; ALLBUTCSR: all but charm's valence;
+TSR: axial charges of polarised PDFs."""
+
+POWER = "power corrections"
+"""Prescription that needs no varied theories."""
+POINT_PRESCRIPTIONS = (
+    *("3 point", "3f point", "3r point", "5 point", "5bar point", "7 point", "9 point"),
+    *("ad ihou", "dis ihou", "fhmruvv ihou", "3pt missing", "3pt hadronic"),
+    *("alphas 0117 0119 0115", "alphas 0118 0120 0116", "alphas 0119 0121 0117"),
+    *("alphas 0119 0122 0116", "alphas 0119 0123 0115", "alphas 0120 0122 0118"),
+    *("alphas 0121 0123 0119", POWER),
+)
+"""Ways of making a covariance of varied theories, in validphys' names."""
+POWER_CORRECTIONS = ("f2p", "f2d", "dis_cc", "Hj", "H2j_ystar", "H2j_ymax", "H2j_yb")
+"""Kinds of data that have power corrections of their own: F2 of the proton, of the deuteron,
+charged currents, jets, and dijets in y*, in ymax and in yb."""
 
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Sigma": ("sng", "singlet", "sigma", "Sigma", r"\Sigma"),
@@ -109,6 +124,8 @@ FIT_BASES: Mapping[str, Mapping[str, str]] = {
     "FLAVOUR": _spelled(*_QUARKS, "c"),
     "CCBAR_ASYMM_FLAVOUR": _spelled(*_QUARKS, "c", "cbar"),
     "FLAVOURPC": _spelled(*_QUARKS),
+    "POLARIZED_EVOL": _spelled("Sigma", "g", "T3", "T8"),
+    "POLARIZED_EVOL_CMP": _spelled("Sigma", "g", "V", "V3", "T3", "T8"),
 }
 """Fit bases; each maps the spellings that ``fitting.basis[].fl`` may use to one element."""
 
@@ -116,3 +133,6 @@ MOST_EPOCHS = 10**9
 """A fit counts its epochs in 32 bits."""
 SEED_LIMIT = 2**32
 """Seeds lie in [0, SEED_LIMIT): they start NumPy's legacy generator, as NNPDF's do."""
+
+POLARIZED = "POLARIZED_"
+"""Beginning of the names of bases of polarised PDFs."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from n3hyper.errors import TheoryError
 from n3hyper.physics.arrays import N_FLAVOURS, Array, Index, frozen
+from n3hyper.theory.boundary import Boundary, fold
 from n3hyper.theory.fktable import FKTable, read_cfactor, read_fktable
 from n3hyper.theory.folders import TheoryFolder
 from n3hyper.theory.missing import refuse_missing
@@ -39,6 +40,7 @@ class _Key:
     table: str
     cfac: tuple[str, ...]
     factor: float
+    raised: bool
 
 
 @dataclass
@@ -49,6 +51,7 @@ class _Reader:
     process: TableProcess
     following: dict[str, str] = field(default_factory=dict)
     """From the name of a table to that of the one that will be read next."""
+    boundary: Boundary | None = None
     tables: dict[str, FKTable] = field(default_factory=dict)
     cfactors: dict[tuple[str, str], Array] = field(default_factory=dict)
 
@@ -58,6 +61,8 @@ class _Reader:
             path, following = self.folder.table_path(name), self.following.get(name)
             then = self.folder.table_path(following) if following else None
             self.tables[name] = read_fktable(path, name, partial(self.process.read, then=then))
+            if self.boundary is None and any(self.tables[name].polarized):
+                raise TheoryError(f"{path}: polarised protons, in a fit of unpolarised PDFs")
         return self.tables[name]
 
     def rows(self, key: _Key, rows: Index) -> Array:
@@ -100,7 +105,7 @@ _Operand = list[tuple[_Key, int]]  # for each point: the table and its row
 
 
 def build_stack(
-    sources: Sequence[ObservableSource], folder: TheoryFolder
+    sources: Sequence[ObservableSource], folder: TheoryFolder, boundary: Boundary | None = None
 ) -> tuple[TheoryStack, float]:
     """Read the tables that `sources` ask for and put them on one grid.
 
@@ -110,6 +115,8 @@ def build_stack(
         Data sets, then positivity, then integrability sets.
     folder
         The theory.
+    boundary
+        The unpolarised PDFs where polarised ones are fitted.
 
     Returns
     -------
@@ -127,7 +134,7 @@ def build_stack(
     with TableProcess() as process:
         names = [name for source in sources for its in source.recipe.fk_tables for name in its]
         following = dict(itertools.pairwise(dict.fromkeys(names)))
-        return _stacked(sources, _Reader(folder, process, following))
+        return _stacked(sources, _Reader(folder, process, following, boundary))
 
 
 def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[TheoryStack, float]:
@@ -141,11 +148,14 @@ def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[Theo
     rows = {key: np.array(sorted(numbers)) for key, numbers in wanted.items()}
     q0 = reader.q0()
     blocks = [_block(reader, key, numbers) for key, numbers in rows.items()]
-    xgrid = _common_grid(block.xgrid for block in blocks)
+    fixed = [block for block in blocks if block.table.ndim == 1]
+    if len(fixed) == len(blocks):
+        raise TheoryError("no table has a fitted PDF in it: all protons are unpolarised")
+    xgrid = _common_grid(block.xgrid for block in blocks if block.table.ndim > 1)
     dis = [block for block in blocks if block.table.ndim == 3]
     hadronic = _merged(block for block in blocks if block.table.ndim == 4)
     place: dict[tuple[_Key, int], int] = {}
-    for block in [*dis, *itertools.chain.from_iterable(hadronic)]:
+    for block in [*dis, *itertools.chain.from_iterable(hadronic), *fixed]:
         for row in rows[block.key].tolist():
             place[block.key, row] = len(place)
     observables, start = [], 0
@@ -170,6 +180,7 @@ def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[Theo
         observables=tuple(observables),
         npredictions=start,
         table_nodes=frozen(table_nodes(sources, reader.grid)),
+        constants=frozen(np.concatenate([block.table for block in fixed])) if fixed else None,
     )
     return stack, q0
 
@@ -240,7 +251,8 @@ def _available_rows(
     start = 0
     for name in names:
         start += shifts.get(name, 0)
-        key = _Key(name, source.cfac, recipe.conversion_factor * normalization.get(name, 1.0))
+        factor = recipe.conversion_factor * normalization.get(name, 1.0)
+        key = _Key(name, source.cfac, factor, source.raised)
         count = reader.table(name).rows
         rows.update({start + row: (key, row) for row in range(count)})
         start += count
@@ -261,7 +273,7 @@ class _Block:
 
     key: _Key
     table: Array
-    """(rows, nf, nx) or (rows, nlumi, nx, nx)"""
+    """(rows, nf, nx), (rows, nlumi, nx, nx), or (rows,) without a fitted PDF"""
     channels: Index
     xgrid: Array
 
@@ -272,17 +284,22 @@ class _Block:
 
 def _block(reader: _Reader, key: _Key, rows: Index) -> _Block:
     table = reader.table(key.table)
-    selected = reader.rows(key, rows)
+    selected, flavours = reader.rows(key, rows), table.channels
+    if reader.boundary is not None:
+        folded = fold(table, selected, reader.boundary, key.raised)
+        if folded.channels is None:
+            return _Block(key, folded.table, np.zeros(0, np.int64), np.zeros(0))
+        selected, flavours = folded.table, folded.channels
     size = np.abs(selected)
     axes = tuple(range(1, selected.ndim))
     counts = size > NOISE * size.max(axis=axes, keepdims=True)
     channels = counts.any(axis=(0, *axes[1:]))
     nodes = counts.any(axis=tuple(range(selected.ndim - 1)))
     selected = selected[:, channels]
-    if table.hadronic:
+    if selected.ndim == 4:
         nodes |= counts.any(axis=(0, 1, 3))
         selected = selected[..., nodes, :]
-    return _Block(key, selected[..., nodes], table.channels[channels], table.xgrid[nodes])
+    return _Block(key, selected[..., nodes], flavours[channels], table.xgrid[nodes])
 
 
 def _common_grid(grids: Iterable[Array]) -> Array:

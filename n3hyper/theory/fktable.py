@@ -40,6 +40,8 @@ class FKTable:
     """(nx,), ascending."""
     q0: float
     """Scale of the PDFs in GeV."""
+    polarized: tuple[bool, ...] = ()
+    """Whether the PDFs of each proton are polarised."""
 
     @property
     def hadronic(self) -> bool:
@@ -55,7 +57,7 @@ class FKTable:
 def read_fktable(
     path: Path, name: str = "", read: Callable[[Path], RawTable] = read_raw
 ) -> FKTable:
-    """Read a table of one or two unpolarised protons.
+    """Read a table of one or two protons.
 
     Parameters
     ----------
@@ -87,6 +89,7 @@ def read_fktable(
         channels=frozen(channels),
         xgrid=frozen(xgrid[order]),
         q0=float(np.sqrt(found.scale)),
+        polarized=found.polarized,
     )
 
 

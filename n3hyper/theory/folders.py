@@ -209,6 +209,11 @@ def find_card(theoryid: int, theory_path: Path | None = None) -> tuple[Path, dic
     return file, _read_yaml(file)
 
 
+def theory_card(theoryid: int, theory_path: Path | None = None) -> TheoryCard:
+    """Return the card of a theory, also where no FK tables are at hand; see `find_card`."""
+    return _read_card(find_card(theoryid, theory_path)[0], theoryid)
+
+
 def search_path() -> Iterator[Path]:
     """Yield the folders that may hold theories, in the order in which they are searched."""
     seen = set()

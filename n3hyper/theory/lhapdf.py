@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ PURPOSES: Final = {
     "t0": "`use_t0: false` under datacuts",
     "fakepdf": "`fakedata: false` under closuretest",
     "comparison": "leave out `--compare`",
+    "theory uncertainties": "leave out `theorycovmatconfig`",
+    "unpolarised": "fit unpolarised PDFs",
 }
 """Purposes that a set may be needed for, and how to do without it."""
 
@@ -103,15 +106,29 @@ def evolution_grid(name: str, xgrid: Array, q0: float, purpose: str = "t0") -> A
     DataError
         when the set is missing, cannot be read, or does not reach down to Q0.
     """
-    path = find_set(name, purpose)
-    grids = read_member(path)
+    grids = read_member(find_set(name, purpose))
+    return evolution_of(at_scale(grids, q0, name), xgrid, q0)
+
+
+def at_scale(grids: Sequence[SubGrid], q0: float, name: str) -> SubGrid:
+    """Return the sub-grid of a member that holds at Q0.
+
+    Raises
+    ------
+    DataError
+        when the set, whose name is given, does not reach down to Q0.
+    """
     lowest = grids[0].q[0]
     # a set may store its lowest Q rounded
     if q0 < lowest * (1 - 1e-6):
         raise DataError(f"PDF set {name} begins at Q = {lowest:g} GeV, above Q0 = {q0:g} GeV")
     # at a threshold LHAPDF takes the grid that begins there
-    grid = [candidate for candidate in grids if candidate.q[0] <= max(q0, lowest)][-1]
-    values = grid.evaluate(np.asarray(xgrid, dtype=float), max(q0, lowest))
+    return [candidate for candidate in grids if candidate.q[0] <= max(q0, lowest)][-1]
+
+
+def evolution_of(grid: SubGrid, xgrid: Array, q0: float) -> Array:
+    """Return x f of a member at Q0 in the evolution basis, shape (nx, 14)."""
+    values = grid.evaluate(np.asarray(xgrid, dtype=float), max(q0, grid.q[0]))
     pids, matrix = evolution_matrix()
     partons = np.zeros((len(xgrid), len(pids)))
     for column, pid in enumerate(pids):

@@ -24,7 +24,7 @@ _RATIO: Final = 100
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """Content of the file of a table of one or two unpolarised protons."""
+    """Content of the file of a table of one or two protons."""
 
     table: Array
     """(rows, channels, nx), or (rows, channels, nx, nx) for two protons."""
@@ -36,6 +36,8 @@ class RawTable:
     """Numbers of the partons, or of the evolution flavours, of each channel."""
     scale: float
     """Square of the scale of the PDFs in GeV²."""
+    polarized: tuple[bool, ...]
+    """Whether the PDFs of each proton are polarised."""
 
 
 def read_raw(path: Path) -> RawTable:
@@ -91,6 +93,7 @@ def _load(path: Path, size: int) -> RawTable:
         xgrid=xgrid,
         channels=channels,
         scale=float(grid.fac0()),
+        polarized=tuple(bool(p.convolution_types.polarized) for p in grid.convolutions),
     )
 
 
@@ -99,9 +102,8 @@ def _check_hadrons(grid: Any, path: Path) -> None:
     if len(hadrons) not in (1, 2):
         raise TheoryError(f"{path}: {len(hadrons)} hadrons enter, not one or two")
     for hadron in hadrons:
-        kind = hadron.convolution_types
-        if hadron.pid != PROTON or kind.polarized or kind.time_like:
-            raise TheoryError(f"{path}: only PDFs of unpolarised protons can be fitted")
+        if hadron.pid != PROTON or hadron.convolution_types.time_like:
+            raise TheoryError(f"{path}: only PDFs of protons can be fitted")
 
 
 def _checked(raw: RawTable, path: Path) -> RawTable:

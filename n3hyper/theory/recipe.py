@@ -34,3 +34,5 @@ class ObservableSource:
     """K-factors that multiply each of its tables."""
     group: str = ""
     """The experiment that it belongs to; empty for a constraint, which is a group of its own."""
+    raised: bool = False
+    """Whether unpolarised PDFs have standard deviations added: in positivity of polarised ones."""

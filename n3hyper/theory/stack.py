@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from n3hyper.physics.arrays import Array, Index
+from n3hyper.runcard.model import ADDED
 from n3hyper.theory.operations import apply_operation
 
 
@@ -75,10 +76,18 @@ class TheoryStack:
     table_nodes: Array | None = None
     """(nt,), ascending: nodes of the tables, each as often as n3fit evaluates the PDFs there (see
     `n3hyper.theory.build_stack.table_nodes`); None for `xgrid`. Feature scaling counts them."""
+    constants: Array | None = field(default=None, metadata=ADDED)
+    """(rows,): rows that no fitted PDF changes, as unpolarised cross sections in a polarised fit;
+    None where there are none."""
 
     @property
     def nrows(self) -> int:
-        """Length of the raw vector: the rows of `dis`, then those of each of `hadronic`."""
+        """Length of the raw vector: rows of `dis`, of each of `hadronic`, and `constants`."""
+        return self.first_constant + (0 if self.constants is None else len(self.constants))
+
+    @property
+    def first_constant(self) -> int:
+        """Place of the first of `constants` in the raw vector."""
         return (self.dis.rows if self.dis else 0) + sum(table.rows for table in self.hadronic)
 
     def raw(self, pdf: Array) -> Array:
@@ -104,6 +113,8 @@ class TheoryStack:
             # n row, l luminosity, x and y nodes of the first and the second parton
             half = np.einsum("nlxy,...yl->...nlx", table.table, second)
             parts.append(np.einsum("...nlx,...xl->...n", half, first))
+        if self.constants is not None:
+            parts.append(np.broadcast_to(self.constants, (*pdf.shape[:-2], len(self.constants))))
         if not parts:
             return np.zeros((*pdf.shape[:-2], 0))
         return np.concatenate(parts, axis=-1)

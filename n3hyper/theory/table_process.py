@@ -108,7 +108,12 @@ class TableProcess:
         if "error" in found:
             raise TheoryError(found["error"])
         arrays = {name: _receive(answers, found["shapes"][name]) for name in _ARRAYS}
-        return RawTable(channels=found["channels"], scale=found["scale"], **arrays)
+        return RawTable(
+            channels=found["channels"],
+            scale=found["scale"],
+            polarized=tuple(found["polarized"]),
+            **arrays,
+        )
 
     def close(self) -> None:
         """End the process."""
@@ -143,7 +148,12 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         else:
             arrays = {name: getattr(raw, name) for name in _ARRAYS}
             shapes = {name: array.shape for name, array in arrays.items()}
-            head = {"channels": raw.channels, "scale": raw.scale, "shapes": shapes}
+            head = {
+                "channels": raw.channels,
+                "scale": raw.scale,
+                "polarized": raw.polarized,
+                "shapes": shapes,
+            }
             answers.write(json.dumps(head).encode() + b"\n")
             for array in arrays.values():
                 answers.write(np.ascontiguousarray(array, dtype=np.float64).data)

@@ -37,13 +37,20 @@ def toy_partons(x: Array) -> Array:
     return np.stack(columns, axis=1)
 
 
-def write_toy_set(folder: Path, name: str) -> None:
-    """Make the set `name`, of a central member and one replica, in `folder`."""
+def write_toy_set(folder: Path, name: str, spread: tuple[float, ...] = (0.0,)) -> None:
+    """Make the set `name`, of a central member and some replicas, in `folder`.
+
+    Parameters
+    ----------
+    spread
+        Of each replica, how much it differs from the central member.
+    """
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
-    (place / f"{name}.info").write_text(_info(name))
-    blocks = [_block(scales) for scales in SCALES]
-    for member, kind in enumerate(("central", "replica")):
+    (place / f"{name}.info").write_text(_info(name, 1 + len(spread)))
+    for member, size in enumerate((0.0, *spread)):
+        blocks = [_block(scales, size) for scales in SCALES]
+        kind = "replica" if member else "central"
         head = f"PdfType: {kind}\nFormat: lhagrid1\n"
         text = "---\n".join([head, *blocks]) + "---\n"
         (place / f"{name}_{member:04d}.dat").write_text(text)
@@ -53,14 +60,15 @@ def _line(numbers: Array) -> str:
     return " ".join(f"{number:.7E}" for number in numbers)
 
 
-def _block(scales: Array) -> str:
+def _block(scales: Array, size: float) -> str:
     """Return one grid: the nodes in x and Q, the partons, and a line for each pair of nodes."""
-    rows = np.repeat(toy_partons(XGRID), len(scales), axis=0)
+    factors = 1 + size * np.cos(np.outer(10 * XGRID + 1, np.arange(1, len(PIDS) + 1)))
+    rows = np.repeat(toy_partons(XGRID) * factors, len(scales), axis=0)
     lines = [_line(XGRID), _line(scales), " ".join(map(str, PIDS)), *map(_line, rows)]
     return "\n".join(lines) + "\n"
 
 
-def _info(name: str) -> str:
+def _info(name: str, members: int) -> str:
     scales = np.concatenate(SCALES).tolist()
     return f"""SetDesc: the toy partons of Les Houches 2001, without evolution ({name})
 SetIndex: 999998
@@ -68,7 +76,7 @@ Authors: none
 Reference: none
 Format: lhagrid1
 DataVersion: 1
-NumMembers: 2
+NumMembers: {members}
 Particle: 2212
 Flavors: {list(PIDS)}
 OrderQCD: 1

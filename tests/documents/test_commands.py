@@ -11,14 +11,15 @@ import click
 import pytest
 
 from docs.site.commands import commands
-from docs.site.generated import PAGES
+from docs.site.generated import FOLDER, PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
+GENERATED = [ROOT / "docs" / FOLDER / name for name in PAGES]
 PAGES_WITH_COMMANDS = [
     path
     for pattern in ("*.md", "docs/**/*.md", "docs/slurm/*.sh")
     for path in sorted(ROOT.glob(pattern))
-    if path.name not in PAGES and "_build" not in path.parts
+    if path not in GENERATED and "_build" not in path.parts
 ]
 SHOWN = re.compile(r"(?:^|[`$&(] ?|    )(n3hyper [a-z][^`\n]*)", re.MULTILINE)
 

@@ -36,6 +36,28 @@ TAKEN = (
 NOT_GIVEN = {f"parameters.{key}": GONE for key in TAKEN}
 BASIS = good_card()["fitting"]["basis"]
 FIT, SCAN = "parameters", "hyperscan_config"
+COVMAT = "theorycovmatconfig"
+SEVEN = {"point_prescriptions": ["7 point"], "pdf": "toy"}
+USER = {"user_covmat_path": "matrix.csv", "mult_factor": 2}
+POWER = {
+    "point_prescriptions": ["power corrections"],
+    "pdf": "toy",
+    "pc_parameters": {"Hj": {"yshift": [2.0, 2.0], "nodes": [0.0, 3.0]}},
+    "pc_included_procs": ["JETS"],
+}
+BOUND = {"unpolarized_bc": "toy", "n_std": 1}
+POLARIZED = {
+    "fitting.fitbasis": "POLARIZED_EVOL_CMP",
+    "fitting.basis": [
+        {"fl": fl, "trainable": False, "smallx": [0.5, 1.2], "largex": [1.5, 3]}
+        for fl in ("sng", "g", "t3", "t8", "v", "v3")
+    ],
+    "parameters.nodes_per_layer": [25, 20, 6],
+    "hyperscan_config.architecture.output_size": 6,
+    "sum_rules": "TSR",
+    "positivity_bound": BOUND,
+    "datacuts.unpolarized_bc": "toy",
+}
 DEEP: Any = functools.reduce(lambda inner, _: [inner], range(100), 1)
 NADAM, ARCHITECTURE = f"{SCAN}.optimizer[0]", f"{SCAN}.architecture"
 
@@ -243,10 +265,88 @@ STEPS: list[tuple[Edits, str, Edits]] = [
         {"experiments": GONE, "dataset_inputs": [{"dataset": name} for name in DATASETS]},
     ),
     ({"load": "weights.h5"}, "remove the key", {"load": GONE}),
+    # theory uncertainties
     (
-        {"theorycovmatconfig": {"point_prescription": "3"}},
-        "remove the key",
-        {"theorycovmatconfig": GONE},
+        {COVMAT: {"point_prescription": "3 pont", "pdf": "toy"}},
+        "did you mean '3 point'?",
+        {COVMAT: SEVEN},
+    ),
+    ({COVMAT: {"pdf": "toy"}}, "list some, as ['7 point']", {COVMAT: SEVEN}),
+    ({COVMAT: {"point_prescriptions": ["7 point"]}}, "the LHAPDF set", {COVMAT: SEVEN}),
+    ({COVMAT: {**SEVEN, "mult_factor": 2}}, "user_covmat_path names", {COVMAT: {**SEVEN, **USER}}),
+    (
+        {COVMAT: {**SEVEN, "point_prescriptions": ["7 point", "3 point"], "theoryids": [1, 2]}},
+        "name one of point_prescriptions, or none",
+        {f"{COVMAT}.point_prescriptions": ["7 point"]},
+    ),
+    (
+        {COVMAT: {**SEVEN, "pc_included_procs": ["JETS"]}},
+        "add 'power corrections' to point_prescriptions",
+        {COVMAT: POWER},
+    ),
+    ({COVMAT: {**POWER, "pc_included_procs": None}}, "as ['DIS NC', 'JETS']", {COVMAT: POWER}),
+    ({COVMAT: {**POWER, "pc_parameters": None}}, "{f2p: {yshift", {COVMAT: POWER}),
+    (
+        {COVMAT: POWER, f"{COVMAT}.pc_parameters.Hj": {"nodes": [0, 1]}},
+        "a standard deviation for each node",
+        {f"{COVMAT}.pc_parameters.Hj.yshift": [1, 1]},
+    ),
+    (
+        {COVMAT: POWER, f"{COVMAT}.pc_parameters.Hj": {"yshift": [1, 1]}},
+        "ascending values of the variable",
+        {f"{COVMAT}.pc_parameters.Hj.nodes": [0, 1]},
+    ),
+    (
+        {COVMAT: POWER, f"{COVMAT}.pc_parameters.Hj.nodes": [1, 0]},
+        "each larger than the one before",
+        {f"{COVMAT}.pc_parameters.Hj.nodes": [0, 1]},
+    ),
+    (
+        {COVMAT: POWER, f"{COVMAT}.pc_parameters.Hj.nodes": [0, 1, 2]},
+        "give one for each node",
+        {f"{COVMAT}.pc_parameters.Hj.yshift": [1, 1, 1]},
+    ),
+    # polarised fits
+    ({**POLARIZED, "sum_rules": "All"}, "write TSR or false", {"sum_rules": "TSR"}),
+    ({**POLARIZED, "sum_rules": GONE}, "write TSR or false", {"sum_rules": "TSR"}),
+    ({**POLARIZED, "positivity_bound": None}, "{unpolarized_bc: SET", {"positivity_bound": BOUND}),
+    (
+        {**POLARIZED, "positivity_bound": {"n_std": 1}},
+        "the LHAPDF set of the unpolarised PDFs",
+        {"positivity_bound": BOUND},
+    ),
+    (
+        {**POLARIZED, "datacuts.unpolarized_bc": None},
+        "which tables beside polarised ones need",
+        {"datacuts.unpolarized_bc": "toy"},
+    ),
+    ({"positivity_bound": BOUND}, "remove it", {"positivity_bound": GONE}),
+    ({"datacuts.unpolarized_bc": "toy"}, "remove it", {"datacuts.unpolarized_bc": GONE}),
+    # cuts
+    (
+        {"datacuts.use_cuts": "fromintersection"},
+        "list theories, as [{theoryid: 708}",
+        {"datacuts.cuts_intersection_spec": [{"theoryid": 708}]},
+    ),
+    (
+        {"datacuts.use_cuts": "fromintersection", "datacuts.cuts_intersection_spec": []},
+        "list some, as [{theoryid: 708}",
+        {"datacuts.cuts_intersection_spec": [{"theoryid": 708}]},
+    ),
+    (
+        {"datacuts.use_cuts": "fromintersection", "datacuts.cuts_intersection_spec": [{}]},
+        "the number of a theory",
+        {"datacuts.cuts_intersection_spec": [{"theoryid": 708}]},
+    ),
+    (
+        {"datacuts.cuts_intersection_spec": [{"theoryid": 708}]},
+        "write use_cuts: fromintersection",
+        {"datacuts.use_cuts": "fromintersection"},
+    ),
+    (
+        {"positivity.posdatasets[0].dataset": "POSDYC"},
+        "remove it; NNPDF4.0 has NNPDF_POS_2P24GEV_XCQ",
+        {"positivity.posdatasets[0].dataset": "NNPDF_POS_2P24GEV_XCQ"},
     ),
     # folds
     (
@@ -321,7 +421,7 @@ STEPS: list[tuple[Edits, str, Edits]] = [
         "remove the key",
         {f"fitting.basis[{i}].largex": GONE for i in range(8)},
     ),
-    ({"sum_rules": "TSR"}, "polarised fits", {"sum_rules": "All"}),
+    ({"sum_rules": "TSR"}, "it is for bases POLARIZED_", {"sum_rules": "All"}),
     ({"sum_rules": "VRS"}, "did you mean 'VSR'?", {"sum_rules": "VSR"}),
     # one set of hyperparameters
     (
@@ -537,7 +637,7 @@ def test_advice_on_files(tmp_path: Path, text: str, advice: str, followed: str) 
 
 def places() -> Iterator[tuple[str, int, int]]:
     """File, first and last line of each call that words advice."""
-    for file in Path(room.__file__).parent.glob("*.py"):
+    for file in Path(room.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(
                 node.func, (ast.Attribute, ast.Name)

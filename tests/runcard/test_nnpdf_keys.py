@@ -16,6 +16,12 @@ from n3hyper.runcard import parse_runcard
 from tests.support.runcard_samples import DATASETS, good_card
 
 HONOURED: dict[str, Any] = {
+    "theorycovmatconfig": {"point_prescriptions": ["7 point"], "pdf": "x"},
+    "theory.t0theoryid": 708,
+    "t0theoryid": 708,
+    "datacuts.t0theoryid": 708,
+    "norm_threshold": 4,
+    "sep_mult": True,
     "description": "text",
     "dataset_inputs": [{"dataset": name} for name in DATASETS],
     "dataset_inputs[0].frac": 0.5,
@@ -195,11 +201,11 @@ IGNORED: dict[str, Any] = {
     "fitting.basis[0].mutsize": [15],
     "fitting.basis[0].mutprob": [0.05],
     "parameters.integrability.threshold": 1e-2,
+    "kfold.verbosity": {"training": True},
     "parallel_models": False,
 }
 
 REFUSED: dict[str, Any] = {
-    "theorycovmatconfig": {"point_prescriptions": ["7 point"], "pdf": "x"},
     "point_prescription": "7 point",
     "point_prescriptions": ["7 point"],
     "use_thcovmat_in_fitting": True,
@@ -210,14 +216,15 @@ REFUSED: dict[str, Any] = {
     "fiatlux": {"luxset": "x"},
     "luxset": "x",
     "additional_errors": True,
-    "positivity_bound": {"unpolarized_bc": "x"},
     "unpolarized_bc": "x",
     "load": "weights.h5",
     "load_weights_from_fit": "fit",
     "inconsistent_data_settings": {"ADD": True},
-    "norm_threshold": 4,
     "threshold": 1e-5,
-    "t0theoryid": 1,
+    "data_path": "data",
+    "cuts_intersection_spec": [{"theoryid": 1}],
+    "datacuts.cut_similarity_threshold": 1.0,
+    "datacuts.use_cuts": "nocuts",
     "data_grouping": "standard_report",
     "metadata_group": "nnpdf31_process",
     "use_weights_in_covmat": False,
@@ -236,7 +243,6 @@ REFUSED: dict[str, Any] = {
     "fakenoise": True,
     "filterseed": 1,
     "fitting.fitbasis": "LUX",
-    "sum_rules": "TSR",
     "hyperscan_config.parallel": "true",
     "parameters.optimizer.momentum": 0.1,
     "parameters.optimizer.nesterov": True,

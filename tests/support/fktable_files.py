@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ def write_table(
     normalizations: np.ndarray | None = None,
     evolution: bool = True,
     hadron: int = 2212,
+    polarized: Sequence[bool] = (False, False),
 ) -> None:
     """Write coefficients of f (not x f) as an FK table.
 
@@ -30,6 +32,8 @@ def write_table(
         (rows,): the bin widths.
     evolution
         Whether the parton numbers are those of the evolution basis.
+    polarized
+        Whether the PDFs of each hadron are polarised.
     """
     from pineappl import boc, convolutions, fk_table, grid, interpolation, pids, subgrid
 
@@ -50,7 +54,8 @@ def write_table(
             [float(edge) for edge in range(len(values) + 1)],
         ),
         convolutions=[
-            convolutions.Conv(convolutions.ConvType(False, False), hadron) for _ in range(hadrons)
+            convolutions.Conv(convolutions.ConvType(polarized[i], False), hadron)
+            for i in range(hadrons)
         ],
         interpolations=[
             interpolation.Interp(q0**2, q0**2, 1, 0, *options),

@@ -22,7 +22,7 @@ from n3hyper.theory.lhapdf import evolution_grid
 from tests.support.fktable_files import write_table
 
 NODES = np.array([1e-4, 3e-3, 0.05, 0.2, 0.6])
-ONE_HADRON = ("DIS", "HERA", "POS_DIS", "POS_XPDF", "INTEG")
+ONE_HADRON = ("DIS", "HERA", "POS_DIS", "POS_XPDF", "POS_POL", "INTEG")
 """Beginnings of the process types that one PDF enters."""
 SINGLE = [[100], [21], [103], [108], [200], [203]]
 PAIRS = [[100, 100], [100, 21], [21, 21], [203, 100], [103, 108]]
@@ -37,6 +37,7 @@ class _Wanted:
     rows: int
     hadronic: bool
     size: float
+    polarized: tuple[bool, bool] = (False, False)
 
 
 def usable_sets() -> Iterator[tuple[str, str | None, Any]]:
@@ -64,20 +65,29 @@ def write_theory(folder: Path, pdf: str) -> None:
     pdf
         LHAPDF set with which predictions have the size of the data.
     """
-    wanted: dict[str, _Wanted] = {}
+    chosen = []
     for name, variant, metadata in usable_sets():
         process = str(metadata.process_type)
         if process.endswith("_POL") or process.startswith("SHP"):
             continue
         try:
-            _ask(wanted, load_commondata(name, variant))
+            chosen.append(load_commondata(name, variant))
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
-    rng = np.random.default_rng(1)
+    write_tables(folder, chosen, pdf)
+
+
+def write_tables(folder: Path, sets: Sequence[CommonData], pdf: str, seed: int = 1) -> None:
+    """Write the tables of some sets; other seeds give other theories."""
+    wanted: dict[str, _Wanted] = {}
+    for data in sets:
+        _ask(wanted, data)
+    rng = np.random.default_rng(seed)
     xf = evolution_grid(pdf, NODES, Q0)
     for name, table in sorted(wanted.items()):
         path = folder / "fastkernel" / f"{name}.pineappl.lz4"
-        write_table(path, *_coefficients(table, xf, rng), NODES)
+        values, channels = _coefficients(table, xf, rng)
+        write_table(path, values, channels, NODES, polarized=table.polarized)
 
 
 def _ask(wanted: dict[str, _Wanted], data: CommonData) -> None:
@@ -96,6 +106,20 @@ def _ask(wanted: dict[str, _Wanted], data: CommonData) -> None:
             for name in tables:
                 table = wanted.setdefault(name, _Wanted(rows, hadronic, size))
                 table.rows = max(table.rows, rows)
+                table.polarized = _polarized(data, number)
+
+
+def _polarized(data: CommonData, operand: int) -> tuple[bool, bool]:
+    """Return which protons of an operand's tables are polarised."""
+    assert data.theory is not None
+    if "AL" not in data.name and not data.process.endswith("_POL") and "-POLA" not in data.name:
+        return False, False
+    if data.theory.operation.startswith("SUBTRACT"):
+        # unpolarised PDFs less the magnitude of polarised ones
+        bound = operand >= len(data.theory.fk_tables) // 2
+        return bound, bound
+    # W asymmetries have one polarised proton, and quotients divide by unpolarised cross sections
+    return operand == 0, operand == 0 and not data.process.startswith("DY_W")
 
 
 def _rows_in_turn(names: Sequence[str], data: CommonData) -> list[tuple[list[str], int]]:

@@ -89,7 +89,7 @@ def test_each_evolution_flavour_is_itself() -> None:
 def test_tables_of_other_hadrons_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.pineappl.lz4"
     write_table(path, np.ones((1, 1, 4)), [[100]], XGRID, hadron=211)
-    with pytest.raises(TheoryError, match="only PDFs of unpolarised protons"):
+    with pytest.raises(TheoryError, match="only PDFs of protons"):
         read_fktable(path)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from n3hyper.cli.help import GroupedCommand
 from n3hyper.physics.objectives import LOSS_TYPES, STATISTICS
 
 if TYPE_CHECKING:
+    from n3hyper.report.analysis.prepare import Request
     from n3hyper.report.analysis.view import View
 
 _STATISTIC = click.Choice(tuple(STATISTICS))
 OF_A_FIT = (
-    "paths", "compare", "html", "figures", "figure_format", "format_", "title", "author", "keywords"
+    "paths", "compare", "html", "figures", "figure_format", "width", "format_", "title", "author",
+    "keywords",
 )  # fmt: skip
 """What a report of a fit knows."""
 
@@ -42,8 +45,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
             *("loss", "fold_statistic", "replica_statistic", "penalties", "val_multiplier"),
         ),
         "Tables": ("format_", "top", "sort", "chi2_threshold", "chi2exp_threshold"),
-        "Figures and page": (*("html", "figures", "figure_format", "title", "author", "keywords"),),
+        "Figures and page": (
+            *("html", "serve", "figures", "figure_format", "width", "title", "author", "keywords"),
+        ),
         "Runcards": ("export_runcard", "trial", "select", "chi2_window", "as_"),
+        "Optuna": ("export_optuna",),
         "Fits": ("compare",),
     },
 )
@@ -72,6 +78,14 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     help="Write a page with tables, figures and the runcard.",
 )
 @click.option(
+    "--serve",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=0,
+    metavar="[PORT]",
+    help="Serve the page on 127.0.0.1 until Ctrl-C; it follows a scan that runs.",
+)
+@click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the figures to this folder.",
@@ -82,6 +96,11 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     multiple=True,
     show_default="png",
     help="Format of the figures; may be repeated.",
+)
+@click.option(
+    "--width",
+    metavar="WIDTH",
+    help="Width of the figures for print, as 86mm or 3.4in: small letters, no titles.",
 )
 @click.option(
     "-f",
@@ -171,6 +190,12 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
     help="Selection as a list of setups, n3fit's trial_specs, or narrowed ranges.",
 )
 @click.option(
+    "--export-optuna",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a journal storage of Optuna: optuna-dashboard FILE.",
+)
+@click.option(
     "--compare",
     metavar="FIT|SET",
     help="Of a fit: show another fit beside it, or an LHAPDF set, by its folder or name.",
@@ -223,26 +248,52 @@ def command(
             "html",
             "figures",
             "figure_format",
+            "width",
             "export_runcard",
+            "export_optuna",
             "trial",
             "select",
             "chi2_window",
             "as_",
         )
     }
+    if outputs["width"] is not None and outputs["figures"] is None:
+        raise click.UsageError("--width goes with --figures")
     if outputs["chi2_window"] is not None and outputs["select"] is None:
         raise click.UsageError("--chi2-window goes with --select")
-    view = prepare(
-        Request(
-            paths=tuple(Path(path) for path in paths if path not in addresses),
-            databases=tuple(scan for address in addresses for scan in _databases(address)),
-            autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
-            keywords=words,
-            command=_command(addresses),
-            **options,
-        )
+    port = options.pop("serve")
+    request = Request(
+        paths=tuple(Path(path) for path in paths if path not in addresses),
+        autofilter=tuple(key for text in options.pop("autofilter") for key in text.split(",")),
+        keywords=words,
+        command=_command(addresses),
+        **options,
     )
-    return _write(view, **outputs)
+
+    def read() -> View:
+        found = tuple(scan for address in addresses for scan in _databases(address))
+        return prepare(dataclasses.replace(request, databases=found))
+
+    if port is not None:
+        return _serve(read, None if addresses else request, port)
+    return _write(read(), **outputs)
+
+
+def _serve(read: Callable[[], View], files: Request | None, port: int) -> int:
+    """Serve the page until Ctrl-C; `files` are looked at for what is new, databases are read."""
+    from n3hyper.report.output.serve import HOST, Follower, server
+    from n3hyper.report.trials.sources import stamp_of
+
+    def stamp() -> object:
+        return None if files is None else stamp_of(files.paths, files.combine)
+
+    with server(Follower(read, stamp), port) as found:
+        click.echo(f"page      http://{HOST}:{found.server_port}/   (Ctrl-C ends it)", err=True)
+        try:
+            found.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("ended", err=True)
+    return 0
 
 
 def _command(addresses: Sequence[str] = ()) -> str:
@@ -272,7 +323,7 @@ def _fit(ctx: click.Context, folder: Path, compare: str | None, keywords: tuple[
         command=_command(),
     )
     _replace_characters()
-    outputs = ("format_", "html", "figures", "figure_format")
+    outputs = ("format_", "html", "figures", "figure_format", "width")
     deliver(view, **{name: given[name] for name in outputs})
     return 0
 

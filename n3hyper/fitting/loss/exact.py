@@ -35,6 +35,8 @@ def predict(theory: TheoryStack, pdfs: Array) -> Array:
         rows = theory.dis.table.reshape(theory.dis.rows, -1)
         parts.append(rows @ pdfs[..., theory.dis.flavours].reshape(len(pdfs), -1).T)
     parts.extend(_hadronic(table, pdfs) for table in theory.hadronic)
+    if theory.constants is not None:
+        parts.append(np.repeat(theory.constants[:, np.newaxis], len(pdfs), axis=1))
     raw = np.concatenate(parts).T
     predictions = np.empty((len(pdfs), theory.npredictions))
     for observable in theory.observables:

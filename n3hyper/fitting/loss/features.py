@@ -194,7 +194,8 @@ def _linear_points(tables: Tables) -> Mask:
 
 
 def _is_linear(tables: Tables, segment: Segment) -> bool:
-    return segment.form == PLAIN and tables.products[segment.product].kind == LINEAR
+    product = tables.products[segment.product]
+    return segment.form == PLAIN and product.kind == LINEAR and not segment.offset
 
 
 def _work_of_features(features: Features) -> int:

@@ -25,6 +25,8 @@ from n3hyper.physics.arrays import Array, Index
 from n3hyper.physics.sum_rules import SumRules
 
 PLAIN, QUOTIENT, LESS_MAGNITUDE = "plain", "quotient", "less magnitude"
+MINUS_MAGNITUDE = "minus magnitude"
+"""What is left of `LESS_MAGNITUDE` where the first row is a number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,8 @@ class Segment:
     """Number of predictions."""
     rank: int
     """Rows of each prediction (padded) if they are quadratic forms; 0 for linear ones."""
+    offset: tuple[float, ...] = ()
+    """Numbers that are added to the predictions, or none."""
 
 
 LINEAR, FACTORS, FORMS = "linear", "factors", "forms"
@@ -202,6 +206,11 @@ def evaluate_segment(segment: Segment, rows_of: Any, sum_groups: Any) -> Any:
         return sum_groups(values, (where[1] - where[0]) // rank, rank) if rank else values
 
     first = operand(segment.first)
+    if segment.form == MINUS_MAGNITUDE:
+        first = -abs(first)
+    if segment.offset:
+        # a list, which becomes what it is added to: an array or a tensor
+        first = first + list(segment.offset)
     if segment.second is None:
         return first
     second = operand(segment.second)

@@ -158,7 +158,7 @@ class Training:
 
     @cached_property
     def alone(self) -> bool:
-        """Whether each model has a lane of its own."""
+        """Return whether each model has a lane of its own."""
         inputs = self.inputs
         may = self.few_alone and device_memory() is None and inputs.units.shape[1] == 1
         return may and each_alone(inputs.shared_arrays, inputs.models)

@@ -105,12 +105,12 @@ class View:
 
     @functools.cached_property
     def replica_shares(self) -> Array:
-        """In which share of the trials each replica counts, (k, R)."""
+        """Return the share of the trials in which each replica counts, (k, R)."""
         return replica_shares(self.scan)
 
     @property
     def replica_words(self) -> str:
-        """Which replicas do not always count, the rarest first, in words."""
+        """Return which replicas do not always count, the rarest first, in words."""
         shares = self.replica_shares
         if not shares.size:
             return ""

@@ -16,17 +16,24 @@ def deliver(
     html: Path | None = None,
     figures: Path | None = None,
     figure_format: tuple[str, ...] = (),
+    width: str | None = None,
     export_runcard: Path | None = None,
     trial: str = "best",
     select: int | None = None,
     chi2_window: float | None = None,
     as_: str = "parameters",
+    export_optuna: Path | None = None,
 ) -> None:
     """Write what the options of ``n3hyper report`` ask for.
 
     Files are named on standard error; what is printed goes to standard output.
     """
     said = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    if export_optuna is not None:
+        from n3hyper.report.output.optuna_study import write_study
+
+        study = write_study(view, export_optuna)
+        said.print(f"optuna    study {study} in {export_optuna}")
     if export_runcard is not None or select is not None:
         from n3hyper.report.output.export import export
 
@@ -39,8 +46,9 @@ def deliver(
             return
     if figures is not None:
         from n3hyper.report.output.figures import write_figures
+        from n3hyper.report.output.paper import paper_of
 
-        files = write_figures(view, figures, figure_format or ("png",))
+        files = write_figures(view, figures, figure_format or ("png",), paper_of(width))
         said.print(f"figures   {len(files)} in {figures}")
     if html is not None:
         from n3hyper.report.output.page import write_page

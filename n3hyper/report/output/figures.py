@@ -15,6 +15,7 @@ from n3hyper.report.analysis.ranges import groups_of, is_continuous
 from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
 from n3hyper.report.output import plots
+from n3hyper.report.output.paper import SCREEN, Paper, finish
 from n3hyper.report.output.style import styled
 from n3hyper.report.trials.columns import column
 from n3hyper.system.own_files import write_output
@@ -87,18 +88,9 @@ def _plans_of(view: View, name: str) -> Iterator[Plan]:
         yield Plan(place, title, "All trials with a loss, coloured by their order.", draw)
 
 
-def draw_svg(plan: Plan, view: View) -> bytes | None:
-    """Return a figure as SVG; None if there is nothing to show."""
-    with styled():
-        drawn = plan.draw(view)
-        if drawn is None:
-            return None
-        image = io.BytesIO()
-        drawn.savefig(image, format="svg", dpi=DPI, metadata={"Date": None})
-        return image.getvalue()
-
-
-def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path]:
+def write_figures(
+    view: View, folder: Path, formats: Sequence[str], paper: Paper = SCREEN
+) -> list[Path]:
     """Draw all figures into a folder.
 
     Raises
@@ -113,6 +105,7 @@ def write_figures(view: View, folder: Path, formats: Sequence[str]) -> list[Path
                 drawn = plan.draw(view)
                 if drawn is None:
                     continue
+                finish(drawn, paper)
                 for ending in formats:
                     path = folder / f"{_file_name(plan.name)}.{ending}"
                     metadata = {} if ending == "png" else {"Date": None}

@@ -13,7 +13,7 @@ import html
 import importlib.resources
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -42,8 +42,11 @@ def document(
     keywords: Sequence[str] = (),
     command: str = "",
     said: str = "",
-    script: str = "",
+    scripts: Sequence[str] = (),
     data: str = "",
+    styles: Sequence[str] = ("page.css",),
+    after: str = "",
+    follows: Mapping[str, str] | None = None,
 ) -> str:
     """Return a page.
 
@@ -53,41 +56,54 @@ def document(
         What stands below the title, as HTML.
     said
         A last sentence of the foot, as HTML.
-    script
-        The page's program, and `data` the JSON that it reads.
+    scripts
+        The page's programs, and `data` the JSON that they read.
+    after
+        What stands below the links to the sections, as HTML.
+    follows
+        Attributes of a page that asks the server it came from for news; None for a file.
     """
-    style = file("page.css")
+    style = "".join(map(file, styles))
     present = [(name, head, body) for name, head, body in sections if body]
     links = "".join(f'<a href="#{name}">{head}</a>' for name, head, _ in present)
     body = "".join(
         f'<section id="{name}"><h2>{head}</h2>{part}</section>' for name, head, part in present
     )
-    warned = "".join(f'<p class="note">Note: {text(note)}.</p>' for note in notes)
     program = ""
-    if script:
-        program = (
-            f'<script type="application/json" id="data">{data}</script><script>{script}</script>'
-        )
+    if scripts:
+        program = f'<script type="application/json" id="data">{data}</script>'
+        program += "".join(f"<script>{script}</script>" for script in scripts)
+    attributes = "".join(f' data-{name}="{text(v)}"' for name, v in (follows or {}).items())
     return (
         "<!DOCTYPE html>\n"
-        f'<html lang="en"><head><meta charset="utf-8">{_meta(author, keywords, script)}'
-        f"<title>{text(title)}</title><style>{style}</style></head><body>"
+        f'<html lang="en"><head><meta charset="utf-8">'
+        f"{_meta(author, keywords, scripts, follows is not None)}"
+        f"<title>{text(title)}</title><style>{style}</style></head><body{attributes}>"
         f"<header><h1>{text(title)}</h1>{_byline(author, keywords)}{lead}<nav>{links}</nav>"
-        f"</header><main>{warned}{body}</main>{_footer(command, said)}{program}</body></html>\n"
+        f"</header><main>{after}{warned(notes)}{body}</main>{_footer(command, said)}{program}"
+        "</body></html>\n"
     )
+
+
+def warned(notes: Iterable[str]) -> str:
+    """Return notes as HTML."""
+    return "".join(f'<p class="note">Note: {text(note)}.</p>' for note in notes)
 
 
 def file(name: str) -> str:
     """Return a file of the package: a style sheet or a script."""
     files = importlib.resources.files("n3hyper.report.output") / "page_files"
-    return (files / name).read_text(encoding="utf-8")
+    return files.joinpath(*name.split("/")).read_text(encoding="utf-8")
 
 
-def _meta(author: str, keywords: Sequence[str], script: str) -> str:
+def _meta(author: str, keywords: Sequence[str], scripts: Sequence[str], asks: bool) -> str:
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        policy += f"script-src 'sha256-{digest}'; "
+    if scripts:
+        digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+        hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+        policy += f"script-src {hashes}; "
+    if asks:
+        policy += "connect-src 'self'; "
     policy += "base-uri 'none'; form-action 'none'"
     named = [("viewport", "width=device-width, initial-scale=1"), ("generator", "n3hyper")]
     if author:

@@ -55,7 +55,7 @@ def _show_losses(axes: Axes, view: View, losses: Array) -> None:
     if above:
         axes.text(
             1.0, 1.01, f"{above} above the range", transform=axes.transAxes, ha="right",
-            va="bottom", fontsize=9, color=style.GREY,
+            va="bottom", color=style.GREY,
         )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def convergence(view: View) -> Figure | None:
     style.legend_above(axes)
     drawn.suptitle(
         style.plain(f"{view.heading}: {len(view.scan)} trials, best loss {best.loss:.4g}"),
-        x=0.01, ha="left", fontsize=12, fontweight="bold",
+        x=0.01, ha="left", fontweight="bold",
     )  # fmt: skip
     return drawn
 
@@ -133,13 +133,14 @@ def chi2_phi2(view: View) -> Figure | None:
         alpha=0.85, rasterized=chi2.size > style.RASTER,
     )  # fmt: skip
     front = summary.pareto(chi2, phi2)
-    axes.step(
-        chi2[front], phi2[front], where="post", color=style.RED, linewidth=1.4, alpha=0.8,
-        label="front: lower χ², larger φ²",
-    )  # fmt: skip
-    axes.scatter(
-        chi2[front], phi2[front], s=46, facecolors="none", edgecolors=style.RED, linewidths=1.4
-    )
+    if front.size > 1:
+        axes.step(
+            chi2[front], phi2[front], where="post", color=style.RED, linewidth=1.4, alpha=0.8,
+            label="front: lower χ², larger φ²",
+        )  # fmt: skip
+        axes.scatter(
+            chi2[front], phi2[front], s=46, facecolors="none", edgecolors=style.RED, linewidths=1.4
+        )
     if view.scan.best in trials:
         place = trials.index(view.scan.best)
         style.mark_best(axes, chi2[place], phi2[place])
@@ -180,14 +181,11 @@ def importance(view: View) -> Figure | None:
     axes.set_yticks(places, [style.plain(column(entry.name).label) for entry in entries])
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
-    axes.set_xlabel("share of the variance of the loss's rank (%)")
-    axes.set_title("What the loss depends on", x=-0.3)
-    axes.text(
-        0.98, 0.04, f"combinations of several: {100 * found.together:.0f}%\n"
-        f"fANOVA of a random forest, {found.trials} trials\n"
-        f"R² {found.score:.2f} on trials not seen\nerror bars: spread over the trees",
-        transform=axes.transAxes, ha="right", va="bottom", fontsize=9, color=style.GREY,
-    )  # fmt: skip
+    axes.set_xlabel(
+        "share of the variance of the loss's rank (%)\n"
+        f"combinations of several: {100 * found.together:.0f}%\n"
+        f"random forest of {found.trials} trials, R² {found.score:.2f} on others"
+    )
     return drawn
 
 
@@ -212,13 +210,13 @@ def folds(view: View) -> Figure | None:
     axes.set_ylim(*top)
     names = view.scan.fold_names
     ticks = [_fold_label(f + 1, names[f] if f < len(names) else "") for f in range(count)]
-    axes.set_xticks(range(count), ticks, fontsize=8 if any("\n" in t for t in ticks) else 10)
+    axes.set_xticks(range(count), ticks)
     axes.set_ylabel("loss of the fold")
     deciding = view.deciding_fold
     title = "Losses of the folds"
     if deciding is not None and math.isfinite(deciding.decides):
         title += f": fold {deciding.number} decides in {100 * deciding.decides:.0f}% of the trials"
-    drawn.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    drawn.suptitle(title, x=0.01, ha="left", fontweight="bold")
     axes.grid(visible=False, axis="x")
     style.legend_above(axes)
     return drawn
@@ -320,14 +318,14 @@ def _failed_share(view: View, name: str) -> dict[str, str]:
 
 
 def _violins(axes: Axes, groups: list[Array]) -> None:
-    """Draw violins at 0, 1, ... with their medians; none for fewer than five numbers."""
+    """Draw violins at 0, 1, ... with their medians; neither for fewer than five numbers."""
     for place, group in enumerate(groups):
         color = style.CYCLE[place % len(style.CYCLE)]
         if group.size >= 5 and np.ptp(group) > 1e-9 * max(1.0, float(np.abs(group).max())):
             bodies = axes.violinplot([group], [place], widths=0.75, showextrema=False)["bodies"]
             for body in bodies:  # type: ignore[attr-defined]
                 body.set(facecolor=color, edgecolor=color, alpha=0.4)
-        if group.size:
+        if group.size >= 5:
             median = float(np.median(group))
             axes.plot([place - 0.22, place + 0.22], [median] * 2, color=color, linewidth=2.5)
 

@@ -1,4 +1,4 @@
-"""Style of the figures: one font size for a slide, colours that colour-blind people tell apart."""
+"""Style of the figures: one size of letters, colours that colour-blind people tell apart."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from n3hyper.report.output.paper import SCREEN_SIZE
+
 SIZE: Final = (6.4, 4.2)
 """Inches."""
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -20,8 +22,12 @@ CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)
 
 SETTINGS: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
-    "font.size": 11,
-    "axes.titlesize": 12,
+    "font.size": SCREEN_SIZE,
+    "axes.titlesize": "medium",
+    "axes.labelsize": "medium",
+    "xtick.labelsize": "medium",
+    "ytick.labelsize": "medium",
+    "figure.titlesize": "medium",
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -34,7 +40,8 @@ SETTINGS: Final[dict[str, Any]] = {
     "xtick.color": "#333333",
     "ytick.color": "#333333",
     "legend.frameon": False,
-    "legend.fontsize": 9.5,
+    "legend.fontsize": "medium",
+    "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "n3hyper",
     "mathtext.fontset": "dejavusans",

@@ -17,6 +17,7 @@ def deliver(
     html: Path | None = None,
     figures: Path | None = None,
     figure_format: tuple[str, ...] = (),
+    width: str | None = None,
 ) -> None:
     """Write what the options of ``n3hyper report`` ask for.
 
@@ -24,9 +25,10 @@ def deliver(
     """
     said = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if figures is not None:
+        from n3hyper.report.output.paper import paper_of
         from n3hyper.report.pdfs.figures import write_figures
 
-        files = write_figures(view, figures, figure_format or ("png",))
+        files = write_figures(view, figures, figure_format or ("png",), paper_of(width))
         said.print(f"figures   {len(files)} in {figures}")
     if html is not None:
         from n3hyper.report.pdfs.page import write_page

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from n3hyper.errors import StoreError
 from n3hyper.report.errors import ReportError
+from n3hyper.report.output.paper import SCREEN, Paper, finish
 from n3hyper.report.output.style import styled
 from n3hyper.report.pdfs import plots
 from n3hyper.report.pdfs.view import FitView
@@ -90,12 +91,15 @@ def draw_svg(plan: Plan, view: FitView) -> bytes | None:
         drawn = plan.draw(view)
         if drawn is None:
             return None
+        finish(drawn, SCREEN)
         image = io.BytesIO()
         drawn.savefig(image, format="svg", dpi=DPI, metadata={"Date": None})
         return image.getvalue()
 
 
-def write_figures(view: FitView, folder: Path, formats: Sequence[str]) -> list[Path]:
+def write_figures(
+    view: FitView, folder: Path, formats: Sequence[str], paper: Paper = SCREEN
+) -> list[Path]:
     """Draw all figures into a folder.
 
     Raises
@@ -111,6 +115,7 @@ def write_figures(view: FitView, folder: Path, formats: Sequence[str]) -> list[P
                 drawn = plan.draw(view)
                 if drawn is None:
                     continue
+                finish(drawn, paper)
                 for ending in formats:
                     path = folder / f"{plan.name}.{ending}"
                     image = io.BytesIO()

@@ -28,7 +28,6 @@ _MOST_REPLICAS: Final = 100
 _FEW: Final = 10
 """Replicas that a vector figure draws as lines; of more it has an image."""
 _RANGES: Final[dict[str, tuple[float, float]]] = {"log": (1e-5, 1.0), "linear": (0.1, 1.0)}
-_TITLE: Final = 11
 
 
 def pdfs(view: FitView, q: float, axis: Axis) -> Figure:
@@ -74,7 +73,7 @@ def ratio(view: FitView, q: float, axis: Axis) -> Figure | None:
         axes.set_ylim(1 - min(2.5 * reach, 1.5), 1 + min(2.5 * reach, 1.5))
         _name(axes, rf"${combination.latex}$")
     _legend(drawn, panels[0])
-    drawn.supylabel(f"ratio to {style.plain(other.name)}", fontsize=10)
+    drawn.supylabel(f"ratio to {style.plain(other.name)}")
     return drawn
 
 
@@ -93,15 +92,14 @@ def distances(view: FitView, q: float) -> Figure | None:
             axes.plot(X, curve, color=color, label=rf"${combination.latex}$", linewidth=1.6)
         _x_axis(axes, "log")
         axes.set_ylim(0, 1.3 * max(2.0, float(np.nanmax(values))))
-        axes.set_title(title, fontsize=_TITLE)
+        axes.set_title(title)
         axes.set_xlabel("$x$")
         _one_sigma(axes, view.pdfs(q), other)
         if number == 0:
             axes.set_ylabel("distance")
-            axes.legend(ncols=3, fontsize=9, loc="upper left")
+            axes.legend(ncols=3, loc="upper left")
     drawn.suptitle(
         f"Distances to {style.plain(other.name)} at Q = {q:g} GeV",
-        fontsize=_TITLE,
         x=0.01,
         ha="left",
     )
@@ -114,7 +112,7 @@ def _one_sigma(axes: Axes, first: PDFs, second: PDFs) -> None:
     if level < axes.get_ylim()[1]:
         axes.axhline(level, color="#999999", linestyle="--", linewidth=1)
         axes.annotate(
-            r"1 $\sigma$", (1.0, level), xycoords=("axes fraction", "data"), fontsize=8,
+            r"1 $\sigma$", (1.0, level), xycoords=("axes fraction", "data"),
             ha="right", va="bottom", color="#666666",
         )  # fmt: skip
 
@@ -150,7 +148,7 @@ def chi2(view: FitView) -> Figure | None:
     largest = float(np.nanmax([row.mean + row.std for row in rows] + [row.chi2 for row in rows]))
     axes.set_xlim(0, 1.08 * max(largest, 1.2))
     labels = [f"{style.plain(row.name)}  ({row.ndata})" for row in rows]
-    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_yticks(places, labels)
     axes.set_ylim(-0.8, len(rows) - 0.2)
     axes.set_xlabel(r"$\chi^2$ per point")
     axes.grid(visible=False, axis="y")
@@ -189,7 +187,7 @@ def training(view: FitView) -> Figure | None:
                 axes.plot(
                     points[where, 0], points[where, 2], ".", color="#222222", markersize=4, zorder=4
                 )
-        axes.set_title(title, fontsize=_TITLE)
+        axes.set_title(title)
         axes.set_xlabel("epoch")
     low, high = 0.9 * min(ends), max(np.nanmedian(starts) * 1.5, 1.3 * max(ends))
     for axes in pair:
@@ -205,7 +203,7 @@ def training(view: FitView) -> Figure | None:
     ]
     if len(members) < len(replicas):
         handles.append(pair[1].plot([], [], color=style.RED, label="not in the set")[0])
-    pair[1].legend(handles=handles, fontsize=9)
+    pair[1].legend(handles=handles)
     return drawn
 
 
@@ -277,7 +275,7 @@ def setups(view: FitView, axis: Axis = "log") -> Figure | None:
         axes.set_ylim(-2.2, 2.2)
         _name(axes, rf"${combination.latex}$")
     _legend(drawn, panels[0])
-    drawn.supylabel(r"(mean of a setup $-$ mean of all) / $\sigma$", fontsize=10)
+    drawn.supylabel(r"(mean of a setup $-$ mean of all) / $\sigma$")
     return drawn
 
 
@@ -308,7 +306,7 @@ def _panels(q: float) -> tuple[Figure, list[Axes]]:
     panels = [drawn.add_subplot(rows, _COLUMNS, place + 1) for place in range(len(SHOWN))]
     for axes in panels[-_COLUMNS:]:
         axes.set_xlabel("$x$")
-    drawn.suptitle(f"Q = {q:g} GeV", fontsize=_TITLE, x=0.01, ha="left")
+    drawn.suptitle(f"Q = {q:g} GeV", x=0.01, ha="left")
     return drawn, panels
 
 
@@ -361,7 +359,7 @@ def _typical(values: Array, axis: Axis) -> float:
 
 def _name(axes: Axes, text: str) -> None:
     axes.text(
-        0.96, 0.94, text, transform=axes.transAxes, ha="right", va="top", fontsize=13, zorder=6,
+        0.96, 0.94, text, transform=axes.transAxes, ha="right", va="top", zorder=6,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1.5},
     )  # fmt: skip
 
@@ -369,6 +367,6 @@ def _name(axes: Axes, text: str) -> None:
 def _legend(drawn: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     drawn.legend(
-        handles, labels, loc="outside upper right", ncols=min(len(labels), 6), fontsize=9.5,
+        handles, labels, loc="outside upper right", ncols=min(len(labels), 6),
         frameon=False,
     )  # fmt: skip

@@ -69,6 +69,24 @@ def find_sources(paths: Sequence[Path], combine: bool = False) -> tuple[list[Sou
     return [_source(file) for file in unique], notes
 
 
+def stamp_of(paths: Sequence[Path], combine: bool = False) -> tuple[tuple[str, int, int], ...]:
+    """Return path, time of the last change and size of each file; another one tells of news.
+
+    Raises
+    ------
+    ReportError
+        As `find_sources` does.
+    """
+    found = []
+    for source in find_sources(paths, combine)[0]:
+        try:
+            state = source.path.stat()
+        except OSError as err:
+            raise ReportError(f"{source.path}: cannot be read: {err.strerror}") from None
+        found.append((str(source.path), state.st_mtime_ns, state.st_size))
+    return tuple(found)
+
+
 def _source(file: Path) -> Source:
     folder = _output_folder(file)
     card = folder / RUNCARD_COPY

@@ -6,11 +6,13 @@ this steps over what it does not understand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from n3hyper.errors import RuncardError
 from n3hyper.physics.objectives import LOSS_TYPES
+from n3hyper.runcard.names import OPTIMIZERS
 from n3hyper.runcard.old_cards.retired import replace_retired
 from n3hyper.runcard.old_cards.translation import Translation
 
@@ -33,12 +35,17 @@ OUT_OF_FITTING = (
 
 SAMPLING = {
     "separate_multiplicative": "separate_multiplicative",
+    "sep_mult": "separate_multiplicative",
     "use_t0": "use_t0_sampling",
     "use_t0_sampling": "use_t0_sampling",
 }
 """Keys that once stood below ``sampling``, and what they are called at the top level."""
 
 _LAGRANGE = {"pos": "positivity", "integ": "integrability"}
+_THCOVMAT = "theorycovmatconfig"
+_USES = ("use_thcovmat_in_fitting", "use_thcovmat_in_sampling")
+_OLD_RATES = {"min_lr": 5e-4, "max_lr": 0.5}
+"""Ends of the range of learning rates of old scans, with their defaults."""
 
 
 def modernise(card: dict[str, Any], source: str | None) -> Translation:
@@ -63,6 +70,8 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
         found.move(card.get("fitting"), key, card, key, ("fitting", ""))
     for old, new in SAMPLING.items():
         found.move(card.get("sampling"), old, card, new, ("sampling", ""))
+    found.move(card, "sep_mult", card, "separate_multiplicative", ("", ""))
+    _theory(found)
     _epochs(found, card.get("fitting"))
     for old in ("experiments", "experiment_inputs"):
         _flatten_experiments(found, old)
@@ -80,6 +89,7 @@ def modernise(card: dict[str, Any], source: str | None) -> Translation:
     meaning = "loss_type" if _mapping(kfold).get("loss") in tuple(LOSS_TYPES) else "fold_statistic"
     found.move(kfold, "loss", kfold, meaning, ("kfold", "kfold"))
     _parameters(found, card.get("parameters"), "parameters")
+    _optimizers(found, card.get("hyperscan_config"))
     trials = _list(_mapping(card.get("hyperscan_config")).get("parameters"))
     for index, trial in enumerate(trials):
         _parameters(found, trial, f"hyperscan_config.parameters[{index}]")
@@ -159,3 +169,66 @@ def _parameters(found: Translation, parameters: Any, where: str) -> None:
     optimizer = parameters.get("optimizer", {})
     for key in ("learning_rate", "clipnorm"):
         found.move(parameters, key, optimizer, key, (where, f"{where}.optimizer"))
+
+
+def _theory(found: Translation) -> None:
+    """Translate keys of theories that once stood elsewhere, and forms that they once had."""
+    card = found.card
+    theory = card.get("theory")
+    for where, section in (("", card), ("datacuts", card.get("datacuts"))):
+        found.move(section, "t0theoryid", theory, "t0theoryid", (where, "theory"))
+    if isinstance(theory, dict):
+        _commented_number(found, theory)
+    config = card.get(_THCOVMAT)
+    for where, section in (("", card), *((key, card.get(key)) for key in ("fitting", "sampling"))):
+        if isinstance(section, dict):
+            for key in _USES:
+                _use_of_uncertainties(found, section, key, where)
+    if isinstance(config, dict) and isinstance(config.get("point_prescription"), str):
+        config["point_prescription"] = [config["point_prescription"]]
+        there = (_THCOVMAT, _THCOVMAT)
+        found.move(config, "point_prescription", config, "point_prescriptions", there)
+
+
+def _commented_number(found: Translation, theory: dict[str, Any]) -> None:
+    """Read a number that a comment follows without a blank, which YAML takes for text."""
+    number = theory.get("theoryid")
+    commented = re.fullmatch(r"([\d_]+)#.*", number) if isinstance(number, str) else None
+    if commented is not None:
+        theory["theoryid"] = int(commented[1])
+        found.notes.append(
+            f"{found.place('theory.theoryid')}: {number!r} read as {theory['theoryid']} "
+            "(a comment begins with a blank and #)"
+        )
+
+
+def _use_of_uncertainties(
+    found: Translation, section: dict[str, Any], key: str, where: str
+) -> None:
+    config = found.card.get(_THCOVMAT)
+    if isinstance(config, dict):
+        found.move(section, key, config, key, (where, _THCOVMAT))
+    elif section.get(key) is False:
+        del section[key]
+        found.notes.append(f"{where}{'.' if where else ''}{key}: ignored (it is false)")
+
+
+def _optimizers(found: Translation, search: Any) -> None:
+    """Turn ``optimizer: {names, min_lr, max_lr}`` of old scans into a list of optimizers."""
+    old = _mapping(search).get("optimizer")
+    if not isinstance(old, Mapping) or "names" not in old or set(old) - {"names", *_OLD_RATES}:
+        return
+    names = list(OPTIMIZERS) if old["names"] == "ALL" else old["names"]
+    low, high = (old.get(key, default) for key, default in _OLD_RATES.items())
+    rate = {"sampling": "log", "min": low, "max": high}
+    search["optimizer"] = [
+        {"optimizer_name": name, "learning_rate": dict(rate)}
+        for name in (names if isinstance(names, list) else [names])
+    ]
+    place = found.place("hyperscan_config.optimizer")
+    for index, _ in enumerate(search["optimizer"]):
+        at = f"hyperscan_config.optimizer[{index}]"
+        found.moved[f"{at}.optimizer_name"] = f"{place}.names"
+        found.moved[f"{at}.learning_rate.min"] = f"{place}.min_lr"
+        found.moved[f"{at}.learning_rate.max"] = f"{place}.max_lr"
+    found.notes.append(f"{place}: old spelling, read as optimizers with learning rates in a range")

@@ -8,8 +8,9 @@ and sets that are now several.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from n3hyper.errors import RuncardError
 from n3hyper.runcard.old_cards.translation import Translation
 
 _ITERATED = (
@@ -19,6 +20,7 @@ _ITERATED = (
 
 SUCCESSORS: Mapping[str, tuple[str, ...]] = {
     **{f"{name}_dw": (f"{name}_dw_ite",) for name in _ITERATED},
+    "DYE886R": ("DYE886R_dw_ite",),
     "CHORUSNUPb": ("CHORUSNU",),
     "CHORUSNBPb": ("CHORUSNB",),
     "NTVNUDMNFe": ("NTVNUDMN",),
@@ -31,6 +33,8 @@ SUCCESSORS: Mapping[str, tuple[str, ...]] = {
     "CMSTTBARTOT": ("CMSTTBARTOT7TEV", "CMSTTBARTOT8TEV", "CMSTTBARTOT13TEV"),
 }
 """Name -> what nnpdf_data knows instead, one set or several."""
+GONE: Final = ("POSDYC",)
+"""Positivity sets that nnpdf_data no longer has, without a successor."""
 
 
 def replace_retired(found: Translation) -> None:
@@ -38,6 +42,7 @@ def replace_retired(found: Translation) -> None:
     inputs = found.card.get("dataset_inputs")
     if isinstance(inputs, list):
         _replace_inputs(found, inputs)
+    _refuse_gone(found)
     kfold = found.card.get("kfold")
     partitions = kfold.get("partitions") if isinstance(kfold, Mapping) else None
     for partition in partitions if isinstance(partitions, list) else ():
@@ -67,3 +72,18 @@ def _replace_inputs(found: Translation, inputs: list[Any]) -> None:
 
 def _successors(name: Any) -> tuple[Any, ...]:
     return SUCCESSORS.get(name, (name,)) if isinstance(name, str) else (name,)
+
+
+def _refuse_gone(found: Translation) -> None:
+    positivity = found.card.get("positivity")
+    sets = positivity.get("posdatasets") if isinstance(positivity, Mapping) else None
+    for index, entry in enumerate(sets if isinstance(sets, list) else ()):
+        name = entry.get("dataset") if isinstance(entry, Mapping) else None
+        if name in GONE:
+            raise RuncardError(
+                "nnpdf_data no longer has it, nor a successor",
+                source=found.source,
+                key=found.place(f"positivity.posdatasets[{index}].dataset"),
+                value=name,
+                hint="remove it; NNPDF4.0 has NNPDF_POS_2P24GEV_XCQ for charm",
+            )

@@ -7,7 +7,6 @@ from n3hyper.runcard.keys import (
     IGNORED_FLAVOUR,
     REFUSED_BASES,
     REFUSED_FITTING,
-    REFUSED_SUM_RULES,
 )
 from n3hyper.runcard.model import Fitting, Flavour
 from n3hyper.runcard.names import FIT_BASES, SUM_RULES
@@ -66,8 +65,6 @@ def read_sum_rules(node: Node | None) -> str | bool:
     if node.value is False:
         return False
     name = node.text().upper()
-    if name in REFUSED_SUM_RULES:
-        node.fail("not supported", REFUSED_SUM_RULES[name])
     known = {rule.upper(): rule for rule in SUM_RULES}
     if name not in known:
         node.fail("unknown name", near(node.value, (*SUM_RULES, "true", "false")))

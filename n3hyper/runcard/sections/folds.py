@@ -13,6 +13,7 @@ from n3hyper.physics.objectives import (
     default_proportion,
 )
 from n3hyper.runcard.dataset_names import present_name
+from n3hyper.runcard.keys import IGNORED_KFOLD
 from n3hyper.runcard.model import KFold, Partition
 from n3hyper.runcard.names import PENALTIES
 from n3hyper.runcard.node import Node, near
@@ -34,7 +35,7 @@ _FOLD_STATISTICS = (*STATISTICS, *WHOLE_FITS)
 
 def read_kfold(node: Node, datasets: Sequence[str]) -> KFold:
     """Read ``kfold``; its partitions may name the `datasets` of dataset_inputs."""
-    section = node.section(_KEYS)
+    section = node.section(_KEYS, ignored=IGNORED_KFOLD)
     losses, replicas, folds = (
         section.get(key) for key in ("loss_type", "replica_statistic", "fold_statistic")
     )

@@ -17,6 +17,8 @@ _CONSTRAINTS = {
     ("NNPDF_INTEG", "INTEG"): "constraints stand under integrability.integdatasets",
 }
 _COMBOCUTS = "NNPDF31"
+_POLICY = ("use_cuts", "cuts_intersection_spec")
+_INTERSECTION = "fromintersection"
 _DEFAULTS = {"q2min": "q2min", "w2min": "w2min", "maxTau": "max_tau"}
 _DIAGONAL_FRAC = 0.75  # n3fit's default
 
@@ -58,11 +60,11 @@ def _read_dataset(entry: Node) -> DatasetInput:
 
 def read_datacuts(node: Node | None, top: Section) -> DataCuts:
     """Read ``datacuts`` and the rules that may stand beside it."""
-    known = ("q2min", "w2min", "use_t0", "t0pdfset", "combocuts", "maxTau", "use_cuts")
+    known = ("q2min", "w2min", "use_t0", "t0pdfset", "unpolarized_bc", "combocuts", "maxTau")
     section = None
     if node is not None:
         section = node.section(
-            (*known, *FILTER_KEYS), ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS
+            (*known, *_POLICY, *FILTER_KEYS), ignored=IGNORED_DATACUTS, refused=REFUSED_DATACUTS
         )
     rules, added, dropped, defaults = (find_key(key, top, section) for key in FILTER_KEYS)
     cuts: dict[str, Any] = {
@@ -73,16 +75,41 @@ def read_datacuts(node: Node | None, top: Section) -> DataCuts:
     }
     if section is None:
         return DataCuts(**cuts)
-    combocuts, use_cuts = section.get("combocuts"), section.get("use_cuts")
+    combocuts = section.get("combocuts")
     if combocuts is not None and combocuts.value != _COMBOCUTS:
         combocuts.fail("unknown set of cuts", f"only {_COMBOCUTS} is known, and always applied")
-    if use_cuts is not None and use_cuts.value != "internal":
-        use_cuts.fail("not supported", "NNPDF's rules ('internal') are applied; remove the key")
-    t0pdfset = section.get("t0pdfset")
+    t0pdfset, unpolarized = section.get("t0pdfset"), section.get("unpolarized_bc")
     use_t0 = section.flag("use_t0", True)
     if section.get("use_t0") is not None and use_t0:
         section.need("t0pdfset", "name an LHAPDF set, or write use_t0: false")
-    return DataCuts(use_t0=use_t0, t0pdfset=None if t0pdfset is None else t0pdfset.text(), **cuts)
+    return DataCuts(
+        use_t0=use_t0,
+        t0pdfset=None if t0pdfset is None else t0pdfset.text(),
+        unpolarized_bc=None if unpolarized is None else unpolarized.text(),
+        intersection=_read_intersection(section),
+        **cuts,
+    )
+
+
+def _read_intersection(section: Section) -> tuple[int, ...]:
+    """Read ``use_cuts``, and the theories whose cuts a point must pass if these are several."""
+    policy, spec = (section.get(key) for key in _POLICY)
+    if policy is not None and policy.value not in ("internal", _INTERSECTION):
+        policy.fail(
+            "not supported", "NNPDF's rules ('internal') are applied, to all data; remove the key"
+        )
+    if policy is None or policy.value == "internal":
+        if spec is not None:
+            spec.fail("not used", f"write use_cuts: {_INTERSECTION}, or remove the key")
+        return ()
+    spec = section.need("cuts_intersection_spec", "list theories, as [{theoryid: 708}, ...]")
+    theories = [
+        entry.section(("theoryid",)).need("theoryid", "the number of a theory").integer(0)
+        for entry in spec.items("theories")
+    ]
+    if not theories:
+        spec.fail("no theories", "list some, as [{theoryid: 708}, ...]")
+    return tuple(theories)
 
 
 def _read_bounds(datacuts: Section | None, defaults: Node | None) -> dict[str, float]:
@@ -102,9 +129,13 @@ def _read_bounds(datacuts: Section | None, defaults: Node | None) -> dict[str, f
 
 
 def read_theory(node: Node) -> Theory:
-    """Read ``theory``: the number of the theory folder."""
-    section = node.section(("theoryid",))
-    return Theory(section.need("theoryid", "the number of a theory folder").integer(0))
+    """Read ``theory``: the number of the theory folder, and of that of the t0 predictions."""
+    section = node.section(("theoryid", "t0theoryid"))
+    of_t0 = section.get("t0theoryid")
+    return Theory(
+        section.need("theoryid", "the number of a theory folder").integer(0),
+        None if of_t0 is None else of_t0.integer(0),
+    )
 
 
 def read_lagrange(node: Node | None, key: str) -> tuple[LagrangeSet, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from n3hyper.fitting.loss.table_making.bilinear import BilinearTables, Combination, Family
 from n3hyper.fitting.loss.table_making.compression import Compressed
-from n3hyper.fitting.loss.table_making.table_rows import Prediction, Rows
+from n3hyper.fitting.loss.table_making.table_rows import Prediction, Rows, offsets_of
 from n3hyper.fitting.loss.tables import FACTORS, Product, Segment
 from n3hyper.physics.arrays import Array
 
@@ -72,7 +72,8 @@ class RowsBuilder:
             ]
             second = where[1] if len(where) > 1 else None
             form, product = alike[0].prediction.form, self.first_product + key[0]
-            segment = Segment(form, product, where[0], second, len(alike), key[1])
+            offset = offsets_of([row.prediction for row in alike])
+            segment = Segment(form, product, where[0], second, len(alike), key[1], offset)
             yield segment, [row.prediction.place for row in alike]
 
     def _key(self, row: Rows) -> tuple[int, int, Combination]:
@@ -131,7 +132,8 @@ class FormsBuilder:
         if alike:
             where = [self._add(alike, k) for k in range(len(alike[0].operands))]
             second = where[1] if len(where) > 1 else None
-            segment = Segment(alike[0].form, self.first_product, where[0], second, len(alike), 0)
+            form, product, offset = alike[0].form, self.first_product, offsets_of(alike)
+            segment = Segment(form, product, where[0], second, len(alike), 0, offset)
             yield segment, [prediction.place for prediction in alike]
 
     def _add(self, chosen: list[Prediction], operand: int) -> tuple[int, int]:

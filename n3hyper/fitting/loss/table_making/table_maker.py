@@ -30,6 +30,7 @@ from n3hyper.fitting.loss.tables import (
     FACTORS,
     LESS_MAGNITUDE,
     LINEAR,
+    MINUS_MAGNITUDE,
     PLAIN,
     QUOTIENT,
     Segment,
@@ -146,14 +147,12 @@ def make_tables(
         What hadronic tables are compressed to; None for tables without loss.
     """
     basis = flavour_basis(rotation, rules)
-    builders = _builders(
-        list(predictions_of(theory.observables)), RowMaker(theory, basis), precision
-    )
+    builders = _builders(list(predictions_of(theory)), RowMaker(theory, basis), precision)
     segments: list[Segment] = []
     order: list[int] = []
     data_segments = 0
     for is_data in (True, False):
-        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE):
+        for form in (PLAIN, QUOTIENT, LESS_MAGNITUDE, MINUS_MAGNITUDE):
 
             def chosen(made: Prediction, form: str = form, is_data: bool = is_data) -> bool:
                 return made.form == form and (made.place < ndata) == is_data

@@ -18,10 +18,11 @@ from n3hyper.fitting.loss.table_making.bilinear import (
     Family,
     padded_rank,
 )
+from n3hyper.fitting.loss.table_making.constant_rows import without_constants
 from n3hyper.fitting.loss.table_making.hadronic_rows import HadronicRows
 from n3hyper.fitting.loss.tables import LESS_MAGNITUDE, PLAIN, QUOTIENT, FlavourBasis
 from n3hyper.physics.arrays import Array
-from n3hyper.theory.stack import Observable, TheoryStack
+from n3hyper.theory.stack import TheoryStack
 
 NEGLIGIBLE: Final = 1e-13
 """Table entries below this part of the largest one of their row count as zero."""
@@ -61,24 +62,35 @@ class Prediction:
     form: str
     first: Combination
     second: Combination
+    offset: float = 0.0
+    """A number that is added."""
 
     @property
     def operands(self) -> tuple[Combination, ...]:
         return (self.first, self.second) if self.second else (self.first,)
 
 
-def predictions_of(observables: tuple[Observable, ...]) -> Iterator[Prediction]:
+def predictions_of(theory: TheoryStack) -> Iterator[Prediction]:
     """Yield all predictions, with combinations of rows of the raw vector."""
-    for number, observable in enumerate(observables):
-        form, first, second = form_of(observable.operation, len(observable.operands))
+    start = theory.first_constant
+    for number, observable in enumerate(theory.observables):
+        form, *parts = form_of(observable.operation, len(observable.operands))
         for point in range(observable.ndata):
-            yield Prediction(
-                number,
-                observable.slice.start + point,
-                form,
-                tuple((int(observable.operands[k][point]), factor) for k, factor in first),
-                tuple((int(observable.operands[k][point]), factor) for k, factor in second),
+            first, second = (
+                tuple((int(observable.operands[k][point]), factor) for k, factor in part)
+                for part in parts
             )
+            try:
+                reduced = without_constants(form, first, second, start, theory.constants)
+            except TheoryError as error:
+                raise TheoryError(f"{observable.name}: {error}") from None
+            yield Prediction(number, observable.slice.start + point, *reduced)
+
+
+def offsets_of(predictions: list[Prediction]) -> tuple[float, ...]:
+    """Return the numbers that are added to predictions; none where all of them are zero."""
+    offsets = tuple(each.offset for each in predictions)
+    return offsets if any(offsets) else ()
 
 
 @dataclass(frozen=True, eq=False)

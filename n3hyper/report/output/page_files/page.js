@@ -1,109 +1,145 @@
-"use strict";
-// The table of trials: sorted by a click on a column, filtered by what is typed below it.
-(function () {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const table = document.getElementById("trials");
-  const said = document.getElementById("said");
-  const PAGE = 100;
-  let order = data.rows.map((_, i) => i);
-  let sorted = { column: data.sort, down: false };
-  let page = 0;
-  const filters = data.columns.map(() => "");
+// The page put together: its figures, its switches, and the scan that it follows.
 
-  const isNumber = (v) => typeof v === "number";
+const place = (id) => document.getElementById(id);
+const named = (names) => names.filter((name) => trials.columns.has(name)).map((name) => [name, label(name)]);
+const scores = () => named(trials.scores);
+const factors = () => named(trials.factors);
+const axes = () => [...named(["hyper_loss_chi2", "hyper_loss_phi2", "iteration"]), ...scores().filter(([name]) => !["hyper_loss_chi2", "hyper_loss_phi2"].includes(name)), ...factors()];
 
-  function compare(a, b) {
-    const va = data.rows[a][sorted.column], vb = data.rows[b][sorted.column];
-    if (va === vb) return a - b;
-    if (va === null) return 1; // what is not there comes last, whichever way
-    if (vb === null) return -1;
-    const first = isNumber(va) && isNumber(vb) ? va - vb : String(va).localeCompare(String(vb));
-    return sorted.down ? -first : first;
-  }
+// A figure, unless it is there already: a scan that is followed gets more of them as it goes on.
+function add(Kind, where, about) {
+  return figures.some((figure) => figure.id === about.id) ? null : new Kind(where, about);
+}
 
-  function passes(value, text) {
-    const match = /^\s*(<=|>=|!=|<|>|=)?\s*(.*?)\s*$/.exec(text);
-    const sign = match[1], wanted = match[2];
-    if (wanted === "") return true;
-    if (value === null) return false;
-    const number = Number(wanted);
-    if (sign && isNumber(value) && !Number.isNaN(number)) {
-      if (sign === "<") return value < number;
-      if (sign === ">") return value > number;
-      if (sign === "<=") return value <= number;
-      if (sign === ">=") return value >= number;
-      return (sign === "=") === (value === number);
-    }
-    const has = String(value).toLowerCase();
-    if (sign === "=") return has === wanted.toLowerCase();
-    if (sign === "!=") return has !== wanted.toLowerCase();
-    return has.includes(wanted.toLowerCase());
-  }
-
-  function shown(value, column) {
-    if (value === null) return "";
-    if (!isNumber(value) || data.columns[column].whole) return String(value);
-    const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(3);
-    return String(Number(value.toPrecision(4)));
-  }
-
-  function draw() {
-    const kept = order.filter((i) => filters.every((f, c) => f === "" || passes(data.rows[i][c], f)));
-    const pages = Math.max(1, Math.ceil(kept.length / PAGE));
-    page = Math.min(page, pages - 1);
-    const body = document.createElement("tbody");
-    for (const i of kept.slice(page * PAGE, (page + 1) * PAGE)) {
-      const row = body.insertRow();
-      if (i === data.best) row.className = "best";
-      else if (data.failed.includes(i)) row.className = "failed";
-      data.rows[i].forEach((value, c) => {
-        const cell = row.insertCell();
-        cell.textContent = shown(value, c);
-        if (isNumber(value)) cell.className = "n";
+function furnish() {
+  if (place("scan-figures")) {
+    const scan = place("scan-figures");
+    add(Figure, scan, {
+      id: "convergence", title: "Convergence", caption: "Each trial, the best so far, and the failures.", build: convergence,
+      choices: [{ name: "y", text: "of", options: scores, value: "loss" }],
+    });
+    if (trials.parts.length) {
+      add(Figure, scan, {
+        id: "parts", title: "What the loss is made of", caption: "The χ² of the data left out, and each penalty.", build: parts, zoom: false,
+        choices: [{ name: "order", text: "show", options: [["best", "the best trials"], ["order", "all in their order"]], value: "best" }],
       });
     }
-    table.replaceChild(body, table.tBodies[0]);
-    said.textContent = kept.length + " of " + data.rows.length + " trials, page " + (page + 1) + " of " + pages;
-    document.getElementById("back").disabled = page === 0;
-    document.getElementById("on").disabled = page >= pages - 1;
-    table.querySelectorAll("thead th[data-column]").forEach((head) => {
-      if (Number(head.dataset.column) !== sorted.column) head.removeAttribute("aria-sort");
-      else head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+    add(Figure, scan, {
+      id: "pairs", title: "One against the other", caption: "On the data left out, unless other columns are chosen.", build: pairs,
+      choices: [
+        { name: "x", text: "x", options: axes, value: trials.columns.has("hyper_loss_chi2") ? "hyper_loss_chi2" : "iteration" },
+        { name: "y", text: "y", options: axes, value: trials.hasPhi2 ? "hyper_loss_phi2" : "loss" },
+      ],
     });
+    if (trials.running.length) {
+      add(Figure, scan, {
+        id: "running", title: "Running means", caption: "Over all trials so far, of those below the thresholds: whether TPE still learns.", build: running, zoom: false,
+        choices: [{ name: "mean", text: "of", options: () => trials.running.map((each) => [each.name, each.label]) }],
+      });
+    }
+    if (trials.began.some((value) => value !== null)) {
+      add(Figure, scan, { id: "timeline", title: "Timeline", caption: "When each trial ran.", build: timeline });
+    }
+    if (trials.folds.names.length) {
+      add(Figure, scan, { id: "folds", title: "Losses of the folds", caption: "A point for each trial and fold.", build: folds });
+    }
   }
-
-  function sortBy(column) {
-    sorted = { column: column, down: sorted.column === column && !sorted.down };
-    order.sort(compare);
-    page = 0;
-    draw();
+  if (place("parallel-figure") && trials.factors.length) {
+    const figure = add(Parallel, place("parallel-figure"), {
+      id: "parallel", title: "Parallel coordinates", caption: "A line for each trial. Draw a range on an axis to choose trials in all figures and in the table; a click on the axis takes it away.", build: parallelOption, tall: true, zoom: false,
+      choices: [{ name: "most", text: "lines", options: [["100", "best 100"], ["300", "best 300"], ["1000", "best 1000"], ["1000000", "all"]], value: "300" }],
+    });
+    if (figure) {
+      figure.canvas.setAttribute("role", "img");
+      parallelBoxes(figure);
+    }
   }
+  if (place("parameter-figures") && trials.factors.length) {
+    const first = trials.important;
+    const ours = place("parameter-figures");
+    if (trials.factors.length > 1) {
+      add(Figure, place("contour-figure"), {
+        id: "contour", title: "Two hyperparameters", caption: "Mean loss around each point (Gaussian mean of the trials nearby); no colour where no trial is near.", build: contour, tall: true,
+        choices: [
+          { name: "x", text: "x", options: factors, value: first[0] },
+          { name: "y", text: "y", options: factors, value: first[1] },
+        ],
+      });
+    }
+    const of = { name: "of", text: "of", options: factors, value: first[0] };
+    add(Figure, place("contour-figure"), { id: "drawn", title: "Drawn, and the best", caption: "Shares of values among all trials and among the best fifth.", build: drawn, zoom: false, choices: [of] });
+    add(Figure, place("contour-figure"), { id: "failures", title: "Failures by value", caption: "All trials, also while failed ones are not shown.", build: failures, zoom: false, choices: [of] });
+    for (const name of trials.factors) {
+      const words = label(name);
+      add(Figure, ours, { id: "parameter-" + name, title: words[0].toUpperCase() + words.slice(1), caption: "Loss of each trial.", build: slice(name) });
+    }
+  }
+}
 
-  const heads = table.tHead.rows[0], boxes = table.tHead.rows[1];
-  data.columns.forEach((column, c) => {
-    const head = document.createElement("th");
-    head.textContent = column.short;
-    head.title = column.name + ": " + column.meaning;
-    head.dataset.column = c;
-    head.tabIndex = 0;
-    head.addEventListener("click", () => sortBy(c));
-    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sortBy(c); });
-    heads.appendChild(head);
-    const box = document.createElement("input");
-    box.setAttribute("aria-label", "filter " + column.name);
-    box.dataset.filter = column.name;
-    box.addEventListener("input", () => { filters[c] = box.value; page = 0; draw(); });
-    boxes.appendChild(document.createElement("th")).appendChild(box);
+function switches() {
+  const tie = (id, key, call) => {
+    const box = place(id);
+    box.checked = state[key];
+    box.addEventListener("change", () => { state[key] = box.checked; call(); });
+  };
+  tie("show-failed", "failed", choose);
+  tie("log-loss", "logLoss", redraw);
+  tie("whole-range", "whole", redraw);
+  const colour = place("colour");
+  const fill = () => {
+    const offered = [["", "as suits the figure"], ["iteration", "trial"], ...scores(), ...factors()];
+    colour.replaceChildren(...offered.map(([key, words]) => make("option", { value: key }, words)));
+    colour.value = state.colour;
+  };
+  fill();
+  on("trials", fill);
+  colour.addEventListener("change", () => { state.colour = colour.value; redraw(); });
+  place("clear-all").addEventListener("click", () => {
+    state.brush = null;
+    clearMarks();
+    place("clear").click();
   });
-  document.getElementById("back").addEventListener("click", () => { page -= 1; draw(); });
-  document.getElementById("on").addEventListener("click", () => { page += 1; draw(); });
-  document.getElementById("clear").addEventListener("click", () => {
-    filters.fill("");
-    table.querySelectorAll("input").forEach((box) => { box.value = ""; });
-    page = 0;
-    draw();
+  on("visible", () => {
+    const hidden = state.brush !== null || [...state.filters.values()].some((text) => text !== "");
+    place("clear-all").hidden = !hidden && !state.marks.length;
+    place("chosen").textContent = hidden ? visible.length + " trials chosen" : "";
   });
-  order.sort(compare);
-  draw();
-})();
+  on("marks", () => { place("clear-all").hidden = !state.marks.length && place("chosen").textContent === ""; });
+}
+
+// Ask the server for what is new. The page keeps all that the reader has chosen.
+function follow() {
+  const wait = 1000 * Number(document.body.dataset.follow);
+  const status = place("following");
+  let version = document.body.dataset.version;
+  async function ask() {
+    try {
+      const answer = await fetch("data.json", { headers: version ? { "If-None-Match": version } : {}, cache: "no-store" });
+      if (answer.status === 200) {
+        const found = await answer.json();
+        version = answer.headers.get("ETag");
+        if (found.waiting) throw new Error(found.waiting);
+        for (const [id, html] of Object.entries(found.pieces)) {
+          const element = place(id), open = [...element.querySelectorAll("details")].map((each) => each.open);
+          element.innerHTML = html; // escaped by the server, and the policy of the page runs no script in it
+          element.querySelectorAll("details").forEach((each, at) => { each.open = Boolean(open[at]); });
+        }
+        replaceTrials(found.data);
+      }
+      status.textContent = "following the scan, " + new Date().toLocaleTimeString();
+    } catch (problem) {
+      status.textContent = problem instanceof TypeError ? "the server does not answer; the page stays as it is" : problem.message;
+    }
+    setTimeout(ask, wait);
+  }
+  ask();
+}
+
+furnish();
+on("trials", furnish);
+switches();
+drawHeads();
+choose();
+tell("marks");
+if (document.body.dataset.follow) follow();
+document.body.dataset.ready = "yes";

@@ -7,8 +7,9 @@ Run it in that folder, in an environment of its own that has nnpdf and something
 
 THEORIES is a folder that holds `theory_40000000/fastkernel`, LHAPDF one that holds the PDF set
 `toy_t0`. Both enter the numbers only through the t0 and replica predictions, which are stored
-with them. `--only PART` makes one part. README.md says what each file holds. n3hyper is not
-imported here.
+with them. `--only PART` makes one part. The parts of `MADE_UP` are made with theories and PDF sets
+that `python -m tests.support.varied_theories FOLDER` writes (FOLDER/theories, FOLDER/lhapdf).
+README.md says what each file holds. n3hyper is not imported here.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from make_reference.rewards import make_rewards
 from make_reference.rules import make_rules
 from make_reference.scaling import make_scaling
 from make_reference.scores import make_scores
+from make_reference.varied import make_polarized, make_varied
 
 PARTS = {
     "cuts": make_cuts,
@@ -40,6 +42,7 @@ PARTS = {
     "rewards": make_rewards,
     "objective": make_objective,
 }
+MADE_UP = {"varied": make_varied, "polarized": make_polarized}
 
 
 def set_up(share: Path, theories: Path, lhapdf: Path) -> None:
@@ -58,12 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("theories", type=Path, help="folder of theory_40000000")
     parser.add_argument("lhapdf", type=Path, help="folder of the PDF set toy_t0")
-    parser.add_argument("--only", choices=PARTS, help="make only this part")
+    parser.add_argument("--only", choices=[*PARTS, *MADE_UP], help="make only this part")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as share:
         set_up(Path(share), arguments.theories, arguments.lhapdf)
         for part in [arguments.only] if arguments.only else PARTS:
-            PARTS[part]()
+            (PARTS | MADE_UP)[part]()
 
 
 if __name__ == "__main__":
