@@ -19,10 +19,11 @@ def command(ctx: click.Context, shell: str) -> None:
     \b
     For good:
       bash: n3hyper completions bash > ~/.local/share/bash-completion/completions/n3hyper
-      zsh:  n3hyper completions zsh > ~/.zfunc/_n3hyper, with fpath+=~/.zfunc before compinit
+      zsh:  n3hyper completions zsh > ~/.zfunc/_n3hyper
       fish: n3hyper completions fish > ~/.config/fish/completions/n3hyper.fish
 
-    In a running bash or zsh: eval "$(n3hyper completions bash)".
+    The folder for zsh has to be in fpath before compinit runs (fpath+=~/.zfunc in ~/.zshrc). In a
+    running bash or zsh: eval "$(n3hyper completions bash)".
     """
     found = get_completion_class(shell)
     assert found is not None

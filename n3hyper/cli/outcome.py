@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from n3hyper.hyper_optimization.record import known_mask, known_parts
 from n3hyper.hyper_optimization.scores.loss_parts import in_words
 
 
@@ -41,7 +42,7 @@ def loss_in_words(result: Mapping[str, Any]) -> str:
     >>> loss_in_words({"loss": 1.7})
     'loss 1.7000'
     """
-    parts = result.get("loss_parts")
+    parts = known_parts(result.get("loss_parts"))
     words = f"loss {result['loss']:.4f}"
     return f"{words} = {in_words(parts)}" if parts else words
 
@@ -53,7 +54,7 @@ def replicas_in_words(result: Mapping[str, Any]) -> str:
     >>> replicas_in_words({"kfold_meta": {"replicas_used": used}})
     'replicas that count 2, 1 of 2'
     """
-    used = (result.get("kfold_meta") or {}).get("replicas_used") or []
+    used = known_mask((result.get("kfold_meta") or {}).get("replicas_used"))
     if all(all(row) for row in used):
         return ""
     return f"replicas that count {', '.join(str(sum(row)) for row in used)} of {len(used[0])}"

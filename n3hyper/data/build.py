@@ -30,6 +30,7 @@ from n3hyper.errors import DataError, RuncardError
 from n3hyper.physics.arrays import Array, Index, Mask, frozen
 from n3hyper.physics.chi2 import FactoredCovariance
 from n3hyper.runcard.model import ClosureTest, DatasetInput, LagrangeSet, Partition, Runcard
+from n3hyper.system.memory import give_back
 from n3hyper.theory.boundary import Boundary
 from n3hyper.theory.build_stack import build_stack
 from n3hyper.theory.folders import TheoryCard, find_theory, theory_card
@@ -115,6 +116,7 @@ def build_problem(
         "replicas": str(replicas),
         "positivity and integrability": fingerprint(runcard.positivity, runcard.integrability),
     }
+    give_back()
     return FitProblem(
         theory=stack,
         datasets=_dataset_infos(loaded),

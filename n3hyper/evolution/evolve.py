@@ -37,6 +37,7 @@ from n3hyper.evolution.steps import FLAVOUR_PIDS
 from n3hyper.evolution.sum_rules import sum_rules
 from n3hyper.hyper_optimization.paths import NNFIT, POSTFIT, RUNCARD_COPY
 from n3hyper.physics.arrays import Array
+from n3hyper.runcard.names import POLARIZED
 from n3hyper.runcard.yaml_file import read_yaml
 from n3hyper.theory.lhapdf import read_member
 
@@ -137,6 +138,7 @@ def require_eko() -> None:
 def _theoryid(folder: Path) -> int:
     runcard = folder / RUNCARD_COPY
     document = read_yaml(runcard)
+    _refuse_polarized(document, runcard)
     theory = document.get("theory") if isinstance(document, Mapping) else None
     number = theory.get("theoryid") if isinstance(theory, Mapping) else None
     if isinstance(number, bool) or not isinstance(number, int):
@@ -144,6 +146,20 @@ def _theoryid(folder: Path) -> int:
             "not the number of a theory", source=runcard, key="theory.theoryid", value=number
         )
     return number
+
+
+def _refuse_polarized(document: Any, runcard: Path) -> None:
+    """Refuse polarised PDFs, whose splitting functions are others."""
+    fitting = document.get("fitting") if isinstance(document, Mapping) else None
+    fitbasis = fitting.get("fitbasis") if isinstance(fitting, Mapping) else None
+    if str(fitbasis).startswith(POLARIZED):
+        raise RuncardError(
+            "polarised PDFs are not evolved",
+            source=runcard,
+            key="fitting.fitbasis",
+            value=fitbasis,
+            hint="evolven3fit evolve --use_polarized does it",
+        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.batches import Training
 from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.trained import Trained
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.physics.arrays import Array
 from n3hyper.physics.chi2 import chi2_per_replica
 
@@ -145,7 +145,7 @@ class ModelTrainer:
         clock = Clock()
         with clock("setup"):
             settings = FitSettings.from_params(self._unrolled(params))
-            trial = Trial.of(self.inputs, settings, start)
+            trial = TrialModels.of(self.inputs, settings, start)
         trained = self.training.train(trial, clock)
         with clock("evaluate"):
             fit = self._result(trial, trained, clock.seconds)
@@ -164,7 +164,9 @@ class ModelTrainer:
                 flat.update(params[key])
         return flat
 
-    def _result(self, trial: Trial, trained: Trained, seconds: Mapping[str, float]) -> BatchFit:
+    def _result(
+        self, trial: TrialModels, trained: Trained, seconds: Mapping[str, float]
+    ) -> BatchFit:
         shape = (self.inputs.folds, self.problem.replicas)
         found = trained.best_epoch >= 0
         replicas = self.problem.replicas

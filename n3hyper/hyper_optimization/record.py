@@ -39,7 +39,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +84,8 @@ OF_SEVERAL: Final = ("hyper_losses_phi2", "trvl_losses_phi2")
 """Those that need two usable replicas, and are empty where a fold has fewer."""
 REPLICA_SCORES: Final = ("validation_losses", "experimental_losses", "hyper_losses")
 """Entries of kfold_meta with one number a fold and replica."""
+MOST_PARTS: Final = 50
+"""Parts of a loss; no runcard has so many penalties."""
 TIMES: Final = ("book_time", "refresh_time")
 LARGEST_FILE: Final = 4 * 2**30
 """Bytes of a file of trials."""
@@ -242,8 +244,15 @@ def check_unique(records: Iterable[Mapping[str, Any]]) -> None:
         seen.add(record["tid"])
 
 
-def read_tries(path: Path) -> list[Record]:
+def read_tries(
+    path: Path, shortened: Callable[[bytes], bytes] = lambda content: content
+) -> list[Record]:
     """Return the records of a ``tries.json``, n3hyper's or n3fit's.
+
+    Parameters
+    ----------
+    shortened
+        Leaves out of the file's content what is not needed.
 
     Raises
     ------
@@ -251,7 +260,7 @@ def read_tries(path: Path) -> list[Record]:
         The file cannot be read, or is not a list of trials.
     """
     try:
-        content = read_regular(path, LARGEST_FILE)
+        content = shortened(read_regular(path, LARGEST_FILE))
         records = load_json(content, most_containers(content))
     except OSError as err:
         raise StoreInputError(f"{path}: cannot be read: {err.strerror}") from err
@@ -295,6 +304,35 @@ def is_finite(value: Any) -> bool:
         return False
     # no float is as large as an integer may be
     return abs(value) < _LARGEST_NUMBER if isinstance(value, int) else math.isfinite(value)
+
+
+def known_parts(value: Any) -> dict[str, float]:
+    """Return the parts of a loss in a record that anybody may have written; none if it has others.
+
+    Examples
+    --------
+    >>> known_parts({"chi2": 1.5, "patience": 1}), known_parts({"chi2": "x"}), known_parts(None)
+    ({'chi2': 1.5, 'patience': 1.0}, {}, {})
+    """
+    if not isinstance(value, Mapping) or len(value) > MOST_PARTS:
+        return {}
+    named = all(isinstance(name, str) and name.isprintable() and len(name) < 50 for name in value)
+    if not named or not all(map(is_finite, value.values())):
+        return {}
+    return {name: float(part) for name, part in value.items()}
+
+
+def known_mask(value: Any) -> list[list[bool]]:
+    """Return which replicas of each fold count by such a record; nothing if it does not say.
+
+    Examples
+    --------
+    >>> known_mask([[True, False]]), known_mask([[1]]), known_mask([True])
+    ([[True, False]], [], [])
+    """
+    rows = value if isinstance(value, list) else []
+    proper = all(isinstance(row, list) and set(map(type, row)) == {bool} for row in rows)
+    return rows if proper else []
 
 
 def failed_result(

@@ -35,6 +35,8 @@ class FactoredCovariance:
     """D, (n,), in the data's units squared."""
     sys: Array
     """S, (n, k), in the data's units."""
+    wide: int = 0
+    """How many of the last columns of S link all data, as theory uncertainties do."""
 
     def __post_init__(self) -> None:
         if self.diag.ndim != 1 or self.sys.ndim != 2 or len(self.diag) != len(self.sys):
@@ -58,11 +60,33 @@ class FactoredCovariance:
     def masked(self, mask: ArrayLike) -> FactoredCovariance:
         """Return the covariance of some of the points, given by a boolean mask or by positions."""
         keep = np.asarray(mask)
-        return FactoredCovariance(self.diag[keep], self.sys[keep])
+        return FactoredCovariance(self.diag[keep], self.sys[keep], self.wide)
 
-    def with_systematics(self, columns: Array) -> FactoredCovariance:
-        """Return the covariance with further correlated uncertainties, (n, j)."""
-        return FactoredCovariance(self.diag, np.concatenate([self.sys, columns], axis=1))
+    def with_systematics(self, columns: Array, wide: bool = False) -> FactoredCovariance:
+        """Return the covariance with further correlated uncertainties, (n, j).
+
+        Parameters
+        ----------
+        wide
+            Whether they link all data.
+        """
+        if wide:
+            joined = np.concatenate([self.sys, columns], axis=1)
+            return FactoredCovariance(self.diag, joined, self.wide + columns.shape[1])
+        narrow = self.narrow
+        return FactoredCovariance(
+            self.diag, np.concatenate([narrow.sys, columns, self.wide_sys], axis=1), self.wide
+        )
+
+    @property
+    def narrow(self) -> FactoredCovariance:
+        """The covariance without the columns that link all data."""
+        return FactoredCovariance(self.diag, self.sys[:, : self.sys.shape[1] - self.wide])
+
+    @property
+    def wide_sys(self) -> Array:
+        """The columns of S that link all data, (n, wide)."""
+        return self.sys[:, self.sys.shape[1] - self.wide :]
 
     @cached_property
     def _cholesky(self) -> Array:

@@ -19,15 +19,24 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
+def threads_at_most() -> int:
+    """Return how many threads this process is to have: ``OMP_NUM_THREADS``, else one for each core.
+
+    Workers of one command, which share a machine, each have their part.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return min(int(given), usable_cores()) if given.isdecimal() and int(given) else usable_cores()
+
+
 def on_all_cores(make: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
-    """Return what is made of each, in their order, by one thread for each core.
+    """Return what is made of each, in their order, by `threads_at_most` threads.
 
     This is for products and decompositions of large matrices, in which NumPy lets other threads of
     Python run. Each is computed as it would be alone, so that no bit depends on the number of
     cores, while that of BLAS's own threads may change bits.
     """
     items = list(given)
-    threads = min(usable_cores(), len(items))
+    threads = min(threads_at_most(), len(items))
     if threads < 2:
         return [make(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:

@@ -8,7 +8,7 @@ hadronic tables keep their own nodes and channels, except those that are zero.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -146,8 +146,8 @@ def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[Theo
     if not wanted:
         raise TheoryError("no data point needs a prediction: nothing is left after cuts")
     rows = {key: np.array(sorted(numbers)) for key, numbers in wanted.items()}
-    q0 = reader.q0()
-    blocks = [_block(reader, key, numbers) for key, numbers in rows.items()]
+    q0, nodes = reader.q0(), table_nodes(sources, reader.grid)
+    blocks = list(_blocks(reader, rows))
     fixed = [block for block in blocks if block.table.ndim == 1]
     if len(fixed) == len(blocks):
         raise TheoryError("no table has a fitted PDF in it: all protons are unpolarised")
@@ -173,13 +173,17 @@ def _stacked(sources: Sequence[ObservableSource], reader: _Reader) -> tuple[Theo
             )
         )
         start = stop
+    dis_table = _dis_table(dis, xgrid)
+    # each group goes when its table is made: together they are as large as all tables
+    del block, blocks, dis
+    hadronic.reverse()
     stack = TheoryStack(
         xgrid=frozen(xgrid),
-        dis=_dis_table(dis, xgrid),
-        hadronic=tuple(_hadronic_table(group, xgrid) for group in hadronic),
+        dis=dis_table,
+        hadronic=tuple(_hadronic_table(hadronic.pop(), xgrid) for _ in range(len(hadronic))),
         observables=tuple(observables),
         npredictions=start,
-        table_nodes=frozen(table_nodes(sources, reader.grid)),
+        table_nodes=frozen(nodes),
         constants=frozen(np.concatenate([block.table for block in fixed])) if fixed else None,
     )
     return stack, q0
@@ -300,6 +304,15 @@ def _block(reader: _Reader, key: _Key, rows: Index) -> _Block:
         nodes |= counts.any(axis=(0, 1, 3))
         selected = selected[..., nodes, :]
     return _Block(key, selected[..., nodes], flavours[channels], table.xgrid[nodes])
+
+
+def _blocks(reader: _Reader, rows: Mapping[_Key, Index]) -> Iterator[_Block]:
+    """Yield the rows of each key; a table is let go when no further rows of it are needed."""
+    last = {key.table: key for key in rows}
+    for key, numbers in rows.items():
+        yield _block(reader, key, numbers)
+        if last[key.table] == key:
+            del reader.tables[key.table]
 
 
 def _common_grid(grids: Iterable[Array]) -> Array:

@@ -20,7 +20,7 @@ from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.inputs import FitInputs
 from n3hyper.fitting.training.memory import model_bytes
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from tests.benchmarks.engine import PARAMETERS, runcard
 from tests.support.synthetic import synthetic_problem
 
@@ -43,7 +43,7 @@ def measure(replicas: int, memory: int | None) -> None:
     card, parameters = runcard(), {**PARAMETERS, "epochs": 3}
     fitting = card.fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, card.sum_rules)
-    bytes_per_model = model_bytes(Trial.of(inputs, FitSettings.from_params(parameters)), 4)
+    bytes_per_model = model_bytes(TrialModels.of(inputs, FitSettings.from_params(parameters)), 4)
     begin = time.perf_counter()
     fit = ModelTrainer(problem, card, memory=memory).fit(parameters)
     seconds = time.perf_counter() - begin

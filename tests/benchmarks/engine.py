@@ -34,7 +34,7 @@ from n3hyper.data.problem import FitProblem
 from n3hyper.fitting.backend import tensorflow
 from n3hyper.fitting.model_trainer import ModelTrainer
 from n3hyper.fitting.settings import FitSettings
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from tests.benchmarks.bound import Machine, Work, work
 from tests.benchmarks.cards import EXPONENTS, global_runcard, make_place, write_runcard
 from tests.support.synthetic import synthetic_problem
@@ -143,7 +143,7 @@ class Loop:
 
     def __init__(self, case: Case, **changes: Any) -> None:
         trainer = ModelTrainer(*case)
-        trial = Trial.of(trainer.inputs, FitSettings.from_params({**PARAMETERS, **changes}))
+        trial = TrialModels.of(trainer.inputs, FitSettings.from_params({**PARAMETERS, **changes}))
         self.lanes = trainer.training.lanes(trial, np.arange(trainer.inputs.models))
 
     def run(self, steps: int) -> None:

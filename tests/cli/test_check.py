@@ -12,7 +12,7 @@ from n3hyper.data.build import build_problem
 from n3hyper.hyper_optimization.sampling.draws import first_setups
 from n3hyper.hyper_optimization.search_space import HyperScanner
 from n3hyper.runcard import load_runcard
-from tests.cli.test_scan_command import run
+from tests.support.commands import run
 from tests.support.loops import run_scan
 from tests.support.small_card import small_card, write_card
 from tests.support.toy_scans import FINGERPRINT, KFOLD, PROBLEM

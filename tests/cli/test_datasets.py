@@ -11,7 +11,7 @@ import pytest
 from n3hyper.data.catalogue.known_sets import known_sets
 from n3hyper.data.commondata import known_names, load_commondata
 from n3hyper.runcard.dataset_names import legacy_names
-from tests.cli.test_scan_command import run
+from tests.support.commands import run
 
 
 def test_all_sets_of_nnpdf_data_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,21 @@ def test_nothing_that_one_copies_is_cut(name: str, width: int) -> None:
         assert not line.strip("\b ").startswith("-") or line.strip()[1:2].isalpha() or "--" in line
 
 
+def test_help_of_no_command_loads_what_fits_and_draws() -> None:
+    """All of them answer at once."""
+    heavy = ["tensorflow", "hyperopt", "pymongo", "matplotlib", "scipy", "nnpdf_data", "pineappl"]
+    code = (
+        "import sys\n"
+        "from n3hyper.cli import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    try:\n        main([name, '--help'])\n"
+        "    except SystemExit as ended:\n        assert ended.code == 0, name\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_an_option_of_two_scans_at_once_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["restart"], ["restart", "a", "--pkl", "b"], ["replay", "1"]):
         with pytest.raises(SystemExit) as ended:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from n3hyper.cli import cli, main
+from n3hyper.cli import cli
 from n3hyper.cli.databases.mongod import greeting
 from n3hyper.cli.options import parallel_request
 from n3hyper.cli.summary import restart_command
@@ -22,6 +22,7 @@ from n3hyper.hyper_optimization.paths import PICKLE, REPLICA_FOLDER
 from n3hyper.scanning.request import ScanRequest
 from n3hyper.scanning.restart import restart_request
 from n3hyper.theory.folders import SHIPPED
+from tests.support.commands import run
 from tests.support.small_card import small_card, write_card
 
 ODD = [
@@ -101,14 +102,6 @@ def test_the_greeting_of_a_database_can_be_pasted(tmp_path: Path) -> None:
         assert parsed(f"n3hyper {printed}")["mongo_uri"] == str(
             (tmp_path / "a b" / "uri").resolve()
         )
-
-
-def run(*arguments: object) -> int:
-    """Run the command line and return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def pasted(line: str) -> int:

@@ -14,21 +14,13 @@ from typing import Any
 
 import pytest
 
-from n3hyper.cli import main
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
+from tests.support.commands import run
 from tests.support.small_card import small_card, write_card
 from tests.support.waiting import HANGS
 
 PICKLE = "nnfit/replica_1/tries.pkl"
 JSON = "nnfit/replica_1/tries.json"
-
-
-def run(*arguments: object) -> int:
-    """Run the command line and return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def records(scan: Path) -> list[dict[str, Any]]:

@@ -12,17 +12,10 @@ import pytest
 
 from n3hyper.cli import main
 from n3hyper.hyper_optimization.stores.trial_pdfs import read_pdfs
+from tests.support.commands import run
 from tests.support.small_card import small_card, write_card
 
 QUICKSTART = Path(__file__).parents[2] / "runcards" / "quickstart.yml"
-
-
-def run(*arguments: object) -> int:
-    """Run the command line and return its exit status."""
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 @pytest.fixture(scope="module")

@@ -244,6 +244,9 @@ def test_wrong_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (fit / "filter.yml").write_text("theory: {}\n")
     with pytest.raises(RuncardError, match=r"theory\.theoryid"):
         evolve.evolve_fit(fit)
+    (fit / "filter.yml").write_text("fitting: {fitbasis: POLARIZED_EVOL}\n")
+    with pytest.raises(RuncardError, match="evolven3fit evolve --use_polarized"):
+        evolve.evolve_fit(fit)
     (fit / "filter.yml").write_text("theory:\n  theoryid: 99\n")
     with pytest.raises(TheoryError, match="99 not found"):
         evolve.evolve_fit(fit)

@@ -292,6 +292,22 @@ def test_a_loss_is_the_sum_of_its_parts(
     assert of_folds == pytest.approx(1 / losses if loss_type == "phi2" else losses)
 
 
+@pytest.mark.parametrize("loss_type", ["chi2", "phi2"])
+def test_parts_of_folds_have_their_weights(loss_type: str) -> None:
+    folds = tuple(
+        replace(fold, weight=weight)
+        for fold, weight in zip(PROBLEM.folds, (1.0, 2.0, 0.5), strict=True)
+    )
+    result = score(
+        problem=replace(PROBLEM, folds=folds), loss_type=loss_type, penalties=("patience",)
+    )
+    assert sum(result["loss_parts"].values()) == pytest.approx(result["loss"])
+    meta = result["kfold_meta"]
+    losses = np.array(meta["fold_losses"])
+    of_folds = np.sum(list(meta["fold_parts"].values()), axis=0)
+    assert of_folds == pytest.approx(1 / losses if loss_type == "phi2" else losses)
+
+
 def test_a_batch_of_nan_is_a_failure_and_nothing_worse() -> None:
     result = score(with_some("nan", (slice(None), slice(None))), penalties=("saturation",))
     assert result["failure"]["reason"] == "nan"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from n3hyper.system import cores
-from n3hyper.system.cores import on_all_cores, usable_cores
+from n3hyper.system.cores import on_all_cores, threads_at_most, usable_cores
 
 
 def test_results_are_in_the_order_of_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "usable_cores", lambda: 3)
+    monkeypatch.setattr(cores, "threads_at_most", lambda: 3)
     threads = set()
 
     def square(number: int) -> int:
@@ -41,7 +41,7 @@ def test_bits_do_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPat
     matrices = np.random.default_rng(0).normal(size=(6, 80, 50))
     found = []
     for number in (1, 2, 4):
-        monkeypatch.setattr(cores, "usable_cores", lambda number=number: number)
+        monkeypatch.setattr(cores, "threads_at_most", lambda number=number: number)
         found.append(np.stack(on_all_cores(lambda m: np.linalg.inv(m.T @ m), matrices)))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
@@ -49,3 +49,14 @@ def test_bits_do_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPat
 
 def test_a_process_has_a_core() -> None:
     assert usable_cores() >= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("2", 2), ("99", 4), ("3,1", 3), ("", 4), ("0", 4), ("many", 4)]
+)
+def test_threads_are_bounded_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch, given: str, expected: int
+) -> None:
+    monkeypatch.setattr(cores, "usable_cores", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert threads_at_most() == expected

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from n3hyper.system import memory
@@ -31,3 +34,19 @@ def test_limits_of_control_groups_bound_the_free_memory(tmp_path, version):
 def test_workers_of_a_host_share_its_memory():
     assert memory.share(None, 1) is None
     assert 0 < memory.share(None, 4) < memory.share(None, 2)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="malloc_trim is glibc's")
+def test_free_memory_is_given_back() -> None:
+    """In a process of its own, whose heap is not that of other tests."""
+    code = """
+from n3hyper.system.memory import give_back, resident
+pieces = [bytes(50_000) for _ in range(4_000)]
+last = bytes(50_000)
+del pieces
+before = resident()
+give_back()
+print((before - resident()) >> 20)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 100

@@ -67,7 +67,7 @@ def _number_of_trials(_ctx: click.Context, _param: click.Parameter, value: str) 
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "json", "csv", "markdown"]),
+    type=click.Choice(["table", "json", "csv", "markdown", "latex"]),
     default="table",
     show_default=True,
     help="What to print.",

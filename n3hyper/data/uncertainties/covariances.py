@@ -109,8 +109,10 @@ def make_covariances(
         made_of["theory uncertainties"] = added.made_of
         asked = runcard.theory_covariance
         assert asked is not None
-        sampling = sampling.with_systematics(added.columns) if asked.in_sampling else sampling
-        fit = fit.with_systematics(added.columns) if asked.in_fitting else fit
+        if asked.in_sampling:
+            sampling = sampling.with_systematics(added.columns, wide=True)
+        if asked.in_fitting:
+            fit = fit.with_systematics(added.columns, wide=True)
     if runcard.norm_threshold is not None:
         made_of["norm_threshold"] = fingerprint(runcard.norm_threshold)
     return Covariances(fit, sampling, experimental, made_of)

@@ -31,6 +31,8 @@ from n3hyper.physics.chi2 import FactoredCovariance
 SMALLEST_SINGULAR_VALUE: Final = 1e-10
 """Features that change no prediction by more than this part of its uncertainty are left out (where
 PDFs are of order one)."""
+_FEATURES: Final = 300
+"""Number of features that work is compared for; DIS data have about as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,9 @@ class Features:
     """The covariance of all other points."""
     order: Index
     """The data point of each prediction behind the features."""
+    wide: Array
+    """(ndata, k), in the data's units: systematics that link all data and are in neither of the
+    covariances (see `n3hyper.fitting.loss.wide`)."""
 
     @cached_property
     def all_points(self) -> BlockCovariance:
@@ -138,10 +143,35 @@ def make_features(
     """
     linear = _linear_points(tables)
     if linear.any():
-        made = _features(tables, split_covariance(covariance, linear), linear, precision)
+        split, wide = _split(covariance, linear)
+        made = _features(tables, split, linear, precision, wide)
         if _work_of_features(made) < _work_of_points(made):
             return made
     return without_features(tables, covariance)
+
+
+def _split(covariance: FactoredCovariance, linear: Mask) -> tuple[SplitCovariance, Array]:
+    """Return the covariance cut in two, and the systematics that are kept apart from it.
+
+    Systematics that link all data make one block of all, and every point that is not linear an
+    attached one, with all of its systematics. Where these are many, it is less work to keep those
+    that link all data apart.
+    """
+    whole = split_covariance(covariance, linear)
+    if not covariance.wide:
+        return whole, covariance.wide_sys
+    narrow = split_covariance(covariance.narrow, linear)
+    extra = 3 * covariance.wide * (_FEATURES + len(linear))
+    if _work_of_split(whole, linear) <= _work_of_split(narrow, linear) + extra:
+        return whole, covariance.wide_sys[:, :0]
+    return narrow, covariance.wide_sys
+
+
+def _work_of_split(split: SplitCovariance, linear: Mask) -> int:
+    """Return what a step reads of the covariances of a model, of so many features."""
+    attachments = _attachment(split.chosen, ~linear[split.chosen.points]).matrix.shape[1]
+    rest = sum(block.cost for block in split.others.blocks)
+    return 3 * panel_numbers(_FEATURES, attachments) + 2 * rest
 
 
 def make_features_of_modes(
@@ -156,7 +186,8 @@ def make_features_of_modes(
     sigma = np.sqrt(covariance.diag + np.square(covariance.sys).sum(axis=1))
     parts = (BlockCovariance(sigma[mask], np.flatnonzero(mask), ()) for mask in (linear, ~linear))
     if linear.any():
-        made = _features(tables, SplitCovariance(*parts), linear, precision)
+        none = covariance.sys[:, :0]
+        made = _features(tables, SplitCovariance(*parts), linear, precision, none)
         whole = made.size + made.order.size
         if 3 * panel_numbers(whole, 0) < tables.ndata**2 // 2:
             return made
@@ -165,7 +196,7 @@ def make_features_of_modes(
 
 def without_features(tables: Tables, covariance: FactoredCovariance) -> Features:
     """Return the theory of the points themselves."""
-    nothing = split_covariance(covariance, np.zeros(tables.ndata, dtype=bool))
+    nothing = split_covariance(covariance.narrow, np.zeros(tables.ndata, dtype=bool))
     return Features(
         products=tables.products,
         segments=tables.segments,
@@ -175,6 +206,7 @@ def without_features(tables: Tables, covariance: FactoredCovariance) -> Features
         loadings=np.zeros((0, 0)),
         rest=nothing.others,
         order=tables.order[: tables.ndata],
+        wide=covariance.wide_sys,
     )
 
 
@@ -212,7 +244,11 @@ def _work_of_points(features: Features) -> int:
 
 
 def _features(
-    tables: Tables, split: SplitCovariance, linear: Mask, precision: Precision | None
+    tables: Tables,
+    split: SplitCovariance,
+    linear: Mask,
+    precision: Precision | None,
+    wide: Array,
 ) -> Features:
     chosen = split.chosen
     attached = ~linear[chosen.points]
@@ -232,6 +268,7 @@ def _features(
         loadings=loadings,
         rest=split.others,
         order=remaining.order,
+        wide=wide,
     )
 
 

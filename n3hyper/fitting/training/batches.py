@@ -22,7 +22,7 @@ from n3hyper.fitting.training.inputs import FitInputs, ModelArrays, SharedArrays
 from n3hyper.fitting.training.lanes import Lane, Lanes, cut, each_alone, lanes_for, shorter
 from n3hyper.fitting.training.memory import SMALLEST, largest_batch
 from n3hyper.fitting.training.trained import Trained, fill, split
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.physics.arrays import Array, Index, Mask
 
 SomeArrays = TypeVar("SomeArrays")
@@ -74,7 +74,7 @@ class Training:
         other._shared = self._shared_tensors()
         return other
 
-    def train(self, trial: Trial, clock: Clock) -> Trained:
+    def train(self, trial: TrialModels, clock: Clock) -> Trained:
         """Train all models together or, where memory is short, some after the others."""
         units = trial.inputs.units
         parts: list[Trained] = []
@@ -101,13 +101,13 @@ class Training:
             parts.append(part.first(min(len(models), units.size - done)))
         return Trained.joined(parts).taken(np.argsort(units.ravel()))
 
-    def batch_size(self, trial: Trial) -> int:
+    def batch_size(self, trial: TrialModels) -> int:
         """Return how many models may be trained together."""
         item = np.dtype(self.dtype).itemsize
         return min(self._most_models, largest_batch(trial, item, self.memory, device_memory()))
 
     def _train_batch(
-        self, trial: Trial, models: Index, where: _Place, lost: Mask, clock: Clock
+        self, trial: TrialModels, models: Index, where: _Place, lost: Mask, clock: Clock
     ) -> Trained:
         """Train some models together; `lost` is told which of them have failed."""
         with clock("setup"):
@@ -135,7 +135,7 @@ class Training:
         trained = lanes.trained()
         return replace(trained, curves=curves.curves(trained.stop_epoch))
 
-    def lanes(self, trial: Trial, models: Index, idle: bool = False) -> Lanes:
+    def lanes(self, trial: TrialModels, models: Index, idle: bool = False) -> Lanes:
         """Return some models before their training; without arrays where they will not train."""
         everyone = np.array_equal(models, np.arange(trial.inputs.models))
         if everyone and not idle:
@@ -151,7 +151,7 @@ class Training:
             lanes.append(Lane.of(part, None if idle else self._arrays(part, everyone), state))
         return Lanes(lanes, models)
 
-    def _arrays(self, part: Trial, keep: bool = False) -> engine.StepArrays:
+    def _arrays(self, part: TrialModels, keep: bool = False) -> engine.StepArrays:
         """Return all that a step reads, of some models."""
         own = self.model_tensors(part.models, keep)
         return self.tensors(part.step_arrays(self._shared_tensors(), own))
@@ -167,7 +167,7 @@ class Training:
     def _lanes_at_most(self) -> int:
         return lanes_for(self.inputs.shared_arrays, lanes_at_most())
 
-    def without_stopped(self, trial: Trial, lanes: Lanes, pace: float, clock: Clock) -> Lanes:
+    def without_stopped(self, trial: TrialModels, lanes: Lanes, pace: float, clock: Clock) -> Lanes:
         """Return lanes of the models that still train, once these are few enough to gain by it.
 
         Not where no epoch is left, although models may still be active; not on a GPU, where the
@@ -250,7 +250,7 @@ class Training:
         """Return whether all models of some fold have failed: the trial has, too."""
         return bool(lost.reshape(self.inputs.folds, -1).all(axis=1).any())
 
-    def _report(self, lanes: Lanes, trial: Trial, stage: Stage, where: _Place) -> None:
+    def _report(self, lanes: Lanes, trial: TrialModels, stage: Stage, where: _Place) -> None:
         if self.on_progress is None:
             return
         epochs = trial.settings.epochs

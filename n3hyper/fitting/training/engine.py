@@ -160,6 +160,12 @@ def step(program: Program, arrays: StepArrays, state: State) -> State:
     into the panels (a third), the networks (a third, half of it element by element), hadronic forms
     (an eighth), tables (a tenth) and optimizers (a twentieth). A single model takes 0.36 ms where
     0.15 would do: some hundred small operations cost 1 to 2 microseconds each to begin.
+
+    With the data of a global fit (44 sets, 2,287 points, 900 of them hadronic) the compressed
+    tables are what counts: 2.8 million numbers, read for the predictions and again for the
+    gradient, beside 0.3 million of the chi2 of each model. A single model takes 1.4 ms, 1.0 of them
+    in products with the tables, and 1.2 times the bound. The 16 models of a lane take 10 ms, more
+    than half of them in these products: XLA copies each matrix into an order of its own first.
     """
     tf = tensorflow()
     losses = evaluate(program, arrays, state.weights, state.epoch)

@@ -28,7 +28,7 @@ from n3hyper.fitting.loss.likelihood import leaves
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.trained import Trained, split
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.physics.arrays import Index, Mask
 
 LARGE: Final = 6_000_000
@@ -55,7 +55,7 @@ class Lane:
     """Number of epochs of the whole training."""
 
     @classmethod
-    def of(cls, part: Trial, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
+    def of(cls, part: TrialModels, arrays: engine.StepArrays | None, state: engine.State) -> Lane:
         """Return the lane of the models that a part of a trial has."""
         loop = engine.compiled(part.program())
         return cls(part.models, loop, arrays, state, part.settings.epochs)

@@ -13,7 +13,7 @@ from typing import Final
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.loss.tables import Product
 from n3hyper.fitting.training.optimizers import OPTIMIZERS
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.runcard.model import Runcard
 from n3hyper.system.memory import USABLE, available, in_words, resident
 
@@ -27,7 +27,7 @@ WEIGHT_BYTES: Final = 40
 """Bytes of a weight of a model at least: it is drawn in float64, and a step holds six float32."""
 
 
-def model_bytes(trial: Trial, item: int) -> int:
+def model_bytes(trial: TrialModels, item: int) -> int:
     """Return what one more model adds to the memory of a batch, at its highest.
 
     The covariances of training and validation, which are made in float64; and in
@@ -58,7 +58,9 @@ def _rows(product: Product) -> int:
     return len(product.matrix) * (1 + len(product.forms))
 
 
-def largest_batch(trial: Trial, item: int, memory: int | None, device: int | None = None) -> int:
+def largest_batch(
+    trial: TrialModels, item: int, memory: int | None, device: int | None = None
+) -> int:
     """Return how many models may be trained together, at least `SMALLEST`.
 
     Parameters

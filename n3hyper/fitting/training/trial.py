@@ -41,7 +41,7 @@ class TrialArrays(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class TrialModels:
     """One set of hyperparameters, and the models that are trained with it."""
 
     inputs: FitInputs
@@ -56,7 +56,7 @@ class Trial:
     @classmethod
     def of(
         cls, inputs: FitInputs, settings: FitSettings, start: NetworkWeights | None = None
-    ) -> Trial:
+    ) -> TrialModels:
         """Return the trial of all models.
 
         Raises
@@ -81,7 +81,7 @@ class Trial:
             layout.check(start)
         return cls(inputs, settings, scaling, layout, np.arange(inputs.models), start)
 
-    def part(self, models: Index) -> Trial:
+    def part(self, models: Index) -> TrialModels:
         """Return the trial of some models, which may be there more than once."""
         architecture = replace(self.layout.architecture, models=len(models))
         return replace(self, layout=replace(self.layout, architecture=architecture), models=models)

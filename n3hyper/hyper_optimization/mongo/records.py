@@ -102,7 +102,9 @@ def checked_result(result: Any) -> Record:
     checked: Record = dict(plain(result))
     if "failure" in checked:
         failure = checked["failure"]
-        failure["text"] = printable(failure["text"])
+        for name in ("text", "quantity", "key"):
+            if name in failure:
+                failure[name] = printable(str(failure[name]))
         if "traceback" in failure:
             lines = str(failure["traceback"])[:LONGEST_TRACEBACK].splitlines()
             failure["traceback"] = "\n".join(printable(line) for line in lines)

@@ -108,6 +108,30 @@ def whole_fold_loss(rule: LossRule, numbers: FoldNumbers) -> FoldLoss:
     return FoldLoss(value, {**_parts_of(rule, numbers), DROPPED: dropped})
 
 
+def parts_by_fold(
+    rule: LossRule, folds: Sequence[FoldLoss], weights: Sequence[float]
+) -> dict[str, list[float]]:
+    """Return each part of the losses of the folds, weights included, (k,); NaN where one has none.
+
+    Their sum is what the scan minimises of the weight of a fold times its loss.
+
+    Examples
+    --------
+    >>> folds = [FoldLoss(2.0, {"chi2": 1.5, "dropped": 0.5}), FoldLoss(math.nan, {})]
+    >>> parts_by_fold(LossRule("chi2"), folds, [2.0, 1.0])
+    {'chi2': [3.0, nan], 'dropped': [1.0, nan]}
+    """
+    names = next((list(fold.parts) for fold in folds if fold.parts), [])
+    scales = [minimised(rule, weight) for weight in weights]
+    return {
+        name: [
+            scale * fold.parts.get(name, math.nan)
+            for fold, scale in zip(folds, scales, strict=True)
+        ]
+        for name in names
+    }
+
+
 def trial_parts(
     rule: LossRule,
     folds: Sequence[Mapping[str, float]],

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from n3hyper.hyper_optimization.penalties import PDFModel
-from n3hyper.physics import chi2 as figures
 from n3hyper.physics.arrays import Array, Mask
-from n3hyper.physics.chi2 import FactoredCovariance
+from n3hyper.physics.chi2 import (
+    FactoredCovariance,
+    chi2_per_replica,
+    chi2_with_pdf_covariance,
+    logp,
+    phi2,
+)
 
 if TYPE_CHECKING:
     from n3hyper.data.problem import FitProblem
@@ -39,7 +44,7 @@ NO_METRICS = HyperoptMetrics(np.nan, np.nan, np.nan, np.nan)
 def compute_hyperopt_metrics(
     predictions: Array, central: Array, covariance: FactoredCovariance
 ) -> HyperoptMetrics:
-    """The four figures of an ensemble.
+    """Four figures of merit of an ensemble.
 
     Parameters
     ----------
@@ -62,12 +67,12 @@ def compute_hyperopt_metrics(
         # a fit that ran away may predict numbers whose squares overflow
         with np.errstate(over="ignore", invalid="ignore"):
             return HyperoptMetrics(
-                chi2=float(figures.chi2_with_pdf_covariance(predictions, central, covariance)),
-                phi2=float(figures.phi2(predictions, central, covariance))
+                chi2=float(chi2_with_pdf_covariance(predictions, central, covariance)),
+                phi2=float(phi2(predictions, central, covariance))
                 if len(predictions) > 1
                 else np.nan,
-                logp=float(figures.logp(predictions, central, covariance)),
-                chi2exp=float(figures.chi2_per_replica(mean, central, covariance)[0]),
+                logp=float(logp(predictions, central, covariance)),
+                chi2exp=float(chi2_per_replica(mean, central, covariance)[0]),
             )
     except np.linalg.LinAlgError:
         return NO_METRICS
@@ -101,7 +106,7 @@ class ExperimentalData:
         return self.select(self.theory.predict(replicas_first))
 
     def metrics(self, predictions: Array) -> HyperoptMetrics:
-        """The figures of `predictions` (replicas, nselected)."""
+        """Return the figures of merit of `predictions` (replicas, nselected)."""
         return compute_hyperopt_metrics(predictions, self.central, self.covariance)
 
 

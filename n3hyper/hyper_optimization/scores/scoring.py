@@ -41,6 +41,7 @@ from n3hyper.hyper_optimization.scores.loss_parts import (
     FoldLoss,
     FoldNumbers,
     Parts,
+    parts_by_fold,
     trial_parts,
     whole_fold_loss,
 )
@@ -111,7 +112,7 @@ class Scorer:
     def __call__(self, fit: BatchFit) -> Record:
         """The result of a trial: see `n3hyper.hyper_optimization.record`."""
         folds = [self._score_fold(fit, number) for number in range(fit.folds)]
-        scores = _scores(fit, folds)
+        scores = _scores(self._rule, fit, folds)
         for number, fold in enumerate(folds):
             if fold.failure is not None:
                 failure = fold.failure.in_fold(number + 1)
@@ -201,9 +202,9 @@ class Scorer:
         losses, limit = fit.positivity_losses[number][which], fit.threshold_positivity
         name = self._positivity[int(losses.max(axis=0).argmax())]
         highest = float(losses.max())
-        text += (
-            f" (at the end the loss of {name} is up to {highest:.3g}, not below {key} {limit:g})"
-        )
+        if highest >= limit:
+            text += f" (at the end the loss of {name} is up to {highest:.3g}, not below {key} "
+            text += f"{limit:g})"
         return Failure("positivity", text, f"positivity of {name}", highest, limit, key)
 
     def _ensemble(self, fit: BatchFit, number: int, which: Mask) -> HyperoptMetrics:
@@ -330,7 +331,7 @@ def _only(pdf_model: Any, used: Mask) -> Callable[[Array], Array]:
     return lambda x: np.asarray(pdf_model(x))[..., used]
 
 
-def _scores(fit: BatchFit, folds: list[_FoldScore]) -> Record:
+def _scores(rule: LossRule, fit: BatchFit, folds: list[_FoldScore]) -> Record:
     """All of a result but status, loss and failure."""
     used = np.stack([fold.used for fold in folds])
     names = list(folds[0].penalties)
@@ -354,7 +355,9 @@ def _scores(fit: BatchFit, folds: list[_FoldScore]) -> Record:
             "trvl_losses_phi2": _complete([fold.fitted.phi2 for fold in folds]),
             "trvl_losses_logp": [fold.fitted.logp for fold in folds],
             "fold_losses": [fold.weighted for fold in folds],
-            "fold_parts": _by_name(folds),
+            "fold_parts": parts_by_fold(
+                rule, [fold.loss for fold in folds], [fold.weight for fold in folds]
+            ),
             "penalties": {name: [fold.penalties[name] for fold in folds] for name in names},
             "training_losses": fit.training_chi2,
             "best_epochs": fit.best_epoch,
@@ -371,14 +374,6 @@ def _scores(fit: BatchFit, folds: list[_FoldScore]) -> Record:
 def _complete(values: list[float]) -> list[float]:
     """The values of all folds, none where one is missing."""
     return values if np.isfinite(values).all() else []
-
-
-def _by_name(folds: list[_FoldScore]) -> dict[str, list[float]]:
-    """Each part of the folds' losses, (k,), weights included; NaN for a fold without a loss."""
-    names = next((list(fold.loss.parts) for fold in folds if fold.loss.parts), [])
-    return {
-        name: [fold.weight * fold.loss.parts.get(name, np.nan) for fold in folds] for name in names
-    }
 
 
 def _mean(values: Array, used: Mask) -> float | None:

@@ -27,7 +27,7 @@ from n3hyper.hyper_optimization.paths import (
 from n3hyper.hyper_optimization.record import Record, check_record, from_json, read_tries
 from n3hyper.hyper_optimization.standing.overview import Standing, Tally
 from n3hyper.hyper_optimization.standing.state_file import RunState, read_state_file
-from n3hyper.hyper_optimization.stores.record_lines import split_lines
+from n3hyper.hyper_optimization.stores.record_lines import split_lines, without_lists
 from n3hyper.hyper_optimization.stores.safe_pickle import ForeignStoreError, StoredState, read_state
 from n3hyper.system.folder_lock import holder_of
 
@@ -77,8 +77,13 @@ def store_of(path: Path) -> Path:
     raise StoreInputError(f"{path}: no scan and no fit here")
 
 
-def stored_trials(store: Path) -> tuple[dict[str, Any], Iterator[Record]]:
+def stored_trials(store: Path, lists: bool = True) -> tuple[dict[str, Any], Iterator[Record]]:
     """Return what the files in a folder say of the scan, and the trials that have ended.
+
+    Parameters
+    ----------
+    lists
+        Whether lists of numbers are read; without them, thousands of trials take a second.
 
     Raises
     ------
@@ -91,9 +96,11 @@ def stored_trials(store: Path) -> tuple[dict[str, Any], Iterator[Record]]:
         except ForeignStoreError:
             pass  # n3fit's, whose trials stand in its JSON as well
         else:
-            return stored.scan, map(from_json, split_lines(stored.trials))
+            lines = stored.trials if lists else without_lists(stored.trials)
+            return stored.scan, map(from_json, split_lines(lines))
     if (store / JSON).exists():
-        return {}, _checked(read_tries(store / JSON))
+        records = read_tries(store / JSON) if lists else read_tries(store / JSON, without_lists)
+        return {}, _checked(records)
     return {}, iter(())
 
 
@@ -128,7 +135,7 @@ def standing_of(store: Path, root: Path, kind: str) -> Standing:
         holder, known = None, False
     # in this order: a trial that ends meanwhile is in both, and counts as ended
     state = read_state_file(store)
-    scan, records = stored_trials(store)
+    scan, records = stored_trials(store, lists=False)
     tally = Tally.of(records)
     standing = Standing(
         name=root.resolve().name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3hyper.hyper_optimization.scores.loss_parts import DROPPED
+from n3hyper.hyper_optimization.scores.loss_parts import DROPPED, parts_by_fold
 from n3hyper.physics.arrays import Array
 from n3hyper.report.trials.columns import PART
 from n3hyper.report.trials.rescoring import Settings, scored_folds
@@ -81,11 +81,9 @@ def fold_parts(trial: Trial, settings: Settings, rescored: bool = False) -> Fold
     if not parts and (rescored or trial.ours):
         folds = scored_folds(trial, settings) or []
         weights = settings.weights if len(settings.weights) == len(folds) else (1.0,) * len(folds)
-        parts = {
-            name: np.array(
-                [w * f.parts.get(name, np.nan) for f, w in zip(folds, weights, strict=True)]
-            )
-            for name in (folds[0].parts if folds else ())
-        }
+        by_name = parts_by_fold(settings, folds, weights)
+        parts = {name: np.array(values) for name, values in by_name.items()}
     shown = {name: values for name, values in parts.items() if np.any(values) or name != DROPPED}
-    return FoldParts(shown, tuple(trial.replicas))
+    folds_shown = {len(values) for values in shown.values()}
+    replicas = tuple(trial.replicas)
+    return FoldParts(shown, replicas if folds_shown <= {len(replicas)} else ())

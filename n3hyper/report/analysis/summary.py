@@ -130,7 +130,7 @@ def pareto(chi2: Array, phi2: Array) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldSummary:
     """Scores of one fold."""
 
     number: int
@@ -158,7 +158,7 @@ def trial_folds(trial: Trial, settings: Settings) -> Array | None:
     return None if found is None or not np.isfinite(found).all() else found
 
 
-def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
+def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[FoldSummary, ...]:
     """Return the folds one by one.
 
     Parameters
@@ -181,7 +181,7 @@ def folds(scan: Scan, settings: Settings, rescored: bool) -> tuple[Fold, ...]:
     rows = []
     for fold in range(losses.shape[1]):
         rows.append(
-            Fold(
+            FoldSummary(
                 number=fold + 1,
                 datasets=scan.fold_names[fold] if fold < len(scan.fold_names) else "",
                 loss=float(losses[place, fold]),

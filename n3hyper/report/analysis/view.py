@@ -84,11 +84,11 @@ class View:
         return summary.convergence(self.scan)
 
     @functools.cached_property
-    def folds(self) -> tuple[summary.Fold, ...]:
+    def folds(self) -> tuple[summary.FoldSummary, ...]:
         return summary.folds(self.scan, self.settings, self.rescored)
 
     @functools.cached_property
-    def deciding_fold(self) -> summary.Fold | None:
+    def deciding_fold(self) -> summary.FoldSummary | None:
         """The fold with the largest loss in most trials."""
         return max(self.folds, key=lambda fold: fold.decides, default=None)
 

@@ -59,8 +59,14 @@ def deliver(
         _table(view)
     else:
         from n3hyper.report.output import formats
+        from n3hyper.report.output.latex import to_latex
 
-        write = {"json": formats.to_json, "csv": formats.to_csv, "markdown": formats.to_markdown}
+        write = {
+            "json": formats.to_json,
+            "csv": formats.to_csv,
+            "markdown": formats.to_markdown,
+            "latex": to_latex,
+        }
         print_text(write[format_](view))
 
 

@@ -14,7 +14,7 @@ from n3hyper.errors import StoreError
 from n3hyper.report.analysis.ranges import groups_of, is_continuous
 from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
-from n3hyper.report.output import plots
+from n3hyper.report.output import part_plots, plots
 from n3hyper.report.output.paper import SCREEN, Paper, finish
 from n3hyper.report.output.style import styled
 from n3hyper.report.trials.columns import column
@@ -40,6 +40,13 @@ def plan_figures(view: View) -> Iterator[Plan]:
     """Return the figures of a scan, in the order of a page."""
     yield Plan(
         "convergence", "Convergence", "Each trial's loss and the best so far.", plots.convergence
+    )
+    yield Plan(
+        "loss_parts",
+        "What the losses are made of",
+        "The chi2 (or what else the loss is), each penalty, and what replicas add that do not "
+        "count.",
+        part_plots.loss_parts,
     )
     yield Plan(
         "running_means",
@@ -100,7 +107,7 @@ def write_figures(
     """
     written: list[Path] = []
     try:
-        with styled():
+        with styled(paper.size):
             for plan in plan_figures(view):
                 drawn = plan.draw(view)
                 if drawn is None:

@@ -200,16 +200,21 @@ def to_markdown(view: View) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _top_table(scan: Scan, trials: tuple[Trial, ...]) -> list[str]:
-    part = scan.with_trials(trials)
+def top_columns(scan: Scan, part: Scan) -> list[str]:
+    """Return the columns of the table of the best trials `part` of a scan."""
     hidden = ("mean_width", "activation_per_layer", "number_of_layers")
-    names = [
+    return [
         "tid",
         "loss",
         *part.part_columns,
         *TABLE_SCORES[1:],
         *(name for name in scan.scanned if name not in hidden),
     ]
+
+
+def _top_table(scan: Scan, trials: tuple[Trial, ...]) -> list[str]:
+    part = scan.with_trials(trials)
+    names = top_columns(scan, part)
     columns = [[cell(name, value) for value in part.column(name)] for name in names]
     return _md_table(names, [list(row) for row in zip(*columns, strict=True)])
 

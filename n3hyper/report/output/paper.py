@@ -4,13 +4,16 @@ no label that is cut or lies on another.
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -97,56 +100,77 @@ def tex(words: str) -> str:
 def finish(drawn: Figure, paper: Paper) -> None:
     """Give a figure its size, its letters and names, and see to it that all of them can be read."""
     if paper.width is not None:
-        width, height = drawn.get_size_inches()
-        # rows of letters shrink with the letters, pictures with the width
-        letters = height * paper.size / SCREEN_SIZE if height > width else 0.0
-        drawn.set_size_inches(paper.width, max(0.7 * paper.width, letters))
+        rows = max(len(axes.get_yticks()) for axes in drawn.axes)
+        lines = 1.4 * paper.size / 72 * rows + 0.8
+        drawn.set_size_inches(paper.width, max(0.7 * paper.width, lines))
         drawn.suptitle("")  # journals have captions
     for text in drawn.findobj(Text):
         assert isinstance(text, Text)
-        text.set_fontsize(paper.size)
         if text.get_text():
             text.set_text(tex(text.get_text()))
+    _narrow_legends(drawn)
     drawn.draw_without_rendering()
     for axes in drawn.axes:
-        _narrow_legend(axes, drawn)
         _wrap_labels(axes)
         _part_ticks(axes)
     drawn.draw_without_rendering()
 
 
-def _narrow_legend(axes: Axes, drawn: Figure) -> None:
-    """Give the legend as few columns as fit."""
-    legend = axes.get_legend()
-    room = drawn.bbox.width - axes.bbox.x0
-    while legend is not None and legend._ncols > 1 and legend.get_window_extent().width > room:
-        legend.set_ncols(legend._ncols - 1)
-        drawn.draw_without_rendering()
+def _narrow_legends(drawn: Figure) -> None:
+    """Give the legend above the axes as few columns as fit into the width of the figure."""
+    for legend in list(drawn.legends):
+        handles, labels = legend.legend_handles, [text.get_text() for text in legend.get_texts()]
+        columns = legend._ncols  # type: ignore[attr-defined]
+        while columns > 1 and legend.get_window_extent().width > 0.98 * drawn.bbox.width:
+            columns -= 1
+            legend.remove()
+            legend = above(drawn, handles, labels, columns)
+
+
+def above(drawn: Figure, handles: Sequence[Any], labels: Sequence[str], columns: int) -> Legend:
+    """Put a legend above the axes of a figure, where it hides no point."""
+    return drawn.legend(
+        handles, labels, loc="outside upper left", ncols=columns, borderaxespad=0.2,
+        handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def _wrap_labels(axes: Axes) -> None:
     """Break labels that are longer than their axis into lines, and titles alike."""
-    box = axes.bbox
-    for label, room in (
-        (axes.xaxis.label, box.width),
-        (axes.yaxis.label, box.height),
-        (axes._left_title, box.width),  # type: ignore[attr-defined]
-    ):
-        extent = label.get_window_extent()
-        length = extent.height if label is axes.yaxis.label else extent.width
-        words = label.get_text()
-        if length > room and "\n" not in words:
-            count = max(12, int(len(words) * room / length))
-            label.set_text("\n".join(textwrap.wrap(words, count, break_long_words=False)))
+    drawn = axes.get_figure()
+    assert isinstance(drawn, Figure)
+    _wrap(axes.xaxis.label, axes.bbox.width)
+    _wrap(axes.yaxis.label, axes.bbox.height, upright=True)
+    _wrap(axes._left_title, axes.bbox.width)  # type: ignore[attr-defined]
+    for label in drawn.texts:
+        _wrap(label, 0.96 * drawn.bbox.width)
+
+
+def _wrap(label: Text, room: float, upright: bool = False) -> None:
+    extent = label.get_window_extent()
+    length = extent.height if upright else extent.width
+    lines = label.get_text().splitlines()
+    if length > room and lines:
+        count = max(12, int(max(map(len, lines)) * room / length))
+        parts = [textwrap.wrap(line, count, break_long_words=False) for line in lines]
+        label.set_text("\n".join(itertools.chain(*parts)))
 
 
 def _part_ticks(axes: Axes) -> None:
-    """Turn the labels of the x axis if some lie on one another."""
-    labels = [label for label in axes.get_xticklabels() if label.get_text()]
-    boxes = [label.get_window_extent() for label in labels if label.get_visible()]
-    if any(_touch(one, other) for one, other in zip(boxes, boxes[1:], strict=False)):
+    """Shorten the labels of the x axis if some lie on one another; turn them if they still do."""
+    labels = [each for each in axes.get_xticklabels() if each.get_text() and each.get_visible()]
+    if _crowded(labels) and any(label.get_text().count("\n") > 1 for label in labels):
+        names = [label.get_text().partition("\n")[0] for label in labels]
+        axes.set_xticks(axes.get_xticks(), names)
+        labels = axes.get_xticklabels()
+    if _crowded(labels):
         for label in labels:
             label.set(rotation=35, ha="right", rotation_mode="anchor")
+
+
+def _crowded(labels: Sequence[Text]) -> bool:
+    boxes = [label.get_window_extent() for label in labels]
+    return any(_touch(one, other) for one, other in itertools.pairwise(boxes))
 
 
 def _touch(one: Bbox, other: Bbox) -> bool:

@@ -51,12 +51,14 @@ def _show_losses(axes: Axes, view: View, losses: Array) -> None:
     low, high = loss_limits(losses)
     axes.set_ylim(low, high)
     axes.set_ylabel(loss_label(view))
+    count_above(axes, losses, high)
+
+
+def count_above(axes: Axes, losses: Array, high: float) -> None:
+    """Write at the upper edge how many losses lie above it."""
     above = int((losses > high).sum())
     if above:
-        axes.text(
-            1.0, 1.01, f"{above} above the range", transform=axes.transAxes, ha="right",
-            va="bottom", color=style.GREY,
-        )  # fmt: skip
+        axes.plot([], [], linestyle="none", label=f"{above} above the range")
 
 
 def convergence(view: View) -> Figure | None:
@@ -181,10 +183,10 @@ def importance(view: View) -> Figure | None:
     axes.set_yticks(places, [style.plain(column(entry.name).label) for entry in entries])
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
-    axes.set_xlabel(
-        "share of the variance of the loss's rank (%)\n"
-        f"combinations of several: {100 * found.together:.0f}%\n"
-        f"random forest of {found.trials} trials, R² {found.score:.2f} on others"
+    axes.set_xlabel("share of the variance of the loss's rank (%)")
+    drawn.supxlabel(
+        f"combinations of several: {100 * found.together:.0f}%; random forest of {found.trials} "
+        f"trials, R² {found.score:.2f} on trials that it has not seen"
     )
     return drawn
 
@@ -352,8 +354,8 @@ def scatter(view: View, name: str, group: str = "") -> Figure | None:
         style.log_x(axes)
     if best in trials:
         style.mark_best(axes, float(_value(best.values.get(name))), best.loss)
-        style.legend_above(axes)
     _show_losses(axes, view, np.array([trial.loss for trial in good]))
+    style.legend_above(axes)
     axes.set_xlabel(style.plain(column(name).label + (f" of {group}" if group else "")))
     drawn.colorbar(cloud, ax=axes, label="trial", pad=0.02)
     return drawn

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from n3hyper.report.output.paper import SCREEN_SIZE
+from n3hyper.report.output.paper import SCREEN_SIZE, above
 
 SIZE: Final = (6.4, 4.2)
 """Inches."""
@@ -22,12 +22,12 @@ CYCLE: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)
 
 SETTINGS: Final[dict[str, Any]] = {
     "font.family": "DejaVu Sans",
-    "font.size": SCREEN_SIZE,
     "axes.titlesize": "medium",
     "axes.labelsize": "medium",
     "xtick.labelsize": "medium",
     "ytick.labelsize": "medium",
     "figure.titlesize": "medium",
+    "figure.labelsize": "medium",
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -71,16 +71,17 @@ def plain(text: str) -> str:
 
 
 def legend_above(axes: Axes, columns: int = 4) -> None:
-    """Put the legend above the axes, where it hides no point."""
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0.0, 0.995), ncols=columns, borderaxespad=0.2,
-        handletextpad=0.4, columnspacing=1.2,
-    )  # fmt: skip
+    """Put the legend above the axes, where it hides no point; there may be nothing to put there."""
+    handles, labels = axes.get_legend_handles_labels()
+    drawn = axes.get_figure()
+    assert isinstance(drawn, Figure)
+    if labels:
+        above(drawn, handles, labels, columns)
 
 
-def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are made and saved."""
-    return rc_context(cast(Any, SETTINGS))
+def styled(size: float = SCREEN_SIZE) -> AbstractContextManager[None]:
+    """Return the context in which figures are made and saved, with letters of `size` points."""
+    return rc_context(cast(Any, {**SETTINGS, "font.size": size}))
 
 
 def log_x(axes: Axes) -> None:

@@ -41,5 +41,10 @@ def deliver(
         except BrokenPipeError:
             forget_output()
     else:
-        write = {"json": tables.to_json, "csv": tables.to_csv, "markdown": tables.to_markdown}
+        write = {
+            "json": tables.to_json,
+            "csv": tables.to_csv,
+            "markdown": tables.to_markdown,
+            "latex": tables.to_latex,
+        }
         print_text(write[format_](view))

@@ -110,7 +110,7 @@ def write_figures(
     metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     written: list[Path] = []
     try:
-        with styled():
+        with styled(paper.size):
             for plan in plan_figures(view):
                 drawn = plan.draw(view)
                 if drawn is None:

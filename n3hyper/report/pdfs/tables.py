@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from n3hyper.report.output.latex import escape, in_latex, latex_table
 from n3hyper.report.pdfs.fit import DatasetChi2
 from n3hyper.report.pdfs.partons import SHOWN
 from n3hyper.report.pdfs.pdfset import X
@@ -194,6 +195,13 @@ def to_markdown(view: FitView) -> str:
         cells = (show(value).replace("|", r"\|") for value in row)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def to_latex(view: FitView) -> str:
+    """Return the chi2 by data set as a table for LaTeX."""
+    rows = [[escape(show(value)) for value in row] for row in rows_of(view)]
+    head = [in_latex(name.replace("_", " ")) for name in _COLUMNS]
+    return latex_table(head, rows, "ll" + "r" * (len(_COLUMNS) - 2), view.heading) + "\n"
 
 
 def to_json(view: FitView) -> str:

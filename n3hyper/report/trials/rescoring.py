@@ -266,7 +266,8 @@ def scored_folds(
     if contaminated and figures is None:
         losses = losses - sum(penalties.values(), np.zeros(losses.shape))
     with_dropped = trial.group("with_dropped").get(kind)
-    everyone = figures if with_dropped is None else with_dropped
+    fits = with_dropped is not None and figures is not None and with_dropped.size == figures.size
+    everyone = with_dropped if fits else figures
     used = _matrix(trial, "replicas_used", losses.shape, 1.0) > 0
     validation = _matrix(trial, "validation_losses", losses.shape, math.nan)
     found = []

@@ -10,7 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from n3hyper.hyper_optimization.record import STATE_DONE, STATE_ERROR, todays_setup
+from n3hyper.hyper_optimization.record import (
+    MOST_PARTS,
+    STATE_DONE,
+    STATE_ERROR,
+    known_parts,
+    todays_setup,
+)
 from n3hyper.physics.arrays import Array
 from n3hyper.report.text import LARGEST, clean, clean_tree, number
 from n3hyper.report.trials.columns import PARAMETERS
@@ -20,8 +26,6 @@ Value = float | int | str | bool | list[Any] | None
 
 MOST_PARAMETERS: Final = 200
 """Hyperparameters of a trial that are looked at; no setup has so many."""
-MOST_PARTS: Final = 50
-"""Parts of a loss that are looked at; no runcard has so many penalties."""
 NAMELESS: Final = "(no name)"
 """What a hyperparameter of an empty name is called."""
 
@@ -88,12 +92,17 @@ class Trial:
         return without_spread(name, found)
 
     def group(self, name: str) -> dict[str, Array]:
-        """Return numbers for each fold, (k,), by their names; those of `fold_parts`, say."""
+        """Return numbers for each fold, (k,), by their names; those of `fold_parts`, say.
+
+        Where a file has others than numbers there, or rows of several lengths, nothing is returned.
+        """
         named = self.meta.get(name)
-        if not isinstance(named, Mapping):
+        if not isinstance(named, Mapping) or len(named) > MOST_PARTS:
             return {}
-        found = {clean(str(key)): self.matrices.get(value) for key, value in named.items()}
-        return {key: value for key, value in found.items() if value is not None}
+        found = {clean(str(key))[:40]: self.matrices.get(each) for key, each in named.items()}
+        known = {key: values for key, values in found.items() if values is not None}
+        shapes = {values.shape for values in known.values()}
+        return known if len(shapes) == 1 and len(shapes.pop()) == 1 else {}
 
     @property
     def replicas(self) -> list[tuple[int, int]]:
@@ -168,7 +177,7 @@ def trial_of(record: Any, iteration: int, scan: int, matrices: Matrices) -> Tria
         meta=meta if isinstance(meta, dict) else {},
         matrices=matrices,
         version=clean(str(result.get("version", "")))[:40],
-        parts=_parts(result.get("loss_parts")) if ok else {},
+        parts=known_parts(result.get("loss_parts")) if ok else {},
         **({} if ok else _decided(result.get("failure"))),
     )
 
@@ -193,13 +202,6 @@ def _failure(result: Mapping[str, Any]) -> tuple[str, str]:
     if result.get("status") == "ok":
         return "nan", "the loss is not a number"
     return "unknown", ""  # n3fit does not say
-
-
-def _parts(value: Any) -> dict[str, float]:
-    if not isinstance(value, dict) or len(value) > MOST_PARTS:
-        return {}
-    found = {clean(str(name))[:40]: number(part) for name, part in value.items()}
-    return found if all(map(math.isfinite, found.values())) else {}
 
 
 def _decided(failure: Any) -> dict[str, str]:

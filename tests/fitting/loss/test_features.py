@@ -62,11 +62,34 @@ def unconnected(problem):
     return dataclasses.replace(problem, fit_covariance=covariance)
 
 
+def blocks_of(split):
+    return (*split.chosen.blocks, *split.others.blocks)
+
+
+def with_wide(problem):
+    """The same problem with uncertainties that link all data."""
+    covariance = problem.fit_covariance
+    sizes = np.sqrt(covariance.diag)[:, None]
+    columns = sizes * np.random.default_rng(8).normal(size=(problem.ndata, 3))
+    return dataclasses.replace(
+        problem, fit_covariance=covariance.with_systematics(columns, wide=True)
+    )
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["", "wide"])
 @pytest.mark.parametrize("connected", [True, False], ids=["attached", "rest"])
-def test_chi2_and_gradient_by_plain_formulas(connected):
+def test_chi2_and_gradient_by_plain_formulas(connected, wide, monkeypatch):
     problem = small_problem(dis=(90, 60, 12))
     problem = problem if connected else unconnected(problem)
+    if wide:
+        problem = with_wide(problem)
+        # as if there were many systematics: fewer attached points are less work
+        monkeypatch.setattr(
+            "n3hyper.fitting.loss.features._work_of_split",
+            lambda split, _: 10**9 * sum(block.systematics.shape[1] for block in blocks_of(split)),
+        )
     trial = make_trial(problem)
+    assert trial.inputs.likelihood.features.wide.shape[1] == (3 if wide else 0)
     inputs, features = trial.inputs, trial.inputs.likelihood.features
     assert features.size
     assert bool(features.rest.points.size) != connected
@@ -75,6 +98,9 @@ def test_chi2_and_gradient_by_plain_formulas(connected):
     found = arrays_of_step(trial).likelihood.chi2_and_gradient(data)
     chi2, gradient, validation = (values.numpy() for values in found)
     predictions, dense = problem.theory.predict(pdf), problem.fit_covariance.dense()
+    exact = inputs.exact_chi2(np.arange(inputs.models), predictions[:, : problem.ndata])
+    np.testing.assert_allclose(exact[0], chi2, rtol=1e-8)
+    np.testing.assert_allclose(exact[1], validation, rtol=1e-8)
     for model in range(inputs.models):
         residuals = predictions[model, : problem.ndata] - problem.replica_data[model % 2]
         for masks, of_models in (

@@ -18,7 +18,7 @@ from n3hyper.fitting.backend import device_memory, tensorflow
 from n3hyper.fitting.clock import Clock
 from n3hyper.fitting.training import engine, stopping
 from n3hyper.fitting.training.batches import Training
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from tests.support.fitting_samples import make_trial, problem_of_modes, small_problem
 
 tf = tensorflow()
@@ -65,7 +65,7 @@ def _scripted_engine(monkeypatch):
     for module in ("batches", "curves"):
         monkeypatch.setattr(f"n3hyper.fitting.training.{module}.CHUNK", CHUNK)
     monkeypatch.setattr(engine, "evaluate", scripted)
-    monkeypatch.setattr(Trial, "initial_weights", scripted_weights)
+    monkeypatch.setattr(TrialModels, "initial_weights", scripted_weights)
     # programs of other tests know the true networks
     monkeypatch.setattr(engine, "_PROGRAMS", PROGRAMS)
 

@@ -12,7 +12,7 @@ from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.batches import Training
 from n3hyper.fitting.training.inputs import SharedArrays
 from n3hyper.fitting.training.lanes import cut, each_alone, lanes_for
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from n3hyper.system.cores import usable_cores
 from tests.support.fitting_samples import (
     assert_same_bits,
@@ -94,7 +94,7 @@ def test_compilations_that_do_not_pay_are_left_out(problem, monkeypatch):
 
 def test_errors_in_a_lane_are_raised(problem, monkeypatch):
     trainer = trainer_with(2, problem, monkeypatch)
-    trial = Trial.of(trainer.inputs, FitSettings.from_params(parameters()))
+    trial = TrialModels.of(trainer.inputs, FitSettings.from_params(parameters()))
     lanes = trainer.training.lanes(trial, np.arange(FOLDS * REPLICAS))
     lanes.compile()
     lanes.lanes[1].arrays = lanes.lanes[1].arrays._replace(update=())
@@ -147,7 +147,7 @@ def test_few_models_with_large_tables_train_one_by_one(monkeypatch):
     for cores in (1, 3):
         trainer = trainer_with(cores, problem, monkeypatch)
         assert trainer.training.alone
-        trial = Trial.of(trainer.inputs, FitSettings.from_params(asked))
+        trial = TrialModels.of(trainer.inputs, FitSettings.from_params(asked))
         lanes = trainer.training.lanes(trial, np.arange(4), idle=True).lanes
         assert [lane.models.tolist() for lane in lanes] == [[0], [1], [2], [3]]
         fits.append(trainer.fit(asked))

@@ -16,6 +16,7 @@ from bson import Code, Int64, ObjectId, Regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from n3hyper.cli.outcome import outcome
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.mongo.archive import extract_archive, restore
 from n3hyper.hyper_optimization.mongo.connection import open_database
@@ -329,6 +330,11 @@ def test_what_a_worker_refuses_cannot_command_the_terminal(
     assert "\x1b" not in printed
     result = {"status": "fail", "failure": {"reason": "lost", "text": "\x1b]0;x\x07"}}
     assert checked_result(result)["failure"]["text"] == "?]0;x?"
+    result["failure"] = {**result["failure"], "quantity": "\x1b]0;x\x07", "key": 3}
+    failure = checked_result(result)["failure"]
+    assert (failure["quantity"], failure["key"]) == ("?]0;x?", "3")
+    strange = {"loss_parts": {"\x1b": 1.0}, "kfold_meta": {"replicas_used": [[True], "x"]}}
+    assert outcome({"status": "ok", "loss": 1.5, **strange}) == "loss 1.5000"
 
 
 def test_a_refresh_reads_only_what_has_changed(store: MongoFileTrials) -> None:

@@ -18,11 +18,17 @@ from n3hyper.cli.inquiries.status_text import as_json_text, status_text
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.paths import LOG, LOG_LINES, RUNNING
-from n3hyper.hyper_optimization.standing.folder import newest_store, standing_of, store_of
-from n3hyper.hyper_optimization.standing.overview import Standing
+from n3hyper.hyper_optimization.standing.folder import (
+    newest_store,
+    standing_of,
+    store_of,
+    stored_trials,
+)
+from n3hyper.hyper_optimization.standing.overview import Standing, Tally
 from n3hyper.hyper_optimization.standing.state import RunningTrial
 from n3hyper.hyper_optimization.standing.state_file import RunState, read_state_file, state_file
 from n3hyper.hyper_optimization.standing.time_left import seconds_left
+from n3hyper.hyper_optimization.stores.record_lines import without_lists
 from n3hyper.hyper_optimization.stores.scan_lock import locked_scan
 from n3hyper.scanning.run_recorder import RunRecorder
 from n3hyper.system.folder_lock import holder_of
@@ -155,6 +161,49 @@ def test_reasons_of_failures_are_counted(tmp_path: Path) -> None:
     losses = [each["result"]["loss"] for each in records if each["result"].get("loss")]
     assert tally.best is not None
     assert tally.best[1] == min(losses)
+
+
+def test_the_tally_needs_no_lists_of_numbers(tmp_path: Path) -> None:
+    followed(store_in(tmp_path), 12)
+    for file in ("tries.pkl", "tries.json"):
+        (whole, short) = (
+            Tally.of(stored_trials(store_in(tmp_path), lists)[1]) for lists in (True, False)
+        )
+        assert whole == short
+        assert whole.best_parts
+        if file == "tries.pkl":  # the JSON alone is read next
+            (store_in(tmp_path) / file).unlink()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+        ),
+        max_leaves=15,
+    )
+)
+def test_only_lists_of_numbers_are_left_out(value: Any) -> None:
+    def emptied(part: Any, below_key: bool = False) -> Any:
+        if isinstance(part, dict):
+            return {key: emptied(inner, below_key=True) for key, inner in part.items()}
+        if not isinstance(part, list):
+            return part
+        plain = json.dumps(part)
+        matrix = not set('"{') & set(plain) and flat(part)
+        return [] if below_key and matrix else [emptied(each) for each in part]
+
+    def flat(part: list[Any]) -> bool:
+        return not any(
+            isinstance(inner, list) for row in part if isinstance(row, list) for inner in row
+        )
+
+    text = json.dumps({"record": value})
+    expected = json.dumps(emptied({"record": value}))
+    # a list whose key ends in a backslash may stay
+    if '\\\\"' not in text:
+        assert without_lists(text.encode()).decode() == expected
 
 
 # ------------------------------------------------------------ a scan that is killed

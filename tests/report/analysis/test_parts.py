@@ -146,6 +146,40 @@ def test_the_terminal_says_why_a_loss_is_what_it_is(view: View, width: int) -> N
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"fold_parts": {"chi2": [1.0], "saturation": [1.0, 2.0]}},
+        {"fold_parts": {"chi2": [[1.0, 2.0]]}},
+        {"fold_parts": {"chi2": "x", "": None, "y" * 999: [1, 2]}},
+        {"fold_parts": [1, 2]},
+        {"fold_parts": {"chi2": [1.0, 2.0, 3.0]}, "replicas_used": [[True], [False]]},
+        {"replicas_used": [[True], "x"], "with_dropped": {"chi2": 3}},
+    ],
+)
+@pytest.mark.parametrize("parts", [{"chi2": 1.0}, {"chi2": "x"}, [1], {"a": 1e400}, None])
+def test_strange_parts_are_left_out(tmp_path: Path, meta: dict[str, Any], parts: Any) -> None:
+    misc = {"tid": 0, "vals": {}, "idxs": {}, "space_vals": {"epochs": 9}}
+    result = {"status": "ok", "loss": 1.0, "version": "1", "kfold_meta": meta, "loss_parts": parts}
+    path = tmp_path / "tries.json"
+    path.write_text(json.dumps([{"tid": 0, "state": 2, "misc": misc, "result": result}]))
+    view = prepare(Request(paths=(path,)))
+    console = Console(file=io.StringIO(), width=80)
+    Terminal(view, console).show()
+    for text in (to_csv(view), to_markdown(view)):
+        assert text
+    json.loads(to_json(view))
+
+
+def test_figures_of_other_numbers_of_folds_are_left_out(folder: Path, tmp_path: Path) -> None:
+    records = json.loads((folder / "nnfit/replica_1/tries.json").read_text())
+    for record in records:
+        record["result"]["kfold_meta"]["with_dropped"] = {"chi2": [1.0]}
+    (tmp_path / "tries.json").write_text(json.dumps(records))
+    (tmp_path / "filter.yml").write_text((folder / "filter.yml").read_text())
+    assert prepare(Request(paths=(tmp_path / "tries.json",), loss="chi2p")).scan.good
+
+
 def test_phi2_of_one_replica_is_absent_also_in_records_of_old(tmp_path: Path) -> None:
     meta = {
         "hyper_losses_chi2": [1.0, 2.0],

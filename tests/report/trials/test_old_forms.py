@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from n3hyper.cli import main
 from n3hyper.hyper_optimization.record import todays_setup
 from n3hyper.runcard import load_runcard
+from tests.support.commands import run
 from tests.support.runcard_samples import good_card
 
 # the same setup as written by n3fit over the years
@@ -56,13 +56,6 @@ def write_old(folder: Path, setup: dict[str, Any]) -> Path:
     (replica / "tries.json").write_text(json.dumps([record]))
     (folder / "filter.yml").write_text(json.dumps(good_card()))
     return folder
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 @pytest.mark.parametrize("form", FORMS)

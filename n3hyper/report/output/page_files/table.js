@@ -145,7 +145,14 @@ function drawMarked() {
   }
   const clear = make("button", { type: "button" }, "clear marks");
   clear.addEventListener("click", clearMarks);
-  panel.replaceChildren(make("h2", {}, "Marked trials "), make("div", { className: "scroll free" }, body), clear);
+  const chips = chosen.map((i, at) => {
+    const chip = make("span", { className: "chip" }, make("i", { className: "dot" }), trials.keys[i] + (trials.ok[i] ? ", loss " + short(values("loss")[i]) : ", failed"));
+    chip.firstChild.style.background = markColour(at);
+    return chip;
+  });
+  const open = panel.querySelector("details")?.open || false;
+  const line = make("summary", {}, "Marked: ", ...chips, make("span", { className: "more" }, "compare"));
+  panel.replaceChildren(make("details", { open: open }, line, make("div", { className: "scroll free" }, body), clear));
 }
 on("marks", drawMarked);
 on("trials", drawMarked);

@@ -79,7 +79,7 @@ def brief(matrix: np.ndarray) -> np.ndarray:
 
 def user_file() -> str:
     """Return the text of a file with a covariance of the first and the last of `VARIED`."""
-    rows = [("DIS NC", VARIED[0]["dataset"], i) for i in range(26)]
+    rows = [("DIS NC", VARIED[0]["dataset"], i) for i in range(27)]
     rows += [("DIS CC", VARIED[3]["dataset"], i) for i in range(42)]
     columns = np.random.default_rng(5).normal(size=(len(rows), 3)) * 0.01
     lines = [
