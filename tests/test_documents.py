@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from docs.site.generated import FOLDER, PAGES
 from n3hyper import __version__
 from tests.__main__ import checks
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXTS = ("*.md", "docs/*.md", "runcards/*.yml", "docs/slurm/*.sh")
-DOCUMENTS = sorted(path for pattern in TEXTS for path in ROOT.glob(pattern))
+GENERATED = [ROOT / "docs" / FOLDER / name for name in PAGES]
+TEXTS = ("*.md", "docs/**/*.md", "runcards/*.yml", "docs/slurm/*.sh")
+DOCUMENTS = sorted(
+    path
+    for pattern in TEXTS
+    for path in ROOT.glob(pattern)
+    if "_build" not in path.parts and path not in GENERATED
+)
 PATH = re.compile(r"(?<![\w./-])(?:n3hyper|tests|docs|runcards|\.ci)/[\w./-]*\w")
 MODULE = re.compile(r"python -m (tests[\w.]*)")
 
