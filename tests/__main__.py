@@ -1,4 +1,4 @@
-"""`python -m tests`: lint, format, types, unit tests and doctests, in this order.
+"""`python -m tests`: lint, format, types, the site, unit tests and doctests, in this order.
 
 Arguments are handed to pytest: ``python -m tests -k runcard``.
 """
@@ -18,6 +18,7 @@ def checks(pytest_arguments: list[str]) -> list[list[str]]:
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
+        ["docs"],
         ["pytest", *pytest_arguments],
     ]
 

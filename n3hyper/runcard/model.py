@@ -295,7 +295,7 @@ class Runcard:
     double_precision: bool = False
     """Whether networks are trained in 64 bits."""
     parallel_models: bool = True
-    """Kept for NNPDF's sake: replicas are always trained together here."""
+    """Kept for NNPDF's sake; replicas are always trained together here."""
     theory_covariance: TheoryCovariance | None = None
     """None where the theory has no uncertainty."""
     positivity_bound: PositivityBound | None = None

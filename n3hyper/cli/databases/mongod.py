@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder of the data, the log (mongod.log) and the address (uri).",
 )
-@click.option("--port", type=click.IntRange(1, 65535), default=27017, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=27017,
+    show_default=True,
+    help="Port to listen on.",
+)
 @click.option(
     "--bind-ip",
     default="127.0.0.1",

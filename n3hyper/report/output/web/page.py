@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.report.analysis.view import View
-from n3hyper.report.output import page_sections as sections
 from n3hyper.report.output.markup import document, file, runcard, text
-from n3hyper.report.output.page_data import page_data
+from n3hyper.report.output.web import sections
+from n3hyper.report.output.web.data import page_data
 from n3hyper.report.output.writing import write_text
 
 _LIBRARY: Final = "echarts/echarts.min.js"

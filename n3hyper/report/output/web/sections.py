@@ -111,7 +111,7 @@ def _folds(view: View) -> str:
                 str(fold.number),
                 *(show(number) for number in (fold.loss, fold.chi2, fold.phi2, fold.logp)),
                 "" if math.isnan(fold.decides) else f"{100 * fold.decides:.0f}%",
-                text(fold.datasets),
+                f'<div class="names">{text(fold.datasets)}</div>',
             ],
         )
         for fold in view.folds

@@ -1,0 +1,1 @@
+"""The documentation: pages in Markdown, and in `docs.site` what builds and checks them."""
