@@ -14,7 +14,7 @@ from n3hyper.fitting.result import BatchFit
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training.engine import StepArrays
 from n3hyper.fitting.training.inputs import FitInputs
-from n3hyper.fitting.training.trial import Trial
+from n3hyper.fitting.training.trial import TrialModels
 from tests.support.synthetic import synthetic_problem
 
 RANGES = {
@@ -59,14 +59,14 @@ def small_problem(**changes: Any) -> FitProblem:
     return synthetic_problem(**changes)
 
 
-def make_trial(problem: FitProblem, accuracy: float | None = None, **changes: Any) -> Trial:
+def make_trial(problem: FitProblem, accuracy: float | None = None, **changes: Any) -> TrialModels:
     """Return a trial of a problem, with tables without loss unless an accuracy is given."""
     fitting = runcard().fitting
     inputs = FitInputs.of(problem, fitting.fitbasis, fitting.basis, "All", accuracy)
-    return Trial.of(inputs, FitSettings.from_params(parameters(**changes)))
+    return TrialModels.of(inputs, FitSettings.from_params(parameters(**changes)))
 
 
-def arrays_of_step(trial: Trial) -> StepArrays:
+def arrays_of_step(trial: TrialModels) -> StepArrays:
     """All that a step reads, in NumPy."""
     inputs = trial.inputs
     return trial.step_arrays(inputs.shared_arrays, inputs.arrays_of(trial.models))
