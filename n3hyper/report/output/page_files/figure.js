@@ -175,11 +175,11 @@ class Figure {
   // The point nearest to a place on the canvas, null if there is none within a finger's width.
   pick(px, py) {
     if (!this.built || !this.built.points || !this.built.points.x) return null;
-    if (this.built.pick) return this.built.pick(px, py);
+    const flat = this.built.flat || 1; // bars are hit a little above and below their middle, too
     const all = this.places();
     let best = null, least = 18 * 18;
     for (let at = 0; 2 * at < all.length; at++) {
-      const dx = all[2 * at] - px, dy = all[2 * at + 1] - py, far = dx * dx + dy * dy;
+      const dx = all[2 * at] - px, dy = flat * (all[2 * at + 1] - py), far = dx * dx + dy * dy;
       if (far <= least) {
         least = far;
         best = at;

@@ -191,7 +191,7 @@ function timeline() {
     series: [{ type: "custom", renderItem: draw, data: [[first, 0]], silent: true, clip: true, progressive: 0 }],
   };
   const failed = kept.filter((i) => !trials.ok[i]).length;
-  return { option: option, points: points, legend: colour.legend, note: failed ? "Red: failed." : "" };
+  return { option: option, points: points, legend: colour.legend, note: failed ? "Red: failed." : "", flat: 0.4 };
 }
 
 // The losses of the folds, a point for each trial.
