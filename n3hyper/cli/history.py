@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,18 +15,12 @@ if TYPE_CHECKING:
     from n3hyper.runcard import Runcard
     from n3hyper.scanning.request import History, ScanRequest
 
-_PARTS: Final = {
-    "data sets": "dataset_inputs",
-    "cuts": "datacuts",
-    "theory": "theory",
-    "fit basis": "fitting",
-    "positivity": "positivity",
-    "integrability": "integrability",
-    "closure test": "closure",
-    "seeds": "seeds",
-    "split by eigenmodes": "diagonal_frac",
+_NOT_OF_THE_FIT: Final = {
+    *("source", "raw", "description", "moved", "notes", "parallel_models"),
+    *("hyperscan", "parameters", "kfold"),
 }
-"""Parts of two runcards that are compared, and their attributes."""
+"""Attributes of a runcard that two scans need not share: setups are compared one by one, and their
+losses are made again."""
 _MOST_NAMED: Final = 4
 
 
@@ -123,15 +118,16 @@ def _unchecked(scan: Scan, runcard: Runcard) -> str:
         other = load_runcard(scan.runcard_path)
     except N3HyperError as err:
         return f"{stored}; its runcard cannot be compared ({err})"
-    differ = [name for name, part in _PARTS.items() if _part(other, part) != _part(runcard, part)]
+    differ = [
+        field.name.replace("_", " ")
+        for field in dataclasses.fields(runcard)
+        if field.name not in _NOT_OF_THE_FIT
+        and getattr(other, field.name) != getattr(runcard, field.name)
+    ]
     if _folds(other) != _folds(runcard):
         differ.append("folds")
     same = "its runcard has the same data, theory and folds"
     return f"{same}; {stored}" if not differ else f"differs: {', '.join(differ)}; {stored}"
-
-
-def _part(runcard: Runcard, name: str) -> Any:
-    return getattr(runcard, name)
 
 
 def _folds(runcard: Runcard) -> Any:

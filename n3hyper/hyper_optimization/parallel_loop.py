@@ -20,7 +20,7 @@ from n3hyper.hyper_optimization.mongo.connection import Retrying
 from n3hyper.hyper_optimization.mongo.jobs import job_id
 from n3hyper.hyper_optimization.mongo.scan_document import LEASE
 from n3hyper.hyper_optimization.mongo.stale_jobs import StaleJobs
-from n3hyper.hyper_optimization.mongo.watching.work import Work
+from n3hyper.hyper_optimization.mongo.watching.work import REMEMBERED, Work
 from n3hyper.hyper_optimization.mongofiletrials import MongoFileTrials
 from n3hyper.hyper_optimization.record import (
     STATE_NEW,
@@ -38,8 +38,6 @@ POLL: Final = 0.1
 """Seconds between looks at the database."""
 _STATUS: Final = 1.0
 """Seconds between looks at who is working."""
-_REMEMBERED: Final = 3600.0
-"""Seconds for which a lost worker is shown."""
 _AHEAD: Final = 2.0
 """Seconds for which there should be jobs in the queue."""
 _WINDOW: Final = 50
@@ -285,7 +283,7 @@ class ParallelScan:
         self._looked = now
         try:
             self.trials.sign_of_life(self.max_evals)
-            self.work = self.trials.work(_REMEMBERED, self.lease)
+            self.work = self.trials.work(REMEMBERED, self.lease)
         except PyMongoError:
             return  # the next refresh will say so
         self.on_status(self.status())

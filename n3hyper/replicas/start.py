@@ -11,10 +11,11 @@ import numpy as np
 
 from n3hyper.errors import RuncardError
 from n3hyper.fitting.network.pdf_model import Layer, NetworkWeights
-from n3hyper.hyper_optimization.paths import NNFIT, REPLICA
-from n3hyper.replicas.files.weights_file import SUFFIX, read_weights
+from n3hyper.hyper_optimization.paths import NNFIT, REPLICA, RUNCARD_COPY
+from n3hyper.replicas.files.weights_file import SUFFIX, read_weights, weights_name
 from n3hyper.replicas.replica_fit import Weights
 from n3hyper.runcard import Flavour
+from n3hyper.runcard.yaml_file import read_yaml
 
 ONE_FILE: Final = "load"
 """Key of the file that all replicas start from."""
@@ -87,6 +88,8 @@ class SavedWeights:
             return self.path
         folder = self.path / NNFIT / f"{REPLICA}{replica}"
         files = sorted(folder.glob(f"*{SUFFIX}"))
+        if len(files) > 1:
+            files = [file for file in files if file.name == self._saved_as()] or files
         if len(files) != 1:
             found = f"{len(files)} files of weights" if files else "no weights"
             raise RuncardError(
@@ -94,6 +97,15 @@ class SavedWeights:
                 hint="name a fit that has saved the weights of all these replicas",
             )  # fmt: skip
         return files[0]
+
+    def _saved_as(self) -> str:
+        """Return the name of the weights by the runcard of the fit; empty where it has none."""
+        try:
+            card = read_yaml(self.path / RUNCARD_COPY)
+        except RuncardError:
+            return ""
+        saved = card.get("save") if isinstance(card, Mapping) else None
+        return weights_name(saved) if isinstance(saved, str) else ""
 
     def check(self, setups: Sequence[Mapping[str, Any]]) -> None:
         """RuncardError unless the networks of all setups are those of the weights."""

@@ -90,7 +90,7 @@ IGNORED_INTEGRABILITY: Mapping[str, str] = {
     "threshold": "fits are not stopped by integrability, in n3fit neither"
 }
 
-WEIGHTS = "trials have networks of their own, which start from new weights; remove the key"
+WEIGHTS = "trials start from new weights, and n3hyper fit alone reads it; remove the key"
 _BELOW_DATACUTS = "give it below datacuts"
 _BELOW_THCOVMAT = "give it below theorycovmatconfig"
 _PHOTON = "fits with a photon are not supported; remove the key"

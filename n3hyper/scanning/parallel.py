@@ -40,7 +40,11 @@ from n3hyper.hyper_optimization.parallel_loop import ParallelScan, Status
 from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.sampling.suggest import HYPEROPT_SEED, suggester_of, trial_generator
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome, save
-from n3hyper.hyper_optimization.stores.identity import check_identity, complete_identity
+from n3hyper.hyper_optimization.stores.identity import (
+    check_identity,
+    complete_identity,
+    of_trials,
+)
 from n3hyper.hyper_optimization.stores.recovery import reopen
 from n3hyper.hyper_optimization.stores.trial_pdfs import BestPDFs
 from n3hyper.runcard import Runcard
@@ -159,7 +163,7 @@ def perform_parallel_scan(
             "",
             request.text,
             request.replicas,
-            identity,
+            of_trials(identity),
             parallel.lease,
             label=printable_label(request.output.resolve().name),
         )

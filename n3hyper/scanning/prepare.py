@@ -70,6 +70,9 @@ def held_scan(
     runcard = request.load()
     refuse_used_folder(request)
     prepared = prepare(request, runcard, listener)
+    if request.history is not None:
+        described = {HISTORY: request.history.described}
+        prepared = prepared._replace(identity={**prepared.identity, **described})
     make_folder(request)
     with locked_scan(request.replica_folder):
         # another scan may have begun here while this one was reading
@@ -105,10 +108,7 @@ def prepare_scan(request: ScanRequest, runcard: Runcard, listener: Listener) -> 
         f" x {request.replicas} {'replica' if request.replicas == 1 else 'replicas'}"
     )
     trainer = make_trainer(problem, runcard, request.memory, listener.fit_progress)
-    identity = scan_identity(problem, runcard)
-    if request.history is not None:
-        identity[HISTORY] = request.history.described
-    return PreparedScan(trainer, scanner, identity)
+    return PreparedScan(trainer, scanner, scan_identity(problem, runcard))
 
 
 def make_trainer(

@@ -194,8 +194,11 @@ def _spread(values: Sequence[float]) -> str:
 def _verdict(n3fit: Sequence[float], n3hyper: Sequence[float]) -> str:
     """Return whether our median lies in n3fit's spread, and how many half-widths of it away."""
     lower, median, upper = np.percentile(n3fit, CENTRAL_68)
+    within = "yes" if lower <= np.median(n3hyper) <= upper else "NO"
+    if lower == upper:
+        return within
     away = (np.median(n3hyper) - median) / (0.5 * (upper - lower))
-    return f"{'yes' if lower <= np.median(n3hyper) <= upper else 'NO':3s} {away:+.1f}"
+    return f"{within:3s} {away:+.1f}"
 
 
 if __name__ == "__main__":

@@ -133,8 +133,9 @@ def test_prescriptions_and_a_matrix_of_the_user_add_up(
     file.write_text("nothing")
     with pytest.raises(DataError, match="not a table of covariances"):
         build(made_up, theorycovmatconfig=user)
-    file.write_text(reference.user_file().replace("DIS NC,HERA_NC", "DIS NC,HERB_NC", 1))
-    with pytest.raises(DataError, match=r"not a (square )?table"):
+    last = "HERA_NC_318GEV_EAVG_BOTTOM-SIGMARED,26,"
+    file.write_text(reference.user_file().replace(last, last.replace("HERA", "HERB")))
+    with pytest.raises(DataError, match=r"has no row of point 26"):
         build(made_up, theorycovmatconfig={**user, "user_covmat_path": str(file)})
     with pytest.raises(RuncardError, match="no such file"):
         build(made_up, theorycovmatconfig={"user_covmat_path": "none.csv"})

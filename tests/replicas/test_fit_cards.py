@@ -182,3 +182,11 @@ def test_weights_of_a_fit_are_those_of_the_same_replica(tmp_path: Path) -> None:
     assert str(tmp_path / "before") in card.text
     with pytest.raises(RuncardError, match=r"no weights in .*replica_3"):
         card.start([3])
+    # of several files the one that the runcard of the fit names
+    other = weights_bytes(toy_fit(3).weights, [False] * 8, subtracts=False)
+    (tmp_path / "before" / "nnfit" / "replica_1" / "mine.weights.h5").write_bytes(other)
+    with pytest.raises(RuncardError, match="2 files of weights"):
+        card.start([1])
+    (tmp_path / "before" / "filter.yml").write_text("save: mine.h5\n")
+    found = card.start([1])
+    assert found.alpha[0] == pytest.approx(toy_fit(3).weights.alpha, rel=1e-6)

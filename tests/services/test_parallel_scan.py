@@ -17,13 +17,14 @@ from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.filetrials import FileTrials
 from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.server import MongodRunner, free_port
-from n3hyper.hyper_optimization.record import read_tries
+from n3hyper.hyper_optimization.record import plain, read_tries
+from n3hyper.hyper_optimization.sampling.suggest import suggester_of
 from n3hyper.scanning import parallel as parallel_session
 from n3hyper.scanning.parallel import ParallelRequest
 from n3hyper.scanning.request import ScanRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
 from tests.support.loops import run_scan
-from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy
+from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy, toy_history
 from tests.support.waiting import HANGS, until, until_ended
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,25 @@ def test_a_parallel_scan_gives_the_records_of_a_serial_one(tmp_path: Path) -> No
     done = run(scan(out, 10, "--workers", "2"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert check(out, 10) == {"ok": 10}
+
+
+def test_workers_run_a_scan_that_has_learned_from_another(tmp_path: Path) -> None:
+    """Suggest as a serial scan with that history does; workers know nothing of it."""
+    trainer, scanner, identity = toy()
+    run_scan(tmp_path / "before", trainer, scanner, 25, fingerprint=identity)
+    tries = tmp_path / "before" / "tries.json"
+    out, points = tmp_path / "out", list(toy_history(tries).points)
+    done = run(scan(out, 3, "--workers", "1", "--history", str(tries)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored = FileTrials.from_pkl(out / REPLICA / "tries.pkl")
+    assert stored.scan["history"] == points
+    assert stored.scan["fingerprint"]["history"] == "toys; nothing was checked"
+    suggester = suggester_of({**stored.scan, "history": points}, scanner.as_dict())
+    first = suggester.suggest(FileTrials(None, scanner.as_dict()), 0)[0]["misc"]["vals"]
+    assert stored.finished[0]["misc"]["vals"] == plain(first)
+    done = run(scan(out, 4, "--workers", "1"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert check(out, 4) == {"ok": 4}
 
 
 def test_workers_come_late_and_ctrl_c_saves(tmp_path: Path, mongo_uri: str) -> None:

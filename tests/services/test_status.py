@@ -16,7 +16,7 @@ from n3hyper.hyper_optimization.mongo.watching.overview import standings_in
 from n3hyper.hyper_optimization.standing.folder import standing_of
 from n3hyper.hyper_optimization.standing.overview import Standing
 from tests.services.test_parallel_scan import REPLICA, process, scan, uri_file
-from tests.support.toy_processes import FLEET
+from tests.support.toy_processes import FLEET, PROGRESS
 from tests.support.waiting import HANGS, until, until_ended
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -53,17 +53,21 @@ def test_a_lost_worker_is_seen_from_the_folder_and_from_the_database(
 
     with (
         process(scan(out, 1000, *where, "--lease", str(LEASE)), tmp_path / "scan.log") as driver,
-        process([*FLEET, *where, "--workers", "2"], tmp_path / "fleet.log", TOY_SECONDS="1"),
+        process([*FLEET, *where, "--workers", "2"], tmp_path / "fleet.log", TOY_SECONDS="2"),
     ):
         database = open_database(mongo_uri)
         until(lambda: database["scans"].find_one())
         database.client.close()
         busy = when(of_database, lambda found: found.tally.done > 2 and len(found.running) == 2)
         assert busy.alive
+        # what the fits say in their processes arrives with the next signs of life
+        told = when(of_database, lambda found: any(trial.progress for trial in found.running))
+        assert {trial.progress for trial in told.running} <= {PROGRESS, None}
+        assert "epoch 600/1000, validation chi2 1.250 (by fold 1.500, 1.000)" in status_text([told])
         assert (busy.total, busy.workers_alive) == (1000, 2)
         assert busy.name == "out"
-        # 1,000 trials of a second by two workers
-        assert 300 < busy.seconds_left < 3000
+        # 1,000 trials of two seconds by two workers
+        assert 600 < busy.seconds_left < 6000
         victim = busy.running[0].worker
         os.kill(int(victim.split(":")[1]), signal.SIGKILL)
         lost = when(of_database, lambda found: any(trial.lost for trial in found.running))

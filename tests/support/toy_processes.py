@@ -20,10 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from n3hyper.fitting.result import Progress
 from n3hyper.hyper_optimization.mongo.address import find_uri
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument
+from n3hyper.hyper_optimization.record import read_tries
+from n3hyper.hyper_optimization.sampling.history import points_of
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import PreparedScan
+from n3hyper.scanning.request import History
 from n3hyper.services.fleet import Fleet, run_fleet
 from n3hyper.services.worker_process import main as worker_main
 from n3hyper.services.worker_settings import WorkerSettings
@@ -32,6 +36,8 @@ from n3hyper.system.interruption import INTERRUPTED, interrupted_by_signals
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "tests.support.toy_processes"
 FLEET = (sys.executable, "-m", MODULE, "fleet")
+PROGRESS = Progress(600, 1000, 1.25, active=3, folds=(1.5, 1.0))
+"""What the toys say in each trial."""
 WORKER = (sys.executable, "-m", MODULE, "worker")
 SCAN = (sys.executable, "-m", MODULE, "scan")
 
@@ -61,7 +67,12 @@ def make_toy(on_progress: Callable[[Any], None]) -> Any:
     kfold = KFold(
         partitions=tuple(Partition(fold.datasets) for fold in problem.folds), threshold=1e6
     )
-    return ToyTrainer(problem, make_scorer(problem, kfold), misbehave)
+
+    def fail(setup: dict[str, Any]) -> None:
+        on_progress(PROGRESS)
+        misbehave(setup)
+
+    return ToyTrainer(problem, make_scorer(problem, kfold), fail)
 
 
 def toy() -> PreparedScan:
@@ -111,6 +122,13 @@ class Printer:
         print(f"ended {trial['tid']}", flush=True)
 
 
+def toy_history(tries: Path) -> History:
+    setups = [
+        (each["misc"]["space_vals"], each["result"].get("loss")) for each in read_tries(tries)
+    ]
+    return History(points_of(toy()[1].as_dict(), setups).points, "toys; nothing was checked")
+
+
 def scan(arguments: list[str]) -> int:
     from n3hyper.scanning.parallel import ParallelRequest, perform_parallel_scan
     from n3hyper.scanning.request import ScanRequest
@@ -125,8 +143,10 @@ def scan(arguments: list[str]) -> int:
     # a worker that a busy machine keeps silent for a while is not taken for dead
     parser.add_argument("--lease", type=float, default=60.0)
     parser.add_argument("--database-timeout", type=float, default=60.0)
+    parser.add_argument("--history", type=Path, help="a tries.json of the toy trainer")
     given = parser.parse_args(arguments)
-    request = ScanRequest(given.runcard, given.output, given.n, replicas=2)
+    history = None if given.history is None else toy_history(given.history)
+    request = ScanRequest(given.runcard, given.output, given.n, replicas=2, history=history)
     if request.pickle.exists():
         request = restart_request(request.pickle, given.n)
     outcome = perform_parallel_scan(

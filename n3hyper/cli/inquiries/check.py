@@ -66,6 +66,8 @@ def command(
     status, results = 0, []
     for path in runcards:
         result: dict[str, Any] = {"runcard": str(path), "ok": True}
+        if not (no_measure or as_json):
+            click.echo(f"{path}: reading data and theory, then running a few epochs", err=True)
         try:
             if fit or not is_scan(path):
                 result |= _of_fit(path, replicas, theory_path, memory, not no_measure)

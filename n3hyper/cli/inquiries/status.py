@@ -32,7 +32,7 @@ def command(place: str | None, as_json: bool, mongo_uri: str | None) -> int:
 
     standings = _standings(place, mongo_uri)
     click.echo(as_json_text(standings) if as_json else status_text(standings))
-    return 0 if all(each.alive is not False or each.complete for each in standings) else 1
+    return int(any(each.stopped for each in standings))
 
 
 def _standings(place: str | None, mongo_uri: str | None) -> list[Standing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from n3hyper.cli.displays.duration import clock
 from n3hyper.cli.outcome import loss_in_words
@@ -49,9 +49,9 @@ def _lines(standing: Standing) -> Iterator[str]:
     label = "running" if standing.alive else "left" if standing.workers is None else "last seen"
     for number, trial in enumerate(standing.running):
         yield _row("" if number else label, _trial(trial, standing.kind))
-    if standing.workers is not None and not (standing.killed and standing.database):
+    if standing.workers is not None and (standing.alive or standing.workers):
         yield _row("queue", f"{standing.queued} wait for a worker")
-        yield from _workers(standing.workers)
+        yield from _workers(standing.workers, {trial.worker for trial in standing.running})
     for number, note in enumerate(standing.notes):
         yield _row("" if number else "refused", note)
     if standing.alive:
@@ -75,10 +75,10 @@ def _state(standing: Standing) -> str:
     if standing.complete:
         return "complete"
     if standing.alive is None:
-        return f"its folder has no locks: it may be running{process}"
+        return f"it may be running, nothing here tells{process}"
     if standing.killed:
         return f"stopped: its process was killed{process}"
-    return "stopped before its end"
+    return "stopped before its end" if standing.stopped else "not running"
 
 
 def _trial(trial: RunningTrial, kind: str) -> str:
@@ -114,7 +114,7 @@ def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def _workers(workers: Sequence[WorkerState]) -> Iterator[str]:
+def _workers(workers: Sequence[WorkerState], busy: Collection[str]) -> Iterator[str]:
     alive = [worker for worker in workers if not worker.lost]
     lost = [worker for worker in workers if worker.lost]
     counts = f"{len(alive)} at work or waiting" + (f", {len(lost)} lost" if lost else "")
@@ -125,11 +125,11 @@ def _workers(workers: Sequence[WorkerState]) -> Iterator[str]:
     for host, theirs in sorted(by_host.items()):
         rates = [worker.per_hour for worker in theirs if not math.isnan(worker.per_hour)]
         rate = f", {sum(rates):.0f} trials/h" if rates else ""
-        busy = sum(worker.trial is not None for worker in theirs)
+        working = sum(worker.name in busy for worker in theirs)
         heard = max(worker.silent for worker in theirs)
         number = f"{len(theirs)} worker{'' if len(theirs) == 1 else 's'}"
         yield _row(
-            "", f"{host}: {number}, {busy} busy, all heard of within {math.ceil(heard)} s{rate}"
+            "", f"{host}: {number}, {working} busy, all heard of within {math.ceil(heard)} s{rate}"
         )
     for worker in sorted(lost, key=lambda worker: worker.silent):
         yield _row("", f"LOST {worker.short}: silent for {clock(worker.silent)}")

@@ -17,7 +17,7 @@ import numpy as np
 from n3hyper.data.commondata import CommonData
 from n3hyper.errors import DataError
 from n3hyper.foreign.files import read_regular
-from n3hyper.physics.arrays import Array
+from n3hyper.physics.arrays import Array, Index
 
 _LARGEST: Final = 2**30
 _ROUNDING: Final = 1e-7
@@ -26,7 +26,7 @@ _SEPARATOR: Final = re.compile("[,\t]")
 
 
 def user_columns(path: Path, datasets: Sequence[CommonData], factor: float) -> Array:
-    """Return S (ndata, k) with S S^T = `factor` times the matrix; zero for points not in the file.
+    """Return S (ndata, k) with S S^T = `factor` times the matrix; zero for sets not in the file.
 
     Parameters
     ----------
@@ -39,13 +39,7 @@ def user_columns(path: Path, datasets: Sequence[CommonData], factor: float) -> A
         for a file that is no such table, or whose matrix is not symmetric or not positive.
     """
     points, matrix = _read(path)
-    rows = np.full(sum(data.ndata for data in datasets), -1)
-    start = 0
-    for data in datasets:
-        names = (data.name, data.requested, *data.legacy_names)
-        for place, point in enumerate(data.points.tolist(), start):
-            rows[place] = next((points[n, point] for n in names if (n, point) in points), -1)
-        start += data.ndata
+    rows = np.concatenate([_rows_of(data, points, path) for data in datasets])
     known = rows >= 0
     if not known.any():
         raise DataError(f"{path}: none of its data sets is one of the fit")
@@ -59,6 +53,18 @@ def user_columns(path: Path, datasets: Sequence[CommonData], factor: float) -> A
     columns = np.zeros((len(rows), int(kept.sum())))
     columns[known] = vectors[:, kept] * np.sqrt(factor * values[kept])
     return columns
+
+
+def _rows_of(data: CommonData, points: dict[tuple[str, int], int], path: Path) -> Index:
+    """Return the row of each point of a data set; -1 where the file does not have the set."""
+    present = {name for name, _ in points}
+    names = [name for name in (data.name, data.requested, *data.legacy_names) if name in present]
+    if not names:
+        return np.full(data.ndata, -1)
+    missing = [point for point in data.points.tolist() if (names[0], point) not in points]
+    if missing:
+        raise DataError(f"{path}: dataset {names[0]} has no row of point {missing[0]}")
+    return np.array([points[names[0], point] for point in data.points.tolist()])
 
 
 def _read(path: Path) -> tuple[dict[tuple[str, int], int], Array]:

@@ -6,6 +6,7 @@ hyperopt is not loaded.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -156,24 +157,27 @@ def standing_of(store: Path, root: Path, kind: str) -> Standing:
 
 def _with_state(standing: Standing, state: RunState) -> Standing:
     """Return it with what its process has said, which may have been killed since."""
-    alive = standing.alive is not False
-    later = max(time.time() - state.written, 0.0) if alive else 0.0
-    return replace(
+    trials = [each for each in state.trials if each.tid not in standing.tally.tids]
+    known = replace(
         standing,
         total=state.total or standing.total,
         process=state.process,
-        seconds=max(time.time() - state.begun, 0.0) if alive else standing.seconds,
+        database=state.database,
+    )
+    if standing.alive is False:
+        # what has become of its workers since is not known here
+        left = tuple(replace(each, lost=False, lease_left=math.nan) for each in trials)
+        workers = None if state.workers is None else ()
+        return replace(known, running=left, workers=workers, killed=True)
+    later = max(time.time() - state.written, 0.0)
+    return replace(
+        known,
+        seconds=max(time.time() - state.begun, 0.0),
         stage=state.stage,
-        running=tuple(
-            replace(each, seconds=each.seconds + later)
-            for each in state.trials
-            if each.tid not in standing.tally.tids
-        ),
+        running=tuple(replace(each, seconds=each.seconds + later) for each in trials),
         queued=state.queued,
         workers=state.workers,
         notes=state.notes,
-        database=state.database,
-        killed=standing.alive is False,
     )
 
 

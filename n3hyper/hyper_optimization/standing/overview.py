@@ -142,6 +142,12 @@ class Standing:
         return counted if self.whole is None else self.whole
 
     @property
+    def stopped(self) -> bool:
+        """Return whether it is known to have ended before its last trial."""
+        known = self.killed or self.whole is not None or self.total is not None
+        return self.alive is False and not self.complete and known
+
+    @property
     def workers_alive(self) -> int:
         """Number of workers that are not lost; a serial scan is its own."""
         if self.workers is None:
@@ -165,6 +171,7 @@ class Standing:
             "place": self.place,
             "alive": self.alive,
             "complete": self.complete,
+            "stopped": self.stopped,
             "killed": self.killed,
             "process": self.process,
             "seconds": self.seconds,

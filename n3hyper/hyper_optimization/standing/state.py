@@ -55,8 +55,6 @@ class WorkerState:
     """Trials that it has finished."""
     age: float = math.nan
     """Seconds since its start, as last heard."""
-    note: str = ""
-    """Why it refuses the scan; empty where it does not."""
 
     @property
     def host(self) -> str:
@@ -165,7 +163,6 @@ def decode_worker(data: Any) -> WorkerState | None:
         trial=data["trial"] if is_count(data.get("trial")) else None,
         done=data["done"] if is_count(data.get("done")) else 0,
         age=number(data.get("age")),
-        note=text(data.get("note")),
     )
 
 

@@ -52,13 +52,22 @@ def complete_identity(identity: Mapping[str, str] | None, space: Any) -> Identit
     return {**(identity or {}), "space": space_fingerprint(space)}
 
 
+def of_trials(identity: Mapping[str, str]) -> Identity:
+    """The parts that whoever runs a trial must share: all but what the scan has learned from.
+
+    >>> of_trials({"data": "1", "history": "12 trials of old"})
+    {'data': '1'}
+    """
+    return {name: part for name, part in identity.items() if name != HISTORY}
+
+
 def digest(identity: Mapping[str, str]) -> str:
-    """All parts in 16 hexadecimal digits, but for what a scan has learned from before it began.
+    """The parts of `of_trials` in 16 hexadecimal digits.
 
     >>> digest({"a": "1", "b": "2"}) == digest({"b": "2", "a": "1"})
     True
     """
-    text = json.dumps({k: v for k, v in identity.items() if k != HISTORY}, sort_keys=True)
+    text = json.dumps(of_trials(identity), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 

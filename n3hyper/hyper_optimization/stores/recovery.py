@@ -15,6 +15,7 @@ from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.filetrials import FileTrials, space_eval_trial
 from n3hyper.hyper_optimization.paths import JSON, PICKLE
 from n3hyper.hyper_optimization.record import FINISHED, Record, check_record, plain, read_tries
+from n3hyper.hyper_optimization.sampling.history import HISTORY
 from n3hyper.hyper_optimization.sampling.suggest import trial_generator
 from n3hyper.hyper_optimization.stores.identity import digest
 from n3hyper.hyper_optimization.stores.safe_pickle import ForeignStoreError, MissingStoreError
@@ -31,11 +32,12 @@ _CHECKED: Final = 100
 def trial_origin(scan: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record says of its scan, so that ``tries.json`` suffices for a restart."""
     identity = scan["fingerprint"]
-    return {
+    origin = {
         "algo": scan["algo"],
         "replicas": int(identity.get("replicas", 1)),
         "fingerprint": digest(identity),
     }
+    return {**origin, HISTORY: len(scan[HISTORY])} if scan.get(HISTORY) else origin
 
 
 def reopen(
@@ -127,7 +129,8 @@ def _rebuilt(
     }
     trials.rstate = trial_generator(origin["seed"], len(records))
     note = f"{PICKLE} is missing: rebuilt from the {_number(len(records))} of {JSON}"
-    return trials, [note]
+    lost = f"the history that the scan has learned from was in {PICKLE}, and is lost"
+    return trials, [note, lost] if origin.get(HISTORY) else [note]
 
 
 def _check_parameters(records: Sequence[Record], space: Any, path: Path) -> None:

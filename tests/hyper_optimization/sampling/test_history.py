@@ -22,6 +22,7 @@ from n3hyper.hyper_optimization.sampling.samplers import hp_choice, hp_uniform
 from n3hyper.hyper_optimization.sampling.space import evaluate_space
 from n3hyper.hyper_optimization.sampling.suggest import Suggester, learned_from, suggester_of
 from n3hyper.hyper_optimization.stores.identity import digest
+from n3hyper.hyper_optimization.stores.recovery import reopen
 from tests.support.toy_scans import outcome, toy_scan
 from tests.support.toy_trainer import PARAMETERS
 
@@ -196,6 +197,10 @@ def test_a_restart_learns_from_the_same_history(tmp_path: Path) -> None:
     toy_scan(tmp_path / "parts", 6)
     assert outcome(tmp_path / "whole") == outcome(tmp_path / "parts")
     toy_scan(tmp_path / "without", 6)
+    (tmp_path / "parts" / "tries.pkl").unlink()
+    scan = FileTrials.from_pkl(tmp_path / "whole" / "tries.pkl").scan
+    _, notes = reopen(tmp_path / "parts", space, scan["fingerprint"])
+    assert any("history" in note and "lost" in note for note in notes)
     whole, without = (
         [each["misc"]["space_vals"] for each in outcome(tmp_path / name)]
         for name in ("whole", "without")

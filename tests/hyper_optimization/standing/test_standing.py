@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from n3hyper.cli import main
 from n3hyper.cli.inquiries.status_text import as_json_text, status_text
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.fitting.result import Progress
@@ -354,3 +355,31 @@ def test_a_lost_trial_takes_its_lease_and_its_time(
     assert with_it >= seconds_left(missing, [lost], workers + 1, mean) - 1e-9
     rounds = math.ceil(missing / workers)
     assert seconds_left(missing, [], workers, mean) == pytest.approx(rounds * mean)
+
+
+# ------------------------------------------------------------ the command
+
+
+def test_the_exit_status_tells_a_stopped_scan_from_one_that_is_complete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status(*arguments: object) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(["status", *map(str, arguments)])
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+    followed(store_in(tmp_path), 3)
+    scan = tmp_path / "scan"
+    assert status(scan) == 0
+    assert f"scan scan ({scan}): complete\n" in capsys.readouterr().out
+    toy_scan(store_in(tmp_path), 4, keep={"max_evals": 9})
+    assert status(scan, "--json") == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["done"], found["total"], found["stopped"]) == (4, 9, True)
+    # of trials of others it is not known how many there should be
+    (store_in(tmp_path) / "tries.pkl").unlink()
+    assert status(scan) == 0
+    assert "not running" in capsys.readouterr().out
+    assert status(tmp_path / "nothing") == 2
+    assert "no scan and no fit here" in capsys.readouterr().err

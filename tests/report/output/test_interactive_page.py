@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from n3hyper.report.analysis.prepare import Request, prepare
-from n3hyper.report.output.page import page
-from n3hyper.report.output.serve import Follower, server
+from n3hyper.report.output.pages.page import page
+from n3hyper.report.output.pages.serve import Follower, server
 from n3hyper.report.trials.sources import stamp_of
 from tests.support.make_trials import RUNCARD, make_records, write_scan, write_tries
 
@@ -208,7 +208,7 @@ def test_ten_thousand_trials(browser: Any, tmp_path: Path) -> None:
 def test_the_page_follows_a_scan_and_keeps_what_its_reader_chose(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("n3hyper.report.output.serve.INTERVAL", 0.2)
+    monkeypatch.setattr("n3hyper.report.output.pages.serve.INTERVAL", 0.2)
     tries = tmp_path / "live" / "nnfit" / "replica_1" / "tries.json"
     tries.parent.mkdir(parents=True)
     (tmp_path / "live" / "filter.yml").write_text(RUNCARD.read_text())

@@ -17,15 +17,13 @@ from n3hyper.hyper_optimization.mongo.scan_document import (
     printable_label,
     scan_name,
 )
-from n3hyper.hyper_optimization.mongo.watching.work import age, work_of
+from n3hyper.hyper_optimization.mongo.watching.work import REMEMBERED, age, work_of
 from n3hyper.hyper_optimization.record import FINISHED, STATE_NEW, Record
 from n3hyper.hyper_optimization.standing.overview import Standing, Tally
 from n3hyper.hyper_optimization.standing.state import is_count, number, text
 
 _TIMEOUT: Final = 20.0
 """Seconds to wait for the database, as somebody is waiting for the answer."""
-_REMEMBERED: Final = 3600.0
-"""Seconds for which a lost worker is shown."""
 _SILENT: Final = 10.0
 """Seconds without a sign of life after which the process of a scan counts as gone."""
 _OUTCOME: Final = [
@@ -67,10 +65,10 @@ def _standing(jobs: Jobs, scan: Mapping[str, Any], address: str) -> Standing:
     waiting = {"exp_key": key, "state": {"$nin": list(FINISHED)}}
     headers = list(jobs.jobs.find(waiting, list(HEADER)))
     lease = number(scan.get("lease"), LEASE)
-    # a search of a user's own looks after its jobs itself, and says nothing here
-    waited_for = alive or "objective" in scan
-    seen = jobs.workers_seen(key, now, _REMEMBERED)
-    work = work_of(key, headers, seen, now, lease, waited_for)
+    # a search of a user's own gives no signs of life, and looks after its jobs itself
+    search = "objective" in scan
+    seen = jobs.workers_seen(key, now, REMEMBERED)
+    work = work_of(key, headers, seen, now, lease, alive or search)
     kind = scan.get("kind") if scan.get("kind") in KINDS else SCAN
     label = printable_label(scan.get("label"))
     return Standing(
@@ -79,7 +77,7 @@ def _standing(jobs: Jobs, scan: Mapping[str, Any], address: str) -> Standing:
         place=address,
         tally=Tally.of(ended),
         total=scan["max_evals"] if is_count(scan.get("max_evals")) else None,
-        alive=alive,
+        alive=None if search else alive,
         process=text(scan.get("process")),
         running=work.trials,
         queued=sum(header.get("state") == STATE_NEW for header in headers),

@@ -22,6 +22,8 @@ from n3hyper.hyper_optimization.standing.state import (
     text,
 )
 
+REMEMBERED: Final = 3600.0
+"""Seconds for which a lost worker is shown."""
 _MISSED: Final = 2.0
 """Heartbeats that a worker may miss before it counts as lost, and as many seconds."""
 _BEAT: Final = 12.0

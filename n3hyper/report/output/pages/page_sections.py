@@ -8,7 +8,7 @@ from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.importance import METHOD
 from n3hyper.report.analysis.summary import fold_correlations, fold_matrix
 from n3hyper.report.analysis.view import View
-from n3hyper.report.output.markup import table, text, tiles, warned
+from n3hyper.report.output.pages.markup import table, text, tiles, warned
 from n3hyper.report.text import show, show_number, span
 from n3hyper.report.trials.columns import column
 
