@@ -281,7 +281,7 @@ def command(
 
 def _serve(read: Callable[[], View], files: Request | None, port: int) -> int:
     """Serve the page until Ctrl-C; `files` are looked at for what is new, databases are read."""
-    from n3hyper.report.output.pages.serve import HOST, Follower, server
+    from n3hyper.report.output.web.serve import HOST, Follower, server
     from n3hyper.report.trials.sources import stamp_of
 
     def stamp() -> object:

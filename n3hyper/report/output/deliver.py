@@ -51,7 +51,7 @@ def deliver(
         files = write_figures(view, figures, figure_format or ("png",), paper_of(width))
         said.print(f"figures   {len(files)} in {figures}")
     if html is not None:
-        from n3hyper.report.output.pages.page import write_page
+        from n3hyper.report.output.web.page import write_page
 
         write_page(view, html)
         said.print(f"page      {html}")

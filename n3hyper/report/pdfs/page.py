@@ -1,11 +1,11 @@
-"""Report of a fit as one page; pages share `output.pages.markup`."""
+"""Report of a fit as one page; see `n3hyper.report.output.markup` for what all pages share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from n3hyper.report.output.pages.markup import document, figure_card, runcard, table, text, tiles
+from n3hyper.report.output.markup import document, figure_card, runcard, table, text, tiles
 from n3hyper.report.output.writing import write_text
 from n3hyper.report.pdfs.figures import draw_svg, plan_figures
 from n3hyper.report.pdfs.tables import rows_of, setup_words

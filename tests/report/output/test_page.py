@@ -17,7 +17,7 @@ from PIL import Image
 from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.analysis.view import View
 from n3hyper.report.output.figures import write_figures
-from n3hyper.report.output.pages.page import page
+from n3hyper.report.output.web.page import page
 from tests.support.make_trials import make_records, write_scan, write_tries
 from tests.support.waiting import HANGS
 

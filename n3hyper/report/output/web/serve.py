@@ -12,9 +12,9 @@ from typing import Final
 
 from n3hyper.report.analysis.view import View
 from n3hyper.report.errors import ReportError
-from n3hyper.report.output.pages.markup import document, file, text
-from n3hyper.report.output.pages.page import page, pieces, script_json
-from n3hyper.report.output.pages.page_data import page_data
+from n3hyper.report.output.markup import document, file, text
+from n3hyper.report.output.web.data import page_data
+from n3hyper.report.output.web.page import page, pieces, script_json
 
 HOST: Final = "127.0.0.1"
 INTERVAL: Final = 3.0
@@ -25,7 +25,7 @@ _SHARE: Final = 4.0
 
 @dataclass(frozen=True)
 class Edition:
-    """Answers of the server at one time."""
+    """Content that the server tells at one time."""
 
     version: str
     """Changes with the content; an entity tag."""

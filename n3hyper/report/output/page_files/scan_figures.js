@@ -130,6 +130,28 @@ function running(figure) {
   return { option: option, points: { trial: [] } };
 }
 
+// How many trials reach a loss, scan by scan.
+function reached() {
+  const loss = values("loss"), scan = trials.columns.has("scan") ? values("scan") : null;
+  const good = visible.filter((i) => trials.ok[i] && loss[i] !== null);
+  if (good.length < 2) return null;
+  const names = scan ? [...new Set(good.map((i) => scan[i]))] : [""], own = palette();
+  const x = lossAxis(good, "loss");
+  const series = names.map((name, at) => {
+    const sorted = Float64Array.from(good.filter((i) => !scan || scan[i] === name).map((i) => loss[i])).sort();
+    const step = Math.max(1, Math.floor(sorted.length / 1000)), data = [];
+    sorted.forEach((value, place) => { if (place % step === 0 || place === sorted.length - 1) data.push([value, (100 * (place + 1)) / sorted.length]); });
+    return { type: "line", step: "end", data: data, symbol: "none", silent: true, lineStyle: { color: own[at % own.length], width: 2.2 } };
+  });
+  const option = {
+    xAxis: axis({ label: lossTitle() }, x.range, { horizontal: true, log: x.log }),
+    yAxis: { ...axis({ label: "trials at or below (%)" }, null, {}), min: 0, max: 100 },
+    series: series,
+  };
+  const legend = names.length > 1 ? { label: "scan", keys: names.map((name, at) => [name, own[at % own.length]]) } : null;
+  return { option: option, points: { trial: [] }, legend: legend, note: x.note };
+}
+
 // Bars from start to end, one below the other where trials ran at the same time.
 function timeline() {
   const kept = visible.filter((i) => trials.began[i] !== null && trials.ended[i] !== null);

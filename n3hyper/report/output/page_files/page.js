@@ -40,6 +40,7 @@ function furnish() {
     if (trials.began.some((value) => value !== null)) {
       add(Figure, scan, { id: "timeline", title: "Timeline", caption: "When each trial ran.", build: timeline });
     }
+    add(Figure, scan, { id: "reached", title: "How many reach a loss", caption: "Share of the trials at or below it.", build: reached, zoom: false });
     if (trials.folds.names.length) {
       add(Figure, scan, { id: "folds", title: "Losses of the folds", caption: "A point for each trial and fold.", build: folds });
     }

@@ -1,4 +1,4 @@
-"""Report of a scan as one page; see `n3hyper.report.output.pages.markup` for what all pages share.
+"""Report of a scan as one page; see `n3hyper.report.output.markup` for what all pages share.
 
 The figures are drawn in the browser by the scripts in ``page_files``, with Apache ECharts, which
 lies beside them as its project publishes it: the page is one file and works without a network.
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from n3hyper.report.analysis.view import View
-from n3hyper.report.output.pages import page_sections as sections
-from n3hyper.report.output.pages.markup import document, file, runcard, text
-from n3hyper.report.output.pages.page_data import page_data
+from n3hyper.report.output.markup import document, file, runcard, text
+from n3hyper.report.output.web import sections
+from n3hyper.report.output.web.data import page_data
 from n3hyper.report.output.writing import write_text
 
 _LIBRARY: Final = "echarts/echarts.min.js"

@@ -12,7 +12,7 @@ import pytest
 
 from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.errors import ReportError
-from n3hyper.report.output.pages.serve import Follower, server
+from n3hyper.report.output.web.serve import Follower, server
 from n3hyper.report.trials.sources import stamp_of
 from tests.support.make_trials import write_scan
 

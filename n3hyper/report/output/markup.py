@@ -92,7 +92,7 @@ def warned(notes: Iterable[str]) -> str:
 
 def file(name: str) -> str:
     """Return a file of the package: a style sheet or a script."""
-    files = importlib.resources.files("n3hyper.report.output.pages") / "page_files"
+    files = importlib.resources.files("n3hyper.report.output") / "page_files"
     return files.joinpath(*name.split("/")).read_text(encoding="utf-8")
 
 

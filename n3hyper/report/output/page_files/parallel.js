@@ -31,7 +31,7 @@ function parallelOption(figure) {
   const ordered = kept.slice().reverse(); // the best ones are drawn last, on top
   const option = {
     parallel: vertical
-      ? { layout: "vertical", left: 30, right: 46, top: 34, bottom: 16 }
+      ? { layout: "vertical", left: 24, right: 74, top: 34, bottom: 16 }
       : { left: 46, right: 110, top: 46, bottom: 30 },
     parallelAxis: names.map((name, dim) => {
       const line = lines[dim];

@@ -8,7 +8,7 @@ from n3hyper.physics.arrays import Array
 from n3hyper.report.analysis.importance import METHOD
 from n3hyper.report.analysis.summary import fold_correlations, fold_matrix
 from n3hyper.report.analysis.view import View
-from n3hyper.report.output.pages.markup import table, text, tiles, warned
+from n3hyper.report.output.markup import table, text, tiles, warned
 from n3hyper.report.text import show, show_number, span
 from n3hyper.report.trials.columns import column
 
@@ -111,7 +111,7 @@ def _folds(view: View) -> str:
                 str(fold.number),
                 *(show(number) for number in (fold.loss, fold.chi2, fold.phi2, fold.logp)),
                 "" if math.isnan(fold.decides) else f"{100 * fold.decides:.0f}%",
-                text(fold.datasets),
+                f'<div class="names">{text(fold.datasets)}</div>',
             ],
         )
         for fold in view.folds
