@@ -15,7 +15,8 @@ from n3hyper import __version__
 from tests.__main__ import checks
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = [ROOT / "docs" / FOLDER / name for name in PAGES]
+GENERATED = {ROOT / "docs" / "_build", *(ROOT / "docs" / FOLDER / name for name in PAGES)}
+"""Made by ``python -m docs``, which need not have been run."""
 TEXTS = ("*.md", "docs/**/*.md", "runcards/*.yml", "docs/slurm/*.sh")
 DOCUMENTS = sorted(
     path
@@ -24,11 +25,6 @@ DOCUMENTS = sorted(
     if "_build" not in path.parts and path not in GENERATED
 )
 PATH = re.compile(r"(?<![\w./-])(?:n3hyper|tests|docs|runcards|\.ci)/[\w./-]*\w")
-GENERATED = {
-    ROOT / "docs" / name
-    for name in ("_build", "reference/commands.md", "reference/runcard_keys.md")
-}
-"""Made by ``python -m docs``, which need not have been run."""
 MODULE = re.compile(r"python -m (tests[\w.]*)")
 
 
