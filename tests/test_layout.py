@@ -246,3 +246,14 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_test_imports_a_test() -> None:
+    """What tests share is in tests/support."""
+    found = [
+        f"{path.name}: {name}"
+        for path in sorted(PACKAGE.parent.joinpath("tests").rglob("*.py"))
+        for name in imported(path)
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert found == []

@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,12 +22,9 @@ from n3hyper.scanning.parallel import ParallelRequest
 from n3hyper.scanning.request import ScanRequest
 from tests.services.chaos import N3HYPER, Chaos, check, children
 from tests.support.loops import run_scan
-from tests.support.toy_processes import FLEET, SCAN, Printer, environment, toy, toy_history
+from tests.support.toy_commands import REPLICA, RUNCARD, process, scan, uri_file
+from tests.support.toy_processes import FLEET, Printer, environment, toy, toy_history
 from tests.support.waiting import HANGS, until, until_ended
-
-ROOT = Path(__file__).resolve().parents[2]
-RUNCARD = ROOT / "runcards" / "quickstart.yml"
-REPLICA = Path("nnfit") / "replica_1"
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -38,34 +33,6 @@ def run(command: list[str], **variables: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         command, env=environment(**variables), capture_output=True, text=True, timeout=HANGS
     )
-
-
-@contextmanager
-def process(command: list[str], log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as output:
-        started = subprocess.Popen(
-            command, env=environment(**variables), stdout=output, stderr=output
-        )
-    try:
-        yield started
-    finally:
-        with suppress(ProcessLookupError):
-            started.terminate()
-        try:
-            started.wait(HANGS)
-        except subprocess.TimeoutExpired:
-            started.kill()
-            started.wait()
-
-
-def uri_file(folder: Path, uri: str) -> str:
-    path = folder / "uri"
-    path.write_text(uri)
-    return str(path)
-
-
-def scan(output: Path, n: int, *options: str) -> list[str]:
-    return [*SCAN, str(RUNCARD), str(output), "-n", str(n), *options]
 
 
 def test_a_parallel_scan_gives_the_records_of_a_serial_one(tmp_path: Path) -> None:

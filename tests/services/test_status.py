@@ -15,7 +15,7 @@ from n3hyper.hyper_optimization.mongo.connection import open_database
 from n3hyper.hyper_optimization.mongo.watching.overview import standings_in
 from n3hyper.hyper_optimization.standing.folder import standing_of
 from n3hyper.hyper_optimization.standing.overview import Standing
-from tests.services.test_parallel_scan import REPLICA, process, scan, uri_file
+from tests.support.toy_commands import REPLICA, process, scan, uri_file
 from tests.support.toy_processes import FLEET, PROGRESS
 from tests.support.waiting import HANGS, until, until_ended
 

@@ -38,7 +38,7 @@ FEW: Final = 7
 """Number of models up to which each has a lane of its own: whatever the number of cores is, since
 the bits are those of a single model."""
 LARGE_FOR_FEW: Final = 2_500_000
-"""Count of numbers that models share above which that pays (measured)."""
+"""Count of numbers that models share above which that pays: more than those of DIS fits."""
 
 
 @dataclass(eq=False)

@@ -17,7 +17,7 @@ from n3hyper.report.analysis.prepare import Request, prepare
 from n3hyper.report.analysis.view import View
 from n3hyper.report.output.formats import to_csv, to_json, to_markdown
 from n3hyper.report.output.terminal import Terminal
-from tests.report.trials.test_rescoring import FOLDS, REPLICAS, kfold, write
+from tests.support.scored_scans import FOLDS, REPLICAS, kfold, write
 
 
 @pytest.fixture(scope="module")
