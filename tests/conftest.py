@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
+# As commands do, before NumPy is loaded: bits of decompositions depend on BLAS's threads, and what
+# a test computes in this process is compared with what a command computed in another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
