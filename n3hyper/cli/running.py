@@ -46,7 +46,7 @@ def run(
         click.echo(f"ended early: {outcome.stopped}; {resume_hint(request, parallel)}", err=True)
     elif request.restart and request.done >= request.max_evals:
         click.echo(
-            f"the scan has {request.done} trials already, no more than -n asks for; "
+            f"the scan has {request.done} trials already, and -n asks for {request.max_evals}; "
             f"continue with: {restart_command(request, request.done + 10, parallel)}",
             err=True,
         )

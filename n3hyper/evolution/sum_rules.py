@@ -12,13 +12,16 @@ from n3hyper.physics.arrays import Array
 
 EXPECTED: Final = {"momentum": 1.0, "u valence": 2.0, "d valence": 1.0, "s valence": 0.0}
 """The sum rules of a proton."""
+_LEAST_POWER: Final = 0.1
+"""Of x, with which x f is still taken to vanish below the lowest node."""
 _QUARKS: Final = {"u valence": 2, "d valence": 1, "s valence": 3}
 
 
 def sum_rules(xgrid: Array, values: Array) -> dict[str, Array]:
     """Return the integrals of `EXPECTED`.
 
-    Below the lowest node x f is continued with the power of x that it has there.
+    Below the lowest node x f is continued with the power of x that it has in the decade above it,
+    if that is at least `_LEAST_POWER`; else the rest is left out.
 
     Parameters
     ----------
@@ -41,11 +44,13 @@ def sum_rules(xgrid: Array, values: Array) -> dict[str, Array]:
 
 
 def _integral(xgrid: Array, integrand: Array) -> Array:
-    """The integral over log x from 0 to 1."""
+    """Return the integral over log x from 0 to 1."""
     u = np.log(xgrid)
     above = CubicSpline(u, integrand, axis=-1).integrate(u[0], u[-1])
-    first, second = integrand[..., 0], integrand[..., 1]
-    rising = (first * second > 0) & (np.abs(second) > np.abs(first))
-    ratio = np.divide(second, first, out=np.full_like(first, np.e), where=rising)
-    power = np.log(ratio) / (u[1] - u[0])
-    return np.asarray(above + np.where(rising, first / power, 0.0))
+    decade = min(int(np.searchsorted(u, u[0] + np.log(10.0))), len(u) - 1)
+    first, further = integrand[..., 0], integrand[..., decade]
+    ratio = np.divide(further, first, out=np.ones_like(first), where=first * further > 0)
+    power = np.log(ratio) / (u[decade] - u[0])
+    # near an extremum the power is nearly zero, and says nothing of smaller x
+    rising = power > _LEAST_POWER
+    return np.asarray(above + np.divide(first, power, out=np.zeros_like(first), where=rising))

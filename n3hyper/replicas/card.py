@@ -57,6 +57,13 @@ class FitCard:
         return len(self.setups) == 1 and self.setups[0] == self.runcard.parameters
 
 
+NO_NOISE: Final = (
+    "genrep: false: all replicas are fitted to the same data, so that their spread is not the "
+    "uncertainty of the data (genrep: true makes Monte Carlo replicas)"
+)
+"""Note on a fit without pseudodata."""
+
+
 def load_fit_card(
     path: Path, trials: Sequence[Mapping[str, Any]] = (), origin: str = ""
 ) -> FitCard:
@@ -98,6 +105,8 @@ def parse_fit_card(
         card = card if found is None else found
     same = card == asked.raw
     runcard = asked if same else parse_runcard(card, path)
+    if not runcard.seeds.genrep:
+        notes.append(NO_NOISE)
     setups = tuple(runcard.hyperscan.get("parameters") or [runcard.parameters])
     start = _start(files, runcard, setups, path)
     if start is not None:

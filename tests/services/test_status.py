@@ -63,7 +63,9 @@ def test_a_lost_worker_is_seen_from_the_folder_and_from_the_database(
         # what the fits say in their processes arrives with the next signs of life
         told = when(of_database, lambda found: any(trial.progress for trial in found.running))
         assert {trial.progress for trial in told.running} <= {PROGRESS, None}
-        assert "epoch 600/1000, validation chi2 1.250 (by fold 1.500, 1.000)" in status_text([told])
+        assert "epoch 600/1000, median validation chi2 1.250 (by fold 1.500, 1.000)" in status_text(
+            [told]
+        )
         assert (busy.total, busy.workers_alive) == (1000, 2)
         assert busy.name == "out"
         # 1,000 trials of two seconds by two workers

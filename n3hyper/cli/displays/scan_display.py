@@ -125,7 +125,7 @@ class LiveDisplay(ScanDisplay):
         if progress.stage == "compile":
             note = "compiling"
         else:
-            note = f"validation chi2 {progress.validation_chi2:.3f}"
+            note = f"median validation chi2 {progress.validation_chi2:.3f}"
         if progress.batches > 1:
             note += f", batch {progress.batch}/{progress.batches}"
         self._bars.update(

@@ -101,7 +101,7 @@ def _progress(progress: Progress) -> str:
         words = "compiling"
     else:
         words = f"epoch {progress.epoch}/{progress.epochs}"
-        words += f", validation chi2 {_number(progress.validation_chi2)}"
+        words += f", median validation chi2 {_number(progress.validation_chi2)}"
         folds = ", ".join(_number(chi2) for chi2 in progress.folds)
         words += f" (by fold {folds})" if len(progress.folds) > 1 else ""
     words += f", {progress.active} networks train"

@@ -218,7 +218,8 @@ def _header(view: View, chosen: Sequence[Trial], path: Path | None, form: str) -
         lines.append(f"{len(chosen)} trials of the scan {view.scan.name}: {tids}{more}.")
     lines.append(f"Loss: {view.loss_words}.")
     if path is not None and form == "parameters":
-        lines.append(f"To fit: n3hyper scan {_word(path)} -n {len(chosen)}")
+        lines.append(f"To fit replicas: n3hyper fit {_word(path)}")
+        lines.append(f"To run trials again: n3hyper scan {_word(path)} -n {len(chosen)}")
     elif path is not None:
         lines.append(f"To go on: n3hyper scan {_word(path)}")
     return "".join(f"# {clean(line)}\n" for line in lines)

@@ -126,7 +126,7 @@ def test_a_running_scan_is_seen_from_outside_and_a_finished_one_leaves_nothing(
     assert math.isnan(progress.folds[1])
     assert 0 <= during.seconds_left < 60
     text = status_text([during])
-    assert "epoch 600/1000, validation chi2 1.250 (by fold 1.500, -)" in text
+    assert "epoch 600/1000, median validation chi2 1.250 (by fold 1.500, -)" in text
     after = standing(tmp_path)
     assert not (store_in(tmp_path) / RUNNING).exists()
     assert (after.alive, after.complete, after.running, after.go_on) == (False, True, (), "")

@@ -68,7 +68,7 @@ function furnish() {
       });
     }
     const of = { name: "of", text: "of", options: factors, value: first[0] };
-    add(Figure, place("contour-figure"), { id: "drawn", title: "Drawn, and the best", caption: "Shares of values among all trials and among the best fifth.", build: drawn, zoom: false, choices: [of] });
+    add(Figure, place("contour-figure"), { id: "drawn", title: "Drawn, and the best", caption: "Shares of values among all trials and among the best ones (a fifth of them, three at least).", build: drawn, zoom: false, choices: [of] });
     add(Figure, place("contour-figure"), { id: "failures", title: "Failures by value", caption: "All trials, also while failed ones are not shown.", build: failures, zoom: false, choices: [of] });
     for (const name of trials.factors) {
       const words = label(name);
