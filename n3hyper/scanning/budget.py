@@ -1,4 +1,4 @@
-"""Time budget of a scan."""
+"""Time budget of a scan or of a fit: what ``--timeout`` allows."""
 
 from __future__ import annotations
 
