@@ -55,14 +55,16 @@ def check_depth(value: Any, deepest: int = DEEPEST) -> int:
     >>> check_depth({"a": [1, [2]], "b": {}})
     3
     """
-    level, number = [value], 0
+    level, number = [value] if type(value) in _NESTING else [], 0
     for _ in range(deepest):
-        found: list[Any] = []
-        for entry in level:
-            entries = entry.values() if type(entry) is dict else entry
+        found = [
+            inner
+            for entry in level
             # most lists are of numbers alone: their types are found without a loop of Python's
-            if type(entry) in _NESTING and not _NESTING.isdisjoint(map(type, entries)):
-                found += [inner for inner in entries if type(inner) in _NESTING]
+            if type(entry) is dict or not _NESTING.isdisjoint(map(type, entry))
+            for inner in (entry.values() if type(entry) is dict else entry)
+            if type(inner) in _NESTING
+        ]
         if not found:
             return number
         number += len(found)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from scipy.integrate import simpson
 
 from n3hyper.physics.arrays import Array
 
@@ -68,6 +67,8 @@ def arc_lengths(evaluate: Callable[[Array], Array]) -> Array:
     >>> arc_lengths(lambda x: np.ones((1, x.size, 14))).round(2)
     array([[1.4, 1.4, 1.4, 1.4, 1.4]])
     """
+    from scipy.integrate import simpson  # its import takes longer than what most commands do
+
     total: Array = np.zeros(())
     for low, high in _SEGMENTS:
         x = np.linspace(low, high, _NODES, endpoint=False)

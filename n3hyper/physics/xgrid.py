@@ -6,7 +6,6 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy.special import lambertw
 
 from n3hyper.physics.arrays import Array
 
@@ -23,6 +22,8 @@ def export_xgrid() -> Array:
     >>> x.size, float(x[0]), float(x[100]), float(x[-1])
     (196, 1e-09, 0.225880487124054, 1.0)
     """
+    from scipy.special import lambertw  # its import takes longer than what most commands do
+
     low, high = np.log(_LOWEST) + _LINEAR * _LOWEST, _LINEAR
     even = np.linspace(low, high, _POINTS)
     exact = lambertw(_LINEAR * np.exp(even)).real / _LINEAR

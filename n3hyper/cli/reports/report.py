@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -240,6 +241,7 @@ def command(
     if compare is not None:
         raise click.UsageError("--compare goes with the folder of a fit")
     from n3hyper.report.analysis.prepare import Request, prepare
+    from n3hyper.report.trials.reading import no_collection
 
     outputs = {
         name: options.pop(name)
@@ -276,7 +278,10 @@ def command(
 
     if port is not None:
         return _serve(read, None if addresses else request, port)
-    return _write(read(), **outputs)
+    with no_collection():
+        view = read()
+        gc.freeze()  # it lives as long as the process: no search for garbage has to walk it
+    return _write(view, **outputs)
 
 
 def _serve(read: Callable[[], View], files: Request | None, port: int) -> int:

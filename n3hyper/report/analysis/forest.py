@@ -119,18 +119,21 @@ def _best_cut(bins: Ints, target: Array) -> tuple[int, int] | None:
     count, factors = bins.shape
     places = (bins + BINS * np.arange(factors)).ravel()
     size = np.bincount(places, minlength=BINS * factors).reshape(factors, BINS)
-    centred = target - target.mean()
-    total = np.bincount(places, np.repeat(centred, factors), BINS * factors)
-    left_size = size.cumsum(axis=1)[:, :-1]
-    left_sum = total.reshape(factors, BINS).cumsum(axis=1)[:, :-1]
-    right_size = count - left_size
-    allowed = (left_size >= _LEAF) & (right_size >= _LEAF)
-    # the sums left and right are opposite, since the target is centred
-    gain = left_sum**2 * np.where(allowed, count / np.maximum(left_size * right_size, 1), 0.0)
-    place = int(gain.argmax())
-    if gain.flat[place] <= 1e-12 * max(float(centred @ centred), 1e-300):
+    centred = target - target.sum() / count
+    total = np.bincount(places, centred.repeat(factors), BINS * factors)
+    left_size = size.cumsum(axis=1).ravel()
+    left_sum = total.reshape(factors, BINS).cumsum(axis=1).ravel()
+    # few cuts leave enough on both sides; those after the last bin leave nothing
+    allowed = ((left_size >= _LEAF) & (left_size <= count - _LEAF)).nonzero()[0]
+    if not allowed.size:
         return None
-    return place // (BINS - 1), place % (BINS - 1)
+    left = left_size[allowed]
+    # the sums left and right are opposite, since the target is centred
+    gain = left_sum[allowed] ** 2 * (count / (left * (count - left)))
+    best = int(gain.argmax())
+    if gain[best] <= 1e-12 * max(float(centred @ centred), 1e-300):
+        return None
+    return divmod(int(allowed[best]), BINS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,11 +50,11 @@ def replica_shares(scan: Scan) -> Array:
 
     Of trials of other numbers of folds or replicas than most have nothing is said.
     """
-    found = [used > 0 for t in scan.trials if (used := t.matrix("replicas_used")) is not None]
+    found = [used for t in scan.trials if (used := t.matrix("replicas_used")) is not None]
     if not found:
         return np.zeros((0, 0))
     (shape, _), *_ = Counter(used.shape for used in found).most_common(1)
-    return np.asarray(np.mean([used for used in found if used.shape == shape], axis=0))
+    return np.asarray(np.mean(np.array([u for u in found if u.shape == shape]) > 0, axis=0))
 
 
 @dataclass(frozen=True, eq=False)

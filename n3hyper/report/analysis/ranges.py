@@ -73,9 +73,9 @@ def compare(scan: Scan) -> list[Choices | Range]:
 
 def is_continuous(values: list[Any]) -> bool:
     """Return whether a column is a number with many values."""
-    known = [value for value in values if value is not None]
-    numbers = [v for v in known if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    return len(numbers) == len(known) and len(set(numbers)) > _MOST_CHOICES
+    kinds = set(map(type, values)) - {type(None)}
+    numbers = all(issubclass(kind, (int, float)) and kind is not bool for kind in kinds)
+    return numbers and len(set(values) - {None}) > _MOST_CHOICES
 
 
 def groups_of(scan: Scan, name: str) -> list[str]:

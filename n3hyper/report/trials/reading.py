@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Matrices:
         if place is None or place[1] != self.token:
             return array_of_text(text)
         try:
-            return json.loads(self.data[int(place[2]) : int(place[3])])
+            return json.loads(self.data[int(place[2]) : int(place[3])].decode())
         except (ValueError, RecursionError):
             return None
 
@@ -138,11 +138,12 @@ def read_records(data: bytes, name: str) -> Tries:
     """
     if not data[:1000].strip() and not data.strip():
         raise ReportError(f"{name}: empty; has the first trial ended?")
-    matrices = Matrices(data, secrets.token_hex(8))
+    matrices = Matrices(data, os.urandom(8).hex())
     note = ""
     with no_collection():
         try:
-            records = load_json(_without_matrices(matrices), most_containers(data))
+            rest = _without_matrices(matrices)
+            records = load_json(rest, most_containers(rest))
         except (UnicodeDecodeError, json.JSONDecodeError) as err:
             records, reason = _whole_ones(matrices), " ".join(str(err).split())
             if not records:
@@ -180,30 +181,32 @@ def _without_matrices(matrices: Matrices) -> bytes:
     data, token = matrices.data, matrices.token.encode()
     parts: list[bytes] = []
     end, find = 0, data.find
-    start, last = find(b"[["), find(b"]]")
-    while start >= 0 and last >= 0:
-        if last < start:
-            last = find(b"]]", start)
-            continue
-        stop, after = last + 2, find(b"[[", start + 1)
-        # rows in rows would begin again before the first end
-        if not 0 <= after < stop and _is_value(data, start, stop):
+    start = find(b"[[")
+    while start >= 0:
+        stop = _end_of_value(data, start)
+        if stop:
             parts += (data[end:start], b'"@%s:%d:%d"' % (token, start, stop))
             end = stop
-        start = after
+        start = find(b"[[", stop or start + 1)
     parts.append(data[end:])
     return b"".join(parts)
 
 
-def _is_value(data: bytes, start: int, stop: int) -> bool:
-    """Return whether the bytes are the value of a key, and rows of numbers.
+def _end_of_value(data: bytes, start: int) -> int:
+    """Return where lists of numbers end that begin here and are the value of a key; 0 for others.
 
-    Inside a text the quotation mark after a key would have a backslash before it.
+    Inside a text the quotation mark after a key would have a backslash before it. They end before
+    the next quotation mark: single bytes are found much sooner than two.
     """
     key = _KEY_ENDS.get(data[start - 3 : start])
     if key is None or data[start - key - 1 : start - key] == b"\\":
-        return False
-    return data.find(b'"', start, stop) < 0 and data.find(b"}", start, stop) < 0
+        return 0
+    quote = data.find(b'"', start)
+    stop = data.rfind(b"]]", start, quote if quote >= 0 else len(data)) + 2
+    if stop < 2 or data.find(b"}", start, stop) >= 0:
+        return 0
+    balanced = data.count(b"[", start, stop) == data.count(b"]", start, stop)
+    return stop if balanced else 0
 
 
 def _whole_ones(matrices: Matrices) -> list[Any]:

@@ -101,12 +101,8 @@ class Scan:
         return tuple(name for name in found if name not in ("stopping_epochs",))
 
     def _varies(self, name: str) -> bool:
-        first = self.trials[0].values.get(name)
-        kind = type(first)
-        return any(
-            (value := trial.values.get(name)) != first or type(value) is not kind
-            for trial in self.trials
-        )
+        values = [trial.values.get(name) for trial in self.trials]
+        return values.count(values[0]) < len(values) or len(set(map(type, values))) > 1
 
     @functools.cached_property
     def factors(self) -> tuple[str, ...]:
@@ -117,9 +113,8 @@ class Scan:
         lists = {"nodes_per_layer", "activation_per_layer"}
         found = []
         for name in self.scanned:
-            if name in lists or any(isinstance(t.values.get(name), list) for t in self.trials):
-                continue
-            found.append(name)
+            if name not in lists and list not in {type(t.values.get(name)) for t in self.trials}:
+                found.append(name)
         return tuple(found)
 
     def column(self, name: str) -> list[Any]:

@@ -247,8 +247,8 @@ def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
         reader = _READERS.get(key)
         if reader is not None:
             reader(found, value, parameters)
-        elif type(value) is float and key in PARAMETERS:
-            found[key] = value if abs(value) < LARGEST else None
+        elif key in PARAMETERS and not isinstance(value, (dict, list)):
+            found[key] = _scalar(value)
         else:
             _other(found, clean(key).strip() or NAMELESS, value)
         if len(found) > MOST_PARAMETERS:
@@ -257,10 +257,10 @@ def flat_values(parameters: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _scalar(value: Any) -> Value:
-    if isinstance(value, str):
-        return clean(value)
     if isinstance(value, float):
         return value if abs(value) < LARGEST else None
+    if isinstance(value, str):
+        return clean(value)
     if isinstance(value, int):
         return value if abs(value) < 2**62 else None
     return None
