@@ -28,15 +28,21 @@ def threads_at_most() -> int:
     return min(int(given), usable_cores()) if given.isdecimal() and int(given) else usable_cores()
 
 
+def _blas_has_one_thread() -> bool:
+    """Return whether BLAS was told so, as the commands of n3hyper tell it."""
+    return os.environ.get("OPENBLAS_NUM_THREADS", os.environ.get("OMP_NUM_THREADS")) == "1"
+
+
 def on_all_cores(make: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
     """Return what is made of each, in their order, by `threads_at_most` threads.
 
     This is for products and decompositions of large matrices, in which NumPy lets other threads of
     Python run. Each is computed as it would be alone, so that no bit depends on the number of
-    cores, while that of BLAS's own threads may change bits.
+    cores. Where BLAS has threads of its own, calls at the same time share them, and bits would
+    depend on chance: then one is made after the other.
     """
     items = list(given)
-    threads = min(threads_at_most(), len(items))
+    threads = min(threads_at_most(), len(items)) if _blas_has_one_thread() else 1
     if threads < 2:
         return [make(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:

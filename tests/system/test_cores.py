@@ -13,6 +13,7 @@ from n3hyper.system.cores import on_all_cores, threads_at_most, usable_cores
 
 def test_results_are_in_the_order_of_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "threads_at_most", lambda: 3)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     threads = set()
 
     def square(number: int) -> int:
@@ -21,6 +22,13 @@ def test_results_are_in_the_order_of_what_was_given(monkeypatch: pytest.MonkeyPa
 
     assert on_all_cores(square, range(100)) == [number**2 for number in range(100)]
     assert threading.get_ident() not in threads
+
+
+def test_threads_of_blas_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bits of calls at the same time would depend on chance."""
+    monkeypatch.setattr(cores, "threads_at_most", lambda: 3)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    assert on_all_cores(lambda _: threading.get_ident(), range(9)) == [threading.get_ident()] * 9
 
 
 @pytest.mark.parametrize("given", [[], [2.0]])
@@ -42,6 +50,7 @@ def test_bits_do_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPat
     found = []
     for number in (1, 2, 4):
         monkeypatch.setattr(cores, "threads_at_most", lambda number=number: number)
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
         found.append(np.stack(on_all_cores(lambda m: np.linalg.inv(m.T @ m), matrices)))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
