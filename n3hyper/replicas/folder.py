@@ -26,7 +26,16 @@ from typing import Any, Final
 from n3hyper.data.problem import FitProblem
 from n3hyper.errors import StoreError, StoreInputError
 from n3hyper.hyper_optimization.commands import command_line
-from n3hyper.hyper_optimization.paths import FIT, JOBS, JSON, NNFIT, PICKLE, REPLICA, RUNCARD_COPY
+from n3hyper.hyper_optimization.paths import (
+    FIT,
+    JOBS,
+    JSON,
+    NNFIT,
+    PICKLE,
+    POSTFIT,
+    REPLICA,
+    RUNCARD_COPY,
+)
 from n3hyper.physics.xgrid import export_xgrid
 from n3hyper.replicas.card import FitCard
 from n3hyper.replicas.files.exportgrid import ExportGrid, mean_grid, partons
@@ -79,7 +88,7 @@ class FitFolder:
     @property
     def postfit(self) -> Path:
         """Folder of the replicas that passed the vetoes."""
-        return self.path / "postfit"
+        return self.path / POSTFIT
 
     def replica(self, number: int) -> Path:
         """Return the folder of a replica."""

@@ -36,7 +36,7 @@ def command(place: str | None, as_json: bool, mongo_uri: str | None) -> int:
 
 
 def _standings(place: str | None, mongo_uri: str | None) -> list[Standing]:
-    from n3hyper.hyper_optimization.paths import JOBS
+    from n3hyper.hyper_optimization.paths import JOBS, NNFIT
     from n3hyper.hyper_optimization.standing.folder import newest_store, standing_of, store_of
     from n3hyper.replicas.standing import standing_of_fit
 
@@ -51,7 +51,7 @@ def _standings(place: str | None, mongo_uri: str | None) -> list[Standing]:
     if store.name == JOBS:
         return [standing_of_fit(store.parent)]
     folder = store.absolute()
-    root = store.parent.parent if folder.parent.name == "nnfit" else store
+    root = store.parent.parent if folder.parent.name == NNFIT else store
     return [standing_of(store, root, "scan")]
 
 

@@ -184,7 +184,7 @@ def is_fit(folder: Path) -> bool:
     try:
         return folder.is_dir() and (
             (folder / FIT).is_file()
-            or next((folder / "nnfit").glob("replica_*/*.exportgrid"), None) is not None
+            or next((folder / NNFIT).glob(f"{REPLICA}*/*.exportgrid"), None) is not None
         )
     except OSError:  # the reader of scans says what is wrong with the path
         return False
