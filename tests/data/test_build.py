@@ -152,9 +152,9 @@ def test_replicas_fluctuate_by_the_covariance_of_the_fit(theory_path: Path) -> N
 
 def test_negative_pseudodata_are_drawn_again_on_request(theory_path: Path) -> None:
     hera = build(theory_path).datasets[1].slice
-    as_drawn = build(theory_path, replicas=100).replica_data[:, hera]
+    as_drawn = build(theory_path, replicas=12).replica_data[:, hera]
     assert (as_drawn < 0).any()
-    again = build(theory_path, replicas=100, resample_negative_pseudodata=True)
+    again = build(theory_path, replicas=12, resample_negative_pseudodata=True)
     assert (again.replica_data[:, hera] >= 0).all()
 
 
