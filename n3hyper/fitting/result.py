@@ -28,8 +28,7 @@ class Progress:
     """Number of the batch that trains, of `batches`, where not all models fit into one."""
     batches: int = 1
     folds: tuple[float, ...] = ()
-    """Of each fold the median of `validation_chi2`, over all its models of this batch; NaN for a
-    fold of another batch."""
+    """Median for each fold, over its models that are still training; NaN where none is."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -255,17 +255,18 @@ class Training:
             return
         epochs = trial.settings.epochs
         active, chi2 = lanes.monitored("active"), lanes.monitored("validation_chi2")
-        shown = chi2[active] if active.any() else chi2
+        # those that have stopped may have been left behind, or not: it depends on what pays
+        trained = active if active.any() else np.ones_like(active)
         self.on_progress(
             Progress(
                 min(max(lanes.epoch - 1, 0), epochs),
                 epochs,
-                float(np.median(shown)),
+                float(np.median(chi2[trained])),
                 stage,
                 int(active.sum()),
                 where.batch,
                 where.batches,
-                self._by_fold(lanes.numbers, chi2),
+                self._by_fold(lanes.numbers[trained], chi2[trained]),
             )
         )
 

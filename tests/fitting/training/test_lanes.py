@@ -7,6 +7,7 @@ import pytest
 
 from n3hyper.fitting import backend
 from n3hyper.fitting.model_trainer import ModelTrainer
+from n3hyper.fitting.result import Progress
 from n3hyper.fitting.settings import FitSettings
 from n3hyper.fitting.training import engine
 from n3hyper.fitting.training.batches import Training
@@ -55,11 +56,12 @@ def test_lanes_change_no_bit(problem, monkeypatch):
 def test_models_that_stop_are_left_behind(problem, monkeypatch, lanes):
     """As soon as it saves time, with the same bits."""
     asked = parameters(epochs=1500, stopping_patience=0.05)
-    unchanged = trainer_with(lanes, problem, monkeypatch)
+    told: tuple[list[Progress], list[Progress]] = ([], [])
+    unchanged = trainer_with(lanes, problem, monkeypatch, on_progress=told[0].append)
     monkeypatch.setattr(unchanged.training, "without_stopped", lambda trial, lanes, *_: lanes)
     expected = unchanged.fit(asked)
     seen = []
-    trainer = trainer_with(lanes, problem, monkeypatch)
+    trainer = trainer_with(lanes, problem, monkeypatch, on_progress=told[1].append)
     trainer.training.compilation = 0.0
     real = trainer.training.without_stopped
 
@@ -75,6 +77,9 @@ def test_models_that_stop_are_left_behind(problem, monkeypatch, lanes):
     assert min(seen) < FOLDS * REPLICAS / 2
     assert seen == sorted(seen, reverse=True)
     assert_same_bits(expected, found)
+    # nor does a display show which models were left behind
+    trains = [[each for each in part if each.stage == "train" and each.active] for part in told]
+    assert trains[0] == trains[1]
 
 
 def test_compilations_that_do_not_pay_are_left_out(problem, monkeypatch):
