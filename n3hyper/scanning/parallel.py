@@ -178,7 +178,7 @@ def perform_parallel_scan(
             request.max_evals,
             shared.retrying,
             max_failures=request.max_failures,
-            on_trial=_recorder(recorder, budget),
+            on_trial=timed(recorder.trial_ended, budget),
             on_status=recorder.status,
             stop=budget.spent if budget else lambda: "",
             deadline=deadline(request.timeout),
@@ -421,11 +421,13 @@ def _local_workers(
     return tend
 
 
-def _recorder(listener: Listener, budget: Budget | None) -> Callable[[Record], None]:
+def timed(ended: Callable[[Record], None], budget: Budget | None) -> Callable[[Record], None]:
+    """Return `ended`, called with each record once the budget has learned its time."""
+
     def on_trial(record: Record) -> None:
         if budget:
             budget.learn([record])
-        listener.trial_ended(record)
+        ended(record)
 
     return on_trial
 

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from n3hyper.hyper_optimization.mongo.scan_document import FIT, ScanDocument, printable_label
 from n3hyper.hyper_optimization.parallel_loop import ParallelScan
-from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import ScanOutcome
 from n3hyper.hyper_optimization.stores.identity import complete_identity
 from n3hyper.replicas.card import FitCard
@@ -26,6 +25,7 @@ from n3hyper.scanning.parallel import (
     deadline,
     open_files,
     shared_trials,
+    timed,
 )
 from n3hyper.scanning.run_recorder import RunRecorder
 
@@ -106,11 +106,6 @@ def perform_parallel_fit(
         )
         over = deadline(request.timeout)
 
-        def on_trial(record: Record) -> None:
-            if budget:
-                budget.learn([record])
-            files.job_ended(record)
-
         def run(rounds: Sequence[int], jobs: int) -> ScanOutcome:
             return ParallelScan(
                 shared.trials,
@@ -118,7 +113,7 @@ def perform_parallel_fit(
                 jobs,
                 shared.retrying,
                 max_failures=request.max_failures,
-                on_trial=on_trial,
+                on_trial=timed(files.job_ended, budget),
                 on_status=recorder.status,
                 stop=budget.spent if budget else lambda: "",
                 deadline=over,

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 from n3hyper.errors import StoreError
 from n3hyper.hyper_optimization.evaluation import Trainer
-from n3hyper.hyper_optimization.record import Record
 from n3hyper.hyper_optimization.serial_loop import (
-    LoopListener,
     ScanOutcome,
     ScanSettings,
     run_scan,
@@ -24,6 +21,7 @@ from n3hyper.replicas.request import FitRequest, keep_request
 from n3hyper.replicas.running.rounds import ALGORITHM, FitFiles, FitListener, FitOutcome, run_rounds
 from n3hyper.replicas.trainer import make_trainer
 from n3hyper.scanning.budget import Budget
+from n3hyper.scanning.follower import TimedFollower
 from n3hyper.scanning.isolation import IsolatedTrainer
 from n3hyper.scanning.prepare import WARM_UP
 from n3hyper.scanning.run_recorder import RunRecorder
@@ -130,32 +128,10 @@ def run_serial(
             max_failures=request.max_failures,
             lock=False,
         )
-        follower = _Follower(files, listener, budget)
+        follower = TimedFollower(listener, budget, files.job_ended)
         suggester = JobSuggester(rounds, prepared.setups)
         return run_scan(
             request.folder.store, trainer, JobSpace(), jobs, settings, follower, suggester
         )
 
     return run_rounds(request, prepared, files, records, run)
-
-
-class _Follower(LoopListener):
-    """Listener of the loop that keeps the time and writes replicas, and tells the display."""
-
-    def __init__(self, files: FitFiles, listener: FitListener, budget: Budget | None) -> None:
-        self.files = files
-        self.listener = listener
-        self.budget = budget
-
-    def trial_started(self, tid: int, params: dict[str, Any]) -> None:
-        if self.budget:
-            self.budget.begin()
-        self.listener.trial_started(tid, params)
-
-    def trial_ended(self, trial: Record) -> None:
-        if self.budget:
-            self.budget.end()
-        self.files.job_ended(trial)
-
-    def stop_reason(self) -> str:
-        return self.budget.spent() if self.budget else ""
